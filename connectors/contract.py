@@ -1,0 +1,222 @@
+"""The contract that every connector follows: data and small pure functions, no base class to inherit.
+
+A connector says what the account's settings are, which streams it reads, how one page is asked for and read,
+and how one vendor record maps to unified records. It does no I/O of its own: the engine (``sync``) owns HTTP,
+retries, rate limits, the paging loop, checkpoints and loading. ``CONTRIBUTING.md`` walks through a new one.
+
+The reading of a stream is a loop over *positions*, plain JSON that fits a checkpoint::
+
+    position = saved or stream.start(settings, Start(...))
+    while position is not None:
+        response = send(stream.request(settings, position))
+        page = stream.read(settings, position, response)
+        # one transaction: page.records loaded, page.next and page.cursor stored
+        position = page.next
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, Generic, Literal, Protocol, TypeVar
+from uuid import UUID
+
+import httpx
+from pydantic import BaseModel, ConfigDict, Field
+
+from connectors.errors import VendorError
+from schema.enums import RecordKind
+from schema.records import Record
+
+Position = dict[str, Any]
+"""Where reading stands within a run: plain JSON, enough to ask for the page again after a crash."""
+Cursor = dict[str, Any]
+"""How far a stream is read for good: plain JSON, the start of the next run."""
+
+
+class ConnectorSettings(BaseModel):
+    """What a user must tell to connect an account. Forms, prompts and docs are made from the fields:
+    give each a ``title`` and a ``description`` that says where to find it; secrets are ``SecretStr``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+
+    since: date | None = Field(
+        default=None,
+        title="Read history from",
+        description="The first day to read on the first sync. Empty: one year back.",
+    )
+
+
+S = TypeVar("S", bound=ConnectorSettings)
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What a stream knows when a run begins. ``now`` is the vendor's clock, never ours; ``since`` the first
+    moment that the user wants; ``cursor`` what the last finished run left."""
+
+    cursor: Cursor | None
+    now: datetime
+    since: datetime
+    run_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class VendorRequest:
+    """One HTTP request, relative to the connector's base address."""
+
+    path: str
+    method: Literal["GET", "POST", "PATCH", "DELETE"] = "GET"
+    query: Mapping[str, str | int | Sequence[str]] = field(default_factory=dict)
+    json: Any = None
+    form: Mapping[str, str] | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class VendorResponse:
+    """A successful answer: what counts as one is decided by the status and the connector's ``error_of``."""
+
+    status: int
+    headers: httpx.Headers
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RawRecord:
+    """One record as the vendor's own bytes; unchanged bytes are never decoded again."""
+
+    external_id: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page read. ``next`` is None at the end. ``cursor``, when set, becomes durable with this page: set it
+    only when nothing older can still come. ``done`` is the share of the run behind us (0..1), if known."""
+
+    records: Sequence[RawRecord]
+    next: Position | None
+    cursor: Cursor | None = None
+    done: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """A record that is understood and left out on purpose (the vendor's own company, a template of a deal)."""
+
+    reason: str
+
+
+Mapped = Sequence[Record] | Skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stream(Generic[S]):
+    """One list of records that a system offers.
+
+    ``map`` is pure: it gets the settings and the record's bytes and returns unified records, or ``Skip``; what
+    it can't understand it raises as ``BadRecord`` (or lets msgspec's ValidationError through): the record goes
+    to quarantine and the page goes on. ``sweeps`` says that each run lists every record there is, so that what
+    is absent from a complete run was deleted. ``volatile`` names top-level fields to leave out of the hash.
+    """
+
+    name: str
+    title: str
+    makes: tuple[RecordKind, ...]
+    start: Callable[[S, Start], Position | None]
+    request: Callable[[S, Position], VendorRequest]
+    read: Callable[[S, Position, VendorResponse], Page]
+    map: Callable[[S, bytes], Mapped]
+    sweeps: bool = False
+    volatile: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimit:
+    """At most ``requests`` in any ``seconds``, counted per vendor account over all workers."""
+
+    requests: int
+    seconds: float
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """A pair of OAuth tokens; ``refresh_token`` may be one-use: it is stored before the access token is used."""
+
+    access_token: str = field(repr=False)
+    refresh_token: str | None = field(default=None, repr=False)
+
+
+class TokenLease(Protocol):
+    """The right to refresh: only one worker of a connection holds it at a time."""
+
+    tokens: Tokens
+
+    async def store(self, tokens: Tokens) -> None:
+        """Commit the new pair before anyone uses it."""
+
+
+class TokenStore(Protocol):
+    """Where a connection's tokens live. The engine keeps them encrypted, behind one lock per connection."""
+
+    async def current(self) -> Tokens: ...
+
+    def lease(self) -> AbstractAsyncContextManager[TokenLease]: ...
+
+
+class VendorSession(Protocol[S]):
+    """What a connector may do over the wire outside of streams (``check``): send, with auth, limits and retries."""
+
+    settings: S
+
+    async def send(self, request: VendorRequest) -> VendorResponse: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """The answer of a check: one sentence a user understands, the account's own name, and warnings."""
+
+    ok: bool
+    sentence: str
+    account: str | None = None
+    warnings: tuple[str, ...] = ()
+
+
+VerifiedBy = Literal["live", "official specification", "recorded payloads", "documentation"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Connector(Generic[S]):
+    """Everything Skvoz knows of one external system. Importable without network or database.
+
+    ``account`` names the vendor's account that limits are counted for (two connections to one portal share
+    them). ``auth`` makes the httpx.Auth that signs requests; ``tokens`` gives the first OAuth pair out of the
+    settings, for systems that have one. ``error_of`` looks at an answer first and names the error that it is,
+    if any; the engine's own table of statuses comes after it.
+    """
+
+    key: str
+    title: str
+    description: str
+    docs_url: str
+    settings: type[S]
+    streams: tuple[Stream[S], ...]
+    base_url: Callable[[S], str]
+    account: Callable[[S], str]
+    check: Callable[[VendorSession[S]], Awaitable[Health]]
+    auth: Callable[[S, TokenStore], httpx.Auth] | None = None
+    tokens: Callable[[S], Tokens | None] | None = None
+    error_of: Callable[[httpx.Response], VendorError | None] | None = None
+    limits: tuple[RateLimit, ...] = ()
+    concurrency: int = 1
+    verified_by: VerifiedBy = "documentation"
+
+    def stream(self, name: str) -> Stream[S]:
+        for stream in self.streams:
+            if stream.name == name:
+                return stream
+        raise KeyError(f"{self.key} has no stream {name!r}")

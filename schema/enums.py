@@ -1,0 +1,149 @@
+"""The closed lists of the unified model. Values are stored as text and stand alike in SQL and in code."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class RecordKind(StrEnum):
+    """What a record of an external system becomes here."""
+
+    USER = "user"
+    CONTACT = "contact"
+    COMPANY = "company"
+    VISIT = "visit"
+    CALL = "call"
+    LEAD = "lead"
+    DEAL = "deal"
+    PIPELINE = "pipeline"
+    STAGE = "stage"
+    STAGE_CHANGE = "stage_change"
+    CAMPAIGN = "campaign"
+    AD_GROUP = "ad_group"
+    AD = "ad"
+    KEYWORD = "keyword"
+    AD_SPEND = "ad_spend"
+
+
+class ClientKind(StrEnum):
+    """Whether a client is a human being or an organisation."""
+
+    PERSON = "person"
+    COMPANY = "company"
+
+
+class IdentifierKind(StrEnum):
+    """What kind of key tells that two records speak of the same client."""
+
+    PHONE = "phone"
+    EMAIL = "email"
+    VISITOR = "visitor"
+    TAX_ID = "tax_id"
+    MESSENGER = "messenger"
+    CLICK = "click"
+    VENDOR = "vendor"
+
+
+class Direction(StrEnum):
+    INBOUND = "inbound"
+    OUTBOUND = "outbound"
+
+
+class DealStatus(StrEnum):
+    OPEN = "open"
+    WON = "won"
+    LOST = "lost"
+
+
+class DealKind(StrEnum):
+    """What the deal is to the relation with the client (account management's view of a sale)."""
+
+    NEW = "new"
+    UPSELL = "upsell"
+    CROSS_SELL = "cross_sell"
+    RENEWAL = "renewal"
+    WIN_BACK = "win_back"
+
+
+class Channel(StrEnum):
+    """The usual channel groups of web analytics, told from source and medium (``schema.traffic``)."""
+
+    PAID_SEARCH = "paid_search"
+    PAID_SOCIAL = "paid_social"
+    PAID_OTHER = "paid_other"
+    ORGANIC = "organic"
+    SOCIAL = "social"
+    EMAIL = "email"
+    REFERRAL = "referral"
+    DIRECT = "direct"
+
+
+class ConnectionState(StrEnum):
+    ACTIVE = "active"
+    PAUSED = "paused"
+    NEEDS_REAUTH = "needs_reauth"
+    BROKEN_SETTINGS = "broken_settings"
+
+
+class RunState(StrEnum):
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    WAITING = "waiting"  # the vendor asked to wait; goes on by itself at ``resume_at``
+
+
+class RunTrigger(StrEnum):
+    SCHEDULE = "schedule"
+    BUTTON = "button"
+    COMMAND = "command"
+    WEBHOOK = "webhook"
+
+
+class Role(StrEnum):
+    """What a token may do. Masking of personal data follows from it."""
+
+    OWNER = "owner"
+    MANAGER = "manager"
+    ANALYST = "analyst"
+    INTEGRATION = "integration"
+
+
+class MergeKind(StrEnum):
+    MERGE = "merge"
+    SPLIT = "split"
+
+
+class FieldRule(StrEnum):
+    """By which rule a field of the golden record got its value."""
+
+    MOST_RECENT = "most_recent"
+    PREFERRED_SOURCE = "preferred_source"
+    OLDEST = "oldest"
+    MOST_COMPLETE = "most_complete"
+    AGGREGATE = "aggregate"
+    PINNED = "pinned"
+
+
+class ConversionKind(StrEnum):
+    """What counts as reached: a lead, a first won deal (the client is new), any won deal."""
+
+    LEAD = "lead"
+    NEW_CLIENT = "new_client"
+    WON_DEAL = "won_deal"
+
+
+class TouchKind(StrEnum):
+    VISIT = "visit"
+    CALL = "call"
+    LEAD = "lead"
+
+
+class Unattributed(StrEnum):
+    """Why a figure belongs to no campaign."""
+
+    NO_TOUCHES = "no_touches"  # nothing ties the client to any visit, call or lead with a source
+    WINDOW_PASSED = "window_passed"  # there were touches, all older than the attribution window
+    DIRECT_ONLY = "direct_only"  # every touch in the window was direct
+    NO_CAMPAIGN = "no_campaign"  # the credited touch has a source (organic, referral, …) but no campaign
+    NO_CLIENT = "no_client"  # the record carries no key that tells whose it is

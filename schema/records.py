@@ -1,0 +1,249 @@
+"""Record types that connectors fill: one external record, said in the words of the unified model.
+
+A reference to another record (``contact``, ``deal``, …) is that record's external id in the same connection;
+``schema.ids.record_id`` turns it into our id without a look-up. Times are aware datetimes: a vendor's local
+time is converted at the border, in the connector's mapping. Money is ``Decimal``. Phones and e-mails are what
+the vendor has, in its own spelling: the loader normalises them by the workspace's region.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from schema.enums import ClientKind, DealKind, DealStatus, Direction
+from schema.traffic import Traffic
+
+
+class _Record(msgspec.Struct, frozen=True, kw_only=True):
+    external_id: str
+    updated_at: datetime | None = None
+    deleted: bool = False
+    custom: dict[str, Any] | None = None  # the vendor's custom fields, by the vendor's own field key
+
+
+class UserRecord(_Record):
+    """An employee who works in the external system."""
+
+    name: str
+    email: str | None = None
+    phone: str | None = None
+    active: bool = True
+
+
+class ContactRecord(_Record):
+    """A person's card in a CRM or call tracker."""
+
+    name: str | None = None
+    first_name: str | None = None
+    middle_name: str | None = None
+    last_name: str | None = None
+    position: str | None = None
+    phones: tuple[str, ...] = ()
+    emails: tuple[str, ...] = ()
+    messengers: tuple[str, ...] = ()
+    company: str | None = None
+    responsible: str | None = None
+    created_at: datetime | None = None
+    traffic: Traffic | None = None
+
+
+class CompanyRecord(_Record):
+    """An organisation's card."""
+
+    name: str
+    tax_id: str | None = None
+    website: str | None = None
+    phones: tuple[str, ...] = ()
+    emails: tuple[str, ...] = ()
+    responsible: str | None = None
+    created_at: datetime | None = None
+
+
+class VisitRecord(_Record):
+    """A visit (session) on the client's site. ``visitor_ids`` are cookies of analytics counters, each written
+    as 'counter:value' ('ym:1775109228651162001'), so that ids of different counters never meet."""
+
+    started_at: datetime
+    visitor_ids: tuple[str, ...] = ()
+    landing_url: str | None = None
+    city: str | None = None
+    device: str | None = None
+    traffic: Traffic = Traffic()
+
+
+class CallRecord(_Record):
+    """A phone call. ``client_phone`` is the client's, ``tracking_phone`` the number that was dialled."""
+
+    started_at: datetime
+    direction: Direction = Direction.INBOUND
+    client_phone: str | None = None
+    tracking_phone: str | None = None
+    answered: bool = False
+    wait_seconds: int | None = None
+    talk_seconds: int | None = None
+    status: str | None = None
+    is_unique: bool | None = None
+    is_target: bool | None = None
+    recording_url: str | None = None
+    visit: str | None = None
+    visitor_ids: tuple[str, ...] = ()
+    contact: str | None = None
+    company: str | None = None
+    lead: str | None = None
+    deal: str | None = None
+    responsible: str | None = None
+    tags: tuple[str, ...] = ()
+    comment: str | None = None
+    traffic: Traffic | None = None
+
+
+class LeadRecord(_Record):
+    """A first expression of interest: a form on the site, a request, a CRM's lead."""
+
+    created_at: datetime
+    title: str | None = None
+    name: str | None = None
+    phones: tuple[str, ...] = ()
+    emails: tuple[str, ...] = ()
+    visitor_ids: tuple[str, ...] = ()
+    status: str | None = None
+    visit: str | None = None
+    contact: str | None = None
+    company: str | None = None
+    responsible: str | None = None
+    tags: tuple[str, ...] = ()
+    comment: str | None = None
+    traffic: Traffic | None = None
+
+
+class DealRecord(_Record):
+    """A possible or done sale. ``closed_at`` is when it was won or lost, never a planned date."""
+
+    title: str
+    created_at: datetime
+    status: DealStatus
+    kind: DealKind | None = None
+    amount: Decimal | None = None
+    currency: str | None = None
+    closed_at: datetime | None = None
+    expected_at: date | None = None
+    lost_reason: str | None = None
+    pipeline: str | None = None
+    stage: str | None = None
+    contact: str | None = None
+    company: str | None = None
+    lead: str | None = None
+    responsible: str | None = None
+    tags: tuple[str, ...] = ()
+    traffic: Traffic | None = None
+
+
+class PipelineRecord(_Record):
+    name: str
+    sort: int = 0
+
+
+class StageRecord(_Record):
+    """A stage of a pipeline; ``status`` says what a deal that stands in it is."""
+
+    name: str
+    pipeline: str
+    sort: int = 0
+    status: DealStatus = DealStatus.OPEN
+
+
+class StageChangeRecord(_Record):
+    """A deal came to a stage."""
+
+    deal: str
+    stage: str
+    pipeline: str | None = None
+    changed_at: datetime
+
+
+class CampaignRecord(_Record):
+    """A campaign of an ad platform; ``external_id`` is the platform's id, ``platform`` the connector's key."""
+
+    platform: str
+    name: str
+    state: str | None = None
+    currency: str | None = None
+
+
+class AdGroupRecord(_Record):
+    platform: str
+    campaign: str
+    name: str
+
+
+class AdRecord(_Record):
+    platform: str
+    ad_group: str
+    title: str | None = None
+    landing_url: str | None = None
+
+
+class KeywordRecord(_Record):
+    platform: str
+    ad_group: str
+    text: str
+
+
+class AdSpendRecord(_Record):
+    """What a campaign cost on one day of the ad platform's calendar. Told again with other numbers, it
+    becomes a new revision; the former one is kept."""
+
+    platform: str
+    campaign: str
+    campaign_name: str | None = None
+    day: date
+    cost: Decimal
+    currency: str
+    vat_included: bool
+    impressions: int = 0
+    clicks: int = 0
+
+
+PartyRecord = ContactRecord | CompanyRecord
+Record = (
+    UserRecord
+    | ContactRecord
+    | CompanyRecord
+    | VisitRecord
+    | CallRecord
+    | LeadRecord
+    | DealRecord
+    | PipelineRecord
+    | StageRecord
+    | StageChangeRecord
+    | CampaignRecord
+    | AdGroupRecord
+    | AdRecord
+    | KeywordRecord
+    | AdSpendRecord
+)
+
+__all__ = [
+    "AdGroupRecord",
+    "AdRecord",
+    "AdSpendRecord",
+    "CallRecord",
+    "CampaignRecord",
+    "ClientKind",
+    "CompanyRecord",
+    "ContactRecord",
+    "DealRecord",
+    "KeywordRecord",
+    "LeadRecord",
+    "PipelineRecord",
+    "Record",
+    "StageChangeRecord",
+    "StageRecord",
+    "Traffic",
+    "UserRecord",
+    "VisitRecord",
+]

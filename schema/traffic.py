@@ -1,0 +1,145 @@
+"""Where a visit, call, lead or deal came from: UTM tags and ids of ad platforms, read alike everywhere."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from urllib.parse import parse_qsl, urlsplit
+from uuid import UUID
+
+import msgspec
+
+from schema.enums import Channel
+from schema.ids import campaign_id
+
+UTM_PLATFORM = "utm"
+YANDEX_DIRECT = "yandex_direct"
+
+_EMPTY = frozenset(
+    # Calltouch writes absent values as these texts; analytics counters have their own.
+    {"", "<не заполнено>", "<не указано>", "(not set)", "(none)", "none", "null", "undefined"}
+)
+_DIRECT_SOURCES = frozenset({"(direct)", "direct"})
+_SEARCH_ENGINES = frozenset({"yandex", "google", "bing", "mail.ru", "rambler"})
+_SOCIAL = frozenset({"vk", "vkontakte", "ok", "telegram", "tg", "instagram", "facebook", "tiktok"})
+_PAID_MEDIA = frozenset(
+    {"cpc", "ppc", "cpm", "cpa", "paid", "paidsearch", "paid_social", "retargeting", "banner"}
+)
+_YANDEX = frozenset({"yandex", "yandex_direct", "yandexdirect", "direct.yandex", "ya"})
+# A campaign id stands in utm_campaign alone ('101234567') or as one part of a template ('brand|101234567').
+_PART = re.compile(r"[|_\-:.~ ]")
+_CAMPAIGN_NUMBER = re.compile(r"\d{5,12}")
+
+
+def present(value: str | None) -> str | None:
+    """The text without surrounding space, or None where it only says that there is nothing."""
+    if value is None:
+        return None
+    text = value.strip()
+    return None if text.casefold() in _EMPTY else text
+
+
+class Traffic(msgspec.Struct, frozen=True, kw_only=True):
+    """What a record tells of its origin, as the vendor wrote it. Ids of the ad platform are the platform's own."""
+
+    source: str | None = None
+    medium: str | None = None
+    utm_source: str | None = None
+    utm_medium: str | None = None
+    utm_campaign: str | None = None
+    utm_content: str | None = None
+    utm_term: str | None = None
+    click_id: str | None = None
+    referrer: str | None = None
+    platform: str | None = None
+    campaign: str | None = None
+    ad_group: str | None = None
+    ad: str | None = None
+    keyword: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignKey:
+    """Names a campaign across systems: the platform and its id there, or the UTM triple under platform 'utm'."""
+
+    platform: str
+    external_id: str
+
+    @property
+    def id(self) -> UUID:
+        return campaign_id(self.platform, self.external_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """``Traffic`` understood: the channel, the source and medium that hold, and the campaign if one is named."""
+
+    channel: Channel
+    source: str
+    medium: str
+    campaign: CampaignKey | None
+
+
+def origin(traffic: Traffic) -> Origin | None:
+    """Understand ``traffic``; None where it says nothing at all (which is not the same as a direct visit).
+
+    A platform's own campaign id wins over a number in ``utm_campaign``, and that over the bare UTM triple.
+    """
+    source = (present(traffic.utm_source) or present(traffic.source) or "").casefold()
+    medium = (present(traffic.utm_medium) or present(traffic.medium) or "").casefold()
+    campaign = _campaign(traffic, source, medium)
+    if not source and not medium and campaign is None and present(traffic.click_id) is None:
+        return None
+    if campaign is not None and not source:
+        source = "yandex" if campaign.platform == YANDEX_DIRECT else campaign.platform
+    channel = _channel(source, medium, paid=campaign is not None or traffic.click_id is not None)
+    return Origin(channel, source or "(unknown)", medium or "(none)", campaign)
+
+
+def traffic_of_url(url: str | None, referrer: str | None = None) -> Traffic:
+    """The tags that stand in a page's address (``utm_*``, ``yclid``, ``gclid``); bad addresses give none."""
+    if not url:
+        return Traffic(referrer=present(referrer))
+    try:
+        query = dict(parse_qsl(urlsplit(url).query))
+    except ValueError:
+        return Traffic(referrer=present(referrer))
+    return Traffic(
+        utm_source=present(query.get("utm_source")),
+        utm_medium=present(query.get("utm_medium")),
+        utm_campaign=present(query.get("utm_campaign")),
+        utm_content=present(query.get("utm_content")),
+        utm_term=present(query.get("utm_term")),
+        click_id=present(query.get("yclid")) or present(query.get("gclid")),
+        referrer=present(referrer),
+    )
+
+
+def _campaign(traffic: Traffic, source: str, medium: str) -> CampaignKey | None:
+    if traffic.platform and traffic.campaign:
+        return CampaignKey(traffic.platform, traffic.campaign)
+    name = present(traffic.utm_campaign)
+    if name is None:
+        return None
+    if source in _YANDEX:
+        numbers = [part for part in _PART.split(name) if _CAMPAIGN_NUMBER.fullmatch(part)]
+        if numbers:
+            return CampaignKey(YANDEX_DIRECT, numbers[-1])
+    return CampaignKey(UTM_PLATFORM, "/".join((source, medium, name.casefold())))
+
+
+def _channel(source: str, medium: str, *, paid: bool) -> Channel:
+    if source in _DIRECT_SOURCES and not paid:
+        return Channel.DIRECT
+    if medium in {"email", "e-mail", "newsletter"} or source == "email":
+        return Channel.EMAIL
+    social = source in _SOCIAL
+    if medium in _PAID_MEDIA or (paid and medium not in {"organic", "referral", "social"}):
+        if social:
+            return Channel.PAID_SOCIAL
+        return Channel.PAID_SEARCH if source in _SEARCH_ENGINES | _YANDEX else Channel.PAID_OTHER
+    if medium == "organic":
+        return Channel.ORGANIC
+    if social or medium == "social":
+        return Channel.SOCIAL
+    return Channel.REFERRAL if source else Channel.DIRECT
