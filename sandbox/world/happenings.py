@@ -55,6 +55,49 @@ class Campaign:
 
 
 @dataclass(frozen=True, slots=True)
+class AdGroup:
+    """A group of ads inside a campaign of an advertising cabinet."""
+
+    id: int
+    campaign: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ad:
+    """One advertisement; ``href`` is its landing address with the UTM template."""
+
+    id: int
+    campaign: int
+    ad_group: int
+    title: str
+    text: str
+    href: str
+
+
+@dataclass(frozen=True, slots=True)
+class Keyword:
+    """One search phrase that shows the ads of its group."""
+
+    id: int
+    campaign: int
+    ad_group: int
+    phrase: str
+
+
+@dataclass(frozen=True, slots=True)
+class Manager:
+    """One who sells, with an account in one CRM."""
+
+    id: int
+    crm: Crm
+    first_name: str
+    last_name: str
+    email: str
+    phone: str  # E.164, extension of the office
+
+
+@dataclass(frozen=True, slots=True)
 class Traffic:
     """How a visit came: through an ad (``campaign`` set), or free (organic, referral, direct)."""
 
