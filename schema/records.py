@@ -25,7 +25,7 @@ class _Record(msgspec.Struct, frozen=True, kw_only=True):
     custom: dict[str, Any] | None = None  # the vendor's custom fields, by the vendor's own field key
 
 
-class UserRecord(_Record):
+class UserRecord(_Record, frozen=True, kw_only=True):
     """An employee who works in the external system."""
 
     name: str
@@ -34,7 +34,7 @@ class UserRecord(_Record):
     active: bool = True
 
 
-class ContactRecord(_Record):
+class ContactRecord(_Record, frozen=True, kw_only=True):
     """A person's card in a CRM or call tracker."""
 
     name: str | None = None
@@ -51,7 +51,7 @@ class ContactRecord(_Record):
     traffic: Traffic | None = None
 
 
-class CompanyRecord(_Record):
+class CompanyRecord(_Record, frozen=True, kw_only=True):
     """An organisation's card."""
 
     name: str
@@ -63,7 +63,7 @@ class CompanyRecord(_Record):
     created_at: datetime | None = None
 
 
-class VisitRecord(_Record):
+class VisitRecord(_Record, frozen=True, kw_only=True):
     """A visit (session) on the client's site. ``visitor_ids`` are cookies of analytics counters, each written
     as 'counter:value' ('ym:1775109228651162001'), so that ids of different counters never meet."""
 
@@ -75,7 +75,7 @@ class VisitRecord(_Record):
     traffic: Traffic = Traffic()
 
 
-class CallRecord(_Record):
+class CallRecord(_Record, frozen=True, kw_only=True):
     """A phone call. ``client_phone`` is the client's, ``tracking_phone`` the number that was dialled."""
 
     started_at: datetime
@@ -101,7 +101,7 @@ class CallRecord(_Record):
     traffic: Traffic | None = None
 
 
-class LeadRecord(_Record):
+class LeadRecord(_Record, frozen=True, kw_only=True):
     """A first expression of interest: a form on the site, a request, a CRM's lead."""
 
     created_at: datetime
@@ -120,7 +120,7 @@ class LeadRecord(_Record):
     traffic: Traffic | None = None
 
 
-class DealRecord(_Record):
+class DealRecord(_Record, frozen=True, kw_only=True):
     """A possible or done sale. ``closed_at`` is when it was won or lost, never a planned date."""
 
     title: str
@@ -142,12 +142,12 @@ class DealRecord(_Record):
     traffic: Traffic | None = None
 
 
-class PipelineRecord(_Record):
+class PipelineRecord(_Record, frozen=True, kw_only=True):
     name: str
     sort: int = 0
 
 
-class StageRecord(_Record):
+class StageRecord(_Record, frozen=True, kw_only=True):
     """A stage of a pipeline; ``status`` says what a deal that stands in it is."""
 
     name: str
@@ -156,7 +156,7 @@ class StageRecord(_Record):
     status: DealStatus = DealStatus.OPEN
 
 
-class StageChangeRecord(_Record):
+class StageChangeRecord(_Record, frozen=True, kw_only=True):
     """A deal came to a stage."""
 
     deal: str
@@ -165,7 +165,7 @@ class StageChangeRecord(_Record):
     changed_at: datetime
 
 
-class CampaignRecord(_Record):
+class CampaignRecord(_Record, frozen=True, kw_only=True):
     """A campaign of an ad platform; ``external_id`` is the platform's id, ``platform`` the connector's key."""
 
     platform: str
@@ -174,26 +174,26 @@ class CampaignRecord(_Record):
     currency: str | None = None
 
 
-class AdGroupRecord(_Record):
+class AdGroupRecord(_Record, frozen=True, kw_only=True):
     platform: str
     campaign: str
     name: str
 
 
-class AdRecord(_Record):
+class AdRecord(_Record, frozen=True, kw_only=True):
     platform: str
     ad_group: str
     title: str | None = None
     landing_url: str | None = None
 
 
-class KeywordRecord(_Record):
+class KeywordRecord(_Record, frozen=True, kw_only=True):
     platform: str
     ad_group: str
     text: str
 
 
-class AdSpendRecord(_Record):
+class AdSpendRecord(_Record, frozen=True, kw_only=True):
     """What a campaign cost on one day of the ad platform's calendar. Told again with other numbers, it
     becomes a new revision; the former one is kept."""
 

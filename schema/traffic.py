@@ -22,9 +22,7 @@ _EMPTY = frozenset(
 _DIRECT_SOURCES = frozenset({"(direct)", "direct"})
 _SEARCH_ENGINES = frozenset({"yandex", "google", "bing", "mail.ru", "rambler"})
 _SOCIAL = frozenset({"vk", "vkontakte", "ok", "telegram", "tg", "instagram", "facebook", "tiktok"})
-_PAID_MEDIA = frozenset(
-    {"cpc", "ppc", "cpm", "cpa", "paid", "paidsearch", "paid_social", "retargeting", "banner"}
-)
+_PAID_MEDIA = frozenset({"cpc", "ppc", "cpm", "cpa", "paid", "paidsearch", "paid_social", "retargeting", "banner"})
 _YANDEX = frozenset({"yandex", "yandex_direct", "yandexdirect", "direct.yandex", "ya"})
 # A campaign id stands in utm_campaign alone ('101234567') or as one part of a template ('brand|101234567').
 _PART = re.compile(r"[|_\-:.~ ]")
