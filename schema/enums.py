@@ -126,8 +126,9 @@ class FieldRule(StrEnum):
 
 
 class ConversionKind(StrEnum):
-    """What counts as reached: a lead, a first won deal (the client is new), any won deal."""
+    """What counts as reached: a call, a lead, a first won deal (the client is new), any won deal."""
 
+    CALL = "call"
     LEAD = "lead"
     NEW_CLIENT = "new_client"
     WON_DEAL = "won_deal"

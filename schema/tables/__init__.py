@@ -1,0 +1,71 @@
+"""The unified account model as tables; one module a subject."""
+
+from schema.tables.account import (
+    ApiToken,
+    Connection,
+    RateBudget,
+    StreamRun,
+    StreamState,
+    SyncRun,
+    Workspace,
+)
+from schema.tables.base import Base, Unified
+from schema.tables.evidence import Quarantine, SourceRecord, SourceVersion, ZstdDictionary
+from schema.tables.figures import Path, RollupDay, RollupMonth, SettledVisit
+from schema.tables.identity import (
+    Client,
+    ClientField,
+    ClientMark,
+    Identifier,
+    IdentityRecord,
+    MergeLog,
+    SharedKey,
+)
+from schema.tables.interactions import Call, Lead, Visit
+from schema.tables.marketing import Ad, AdGroup, AdSpend, Campaign, CampaignName, Keyword
+from schema.tables.parties import Assignment, Company, Contact, User
+from schema.tables.sales import Deal, Pipeline, Stage, StageChange
+
+__all__ = [
+    "Ad",
+    "AdGroup",
+    "AdSpend",
+    "ApiToken",
+    "Assignment",
+    "Base",
+    "Call",
+    "Campaign",
+    "CampaignName",
+    "Client",
+    "ClientField",
+    "ClientMark",
+    "Company",
+    "Connection",
+    "Contact",
+    "Deal",
+    "Identifier",
+    "IdentityRecord",
+    "Keyword",
+    "Lead",
+    "MergeLog",
+    "Path",
+    "Pipeline",
+    "Quarantine",
+    "RateBudget",
+    "RollupDay",
+    "RollupMonth",
+    "SettledVisit",
+    "SharedKey",
+    "SourceRecord",
+    "SourceVersion",
+    "Stage",
+    "StageChange",
+    "StreamRun",
+    "StreamState",
+    "SyncRun",
+    "Unified",
+    "User",
+    "Visit",
+    "Workspace",
+    "ZstdDictionary",
+]

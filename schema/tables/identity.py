@@ -1,0 +1,129 @@
+"""Who is who: the keys that records carry, the clients that follow from them, and the log of merges."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Index, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from schema.tables.base import BIGINT, Base, InWorkspace
+
+
+class Client(InWorkspace, Base):
+    """A customer: a person or an organisation. Its id is that of its founding record and never changes:
+    a client that was merged away stays and points to the one that it became part of."""
+
+    __tablename__ = "client"
+    __table_args__ = (
+        Index(
+            "ix_client_recent", "workspace_id", "last_seen_at", "id", postgresql_where=text("merged_into is null")
+        ),
+        Index("ix_client_name", "workspace_id", "name", "id", postgresql_where=text("merged_into is null")),
+        Index(None, "workspace_id", "merged_into", postgresql_where=text("merged_into is not null")),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(comment="person or company")
+    name: Mapped[str | None] = mapped_column(comment="Golden record: the name that holds.")
+    phone: Mapped[str | None] = mapped_column(comment="Golden record: E.164.")
+    email: Mapped[str | None] = mapped_column(comment="Golden record.")
+    responsible_id: Mapped[UUID | None] = mapped_column(comment="Golden record: the user who leads the client.")
+    founded_at: Mapped[datetime] = mapped_column(comment="Time of the founding record; the older client survives.")
+    last_seen_at: Mapped[datetime] = mapped_column(comment="Time of the newest record.")
+    merged_into: Mapped[UUID | None] = mapped_column(comment="The client that it is part of now.")
+    created_at: Mapped[datetime] = mapped_column(server_default=text("now()"), comment="When Skvoz made it.")
+    changed_at: Mapped[datetime] = mapped_column(server_default=text("now()"))
+
+
+class ClientField(InWorkspace, Base):
+    """Where a field of the golden record has its value from, and what the other records say."""
+
+    __tablename__ = "client_field"
+
+    client_id: Mapped[UUID] = mapped_column(primary_key=True)
+    field: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[str]
+    rule: Mapped[str]
+    record_kind: Mapped[str]
+    record_id: Mapped[UUID]
+    others: Mapped[dict[str, Any] | None] = mapped_column(
+        comment="Other values, each with the records that say it."
+    )
+
+
+class IdentityRecord(InWorkspace, Base):
+    """A record that can tell who a client is (contact, company, call, lead, visit) and the client it is in."""
+
+    __tablename__ = "identity_record"
+    __table_args__ = (Index(None, "workspace_id", "client_id"),)
+
+    record_id: Mapped[UUID] = mapped_column(primary_key=True)
+    record_kind: Mapped[str]
+    connection_id: Mapped[UUID]
+    client_kind: Mapped[str] = mapped_column(comment="Persons and companies are never one client.")
+    at: Mapped[datetime] = mapped_column(comment="The record's own time; the oldest record founds the client.")
+    client_id: Mapped[UUID | None] = mapped_column(
+        comment="Empty while nothing but visits, or nothing but shared keys, tells who it is."
+    )
+
+
+class Identifier(InWorkspace, Base):
+    """A key that a record carries: the evidence that it belongs with others. ``value`` is normalised
+    (E.164, lower-case e-mail, 'counter:cookie'); what isn't valid is kept as text elsewhere and is no key."""
+
+    __tablename__ = "identifier"
+    __table_args__ = (Index(None, "workspace_id", "record_id"),)
+
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[str] = mapped_column(primary_key=True)
+    record_id: Mapped[UUID] = mapped_column(primary_key=True)
+    record_kind: Mapped[str]
+    client_kind: Mapped[str]
+    raw: Mapped[str] = mapped_column(comment="As the external system spells it.")
+
+
+class SharedKey(InWorkspace, Base):
+    """A key that joins nobody: because more people carry it than one person's key would (``cap``), or because
+    somebody said so (``listed``)."""
+
+    __tablename__ = "shared_key"
+
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[str] = mapped_column(primary_key=True)
+    reason: Mapped[str] = mapped_column(comment="cap or listed")
+    carriers: Mapped[int] = mapped_column(comment="How many different people carried it when it was judged.")
+    at: Mapped[datetime]
+
+
+class MergeLog(InWorkspace, Base):
+    """Every merge and split, with its evidence. Rows are only ever added."""
+
+    __tablename__ = "merge_log"
+    __table_args__ = (
+        Index(None, "workspace_id", "client_id"),
+        Index(None, "workspace_id", "other_id"),
+    )
+
+    id: Mapped[int] = mapped_column(BIGINT, primary_key=True, autoincrement=True)
+    at: Mapped[datetime] = mapped_column(server_default=text("clock_timestamp()"))
+    kind: Mapped[str] = mapped_column(comment="merge or split")
+    client_id: Mapped[UUID] = mapped_column(comment="The client that survives (merge) or that is parted (split).")
+    other_id: Mapped[UUID] = mapped_column(comment="The client merged away, or the one that went out.")
+    records: Mapped[list[UUID]] = mapped_column(comment="The records that changed client.")
+    evidence: Mapped[dict[str, Any]] = mapped_column(comment="The keys that joined them, or the reason to part.")
+    actor: Mapped[str] = mapped_column(comment="'rule', or the token that asked for it.")
+    run_id: Mapped[UUID | None]
+
+
+class ClientMark(InWorkspace, Base):
+    """A client whose paths and figures must be settled, because a record of his changed. The mark commits
+    with the change; settling removes it in the transaction that brings the figures up to date."""
+
+    __tablename__ = "client_mark"
+
+    client_id: Mapped[UUID] = mapped_column(primary_key=True)
+    cause: Mapped[str] = mapped_column(comment="What changed: a record kind, merge or split.")
+    marked_at: Mapped[datetime] = mapped_column(server_default=text("clock_timestamp()"))
