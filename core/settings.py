@@ -16,7 +16,9 @@ from core.errors import SettingsError
 class Settings(BaseSettings):
     """The settings of one process; immutable, so that they can be shared freely."""
 
-    model_config = SettingsConfigDict(env_prefix="SKVOZ_", env_ignore_empty=True, extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="SKVOZ_", env_ignore_empty=True, extra="ignore", frozen=True, populate_by_name=True
+    )
 
     home: Path = Field(Path(".skvoz"), description="Folder of the embedded database and of the master key.")
     host: str = Field("127.0.0.1", description="Address the API listens on.")
