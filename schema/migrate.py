@@ -1,0 +1,79 @@
+"""Bring a database to the newest schema; safe to call from many processes at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection
+
+from core.database import Database
+from schema.tables import Base
+
+_MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+async def migrate(database: Database) -> bool:
+    """Run the migrations that are missing, while no other process does. True if there were any."""
+    if await is_current(database):
+        return False
+    async with database.alone("migrations"), database.owner_engine.begin() as connection:
+        return await connection.run_sync(_upgrade, database.role_prefix)
+
+
+async def is_current(database: Database) -> bool:
+    """Whether the database has the schema that this code expects."""
+    async with database.owner_engine.connect() as connection:
+        return await connection.run_sync(_revision) == newest_revision()
+
+
+async def drift(database: Database) -> list[Any]:
+    """What differs between the tables in the code and those in the database: nothing, unless a migration
+    was forgotten."""
+    async with database.owner_engine.connect() as connection:
+        return await connection.run_sync(_compare)
+
+
+def newest_revision() -> str:
+    head = ScriptDirectory(str(_MIGRATIONS)).get_current_head()
+    if head is None:
+        raise RuntimeError("There are no migrations.")
+    return head
+
+
+def draft(connection: Connection, role_prefix: str, message: str, revision: str) -> None:
+    """Write a new migration from the difference between the code and this database, to be read and mended."""
+    command.revision(_config(connection, role_prefix), message, autogenerate=True, rev_id=revision)
+
+
+def _upgrade(connection: Connection, role_prefix: str) -> bool:
+    if _revision(connection) == newest_revision():
+        return False
+    command.upgrade(_config(connection, role_prefix), "head")
+    return True
+
+
+def _config(connection: Connection, role_prefix: str) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    config.attributes["role_prefix"] = role_prefix
+    return config
+
+
+def _revision(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def _compare(connection: Connection) -> list[Any]:
+    context = MigrationContext.configure(connection, opts={"compare_server_default": False})
+    return [
+        change
+        for change in compare_metadata(context, Base.metadata)
+        if not (change[0] == "remove_table" and change[1].name == "alembic_version")
+    ]
