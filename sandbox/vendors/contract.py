@@ -59,8 +59,9 @@ class TruthWriter(Protocol):
     """Where a projection notes which person a vendor's record really is about."""
 
     def record(self, vendor: str, entity: str, vendor_id: str | int, person: int | None, origin: int) -> None:
-        """``entity`` is the vendor's word for it ('contact', 'lead', 'call'); ``origin`` the world's own id
-        of what it was made from (``card``, ``deal``, ``call``, ``form``, or ``firm`` with ``person=None``)."""
+        """``entity`` is the vendor's word for it ('contact', 'lead', 'call'); ``origin`` the world's own
+        id of what it was made from (``card``, ``deal``, ``call``, ``form``, or ``firm``, whose ``person``
+        is None)."""
 
 
 class Limiter(Protocol):
@@ -105,7 +106,8 @@ class World(Protocol):
         """A credential in lower-case hex, fixed for the world's seed."""
 
     def deliver(self, url: str, content: bytes, content_type: str) -> None:
-        """Send a webhook (POST) soon after the present transaction. Does nothing while history is generated."""
+        """Send a webhook (POST) soon after the present transaction. Nothing is sent while history is
+        generated."""
 
 
 class Projection(Protocol):
@@ -129,7 +131,8 @@ class Vendor:
     answer that an expired token gets.
 
     ``shift_pages`` (fault ``shift_pages``) is called before a request is handled: it inserts or deletes rows
-    of this vendor so that pages move under a client; the parameters are the vendor's own, e.g. ``{"delete": 3}``.
+    of this vendor so that pages move under a client; the parameters are the vendor's own, e.g.
+    ``{"delete": 3}``.
     """
 
     key: str

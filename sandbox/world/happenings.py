@@ -213,7 +213,8 @@ class DealOpened(Happening):
 
 @dataclass(frozen=True, slots=True)
 class DealMoved(Happening):
-    """``stage`` is the place in the pipeline: 0 new, 1 qualified, 2 offer, 3 invoice; 'won' and 'lost' end it."""
+    """``stage`` is the place in the pipeline: 0 new, 1 qualified, 2 offer, 3 invoice; 'won' and 'lost'
+    end it."""
 
     deal: int
     crm: Crm
