@@ -136,10 +136,12 @@ class Stream(Generic[S]):
 
 @dataclass(frozen=True, slots=True)
 class RateLimit:
-    """At most ``requests`` in any ``seconds``, counted per vendor account over all workers."""
+    """At most ``requests`` in any ``seconds``, counted per vendor account over all workers; ``burst`` of them
+    may go at once where the vendor's limit is a leaky bucket. ``source``: where the vendor says so."""
 
     requests: int
     seconds: float
+    burst: int = 1
     source: str = ""
 
 

@@ -3,6 +3,7 @@
 from schema.tables.account import (
     ApiToken,
     Connection,
+    Installation,
     RateBudget,
     StreamRun,
     StreamState,
@@ -45,6 +46,7 @@ __all__ = [
     "Deal",
     "Identifier",
     "IdentityRecord",
+    "Installation",
     "Keyword",
     "Lead",
     "MergeLog",

@@ -12,6 +12,16 @@ from sqlalchemy.orm import Mapped, mapped_column
 from schema.tables.base import BIGINT, Base, InWorkspace
 
 
+class Installation(Base):
+    """Facts of the whole installation, such as the canary by which a wrong master key is noticed. Only the
+    owner of the tables reads and writes it."""
+
+    __tablename__ = "installation"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[str]
+
+
 class Workspace(Base):
     """One business."""
 
