@@ -1,0 +1,84 @@
+"""Reading of Calltouch's single values, whose types differ from answer to answer (BEHAVIOR.md §5)."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+
+from connectors.calltouch.wire import Scalar
+from connectors.errors import BadRecord
+from schema.traffic import present
+
+DATE_FORMATS = ("%d/%m/%Y %H:%M:%S", "%Y-%m-%d %H:%M:%S")
+MILLISECONDS_FROM = 10**11  # as seconds this would be the year 5138
+_QUARTER_HOUR = timedelta(minutes=15)
+_WIDEST_OFFSET = timedelta(hours=14)
+
+
+def identifier(value: Scalar) -> str | None:
+    """An id as text: numbers go beyond 2**53, so a float has already lost digits and names nothing."""
+    if value is None or isinstance(value, bool | float):
+        return None
+    text = present(str(value))
+    return None if text == "0" else text
+
+
+def flag(value: Scalar) -> bool | None:
+    """A JSON boolean, or the texts 'True' and 'False' of older answers."""
+    if isinstance(value, str):
+        return {"true": True, "false": False, "1": True, "0": False}.get(value.strip().casefold())
+    return None if value is None else bool(value)
+
+
+def whole(value: Scalar) -> int | None:
+    """A count of seconds."""
+    if value is None or isinstance(value, bool):
+        return None
+    try:
+        return int(value)
+    except ValueError:
+        return None
+
+
+def instant(value: Scalar) -> datetime | None:
+    """A Unix time in seconds or milliseconds.
+
+    Raises BadRecord where it names no day of the calendar.
+    """
+    number = whole(value)
+    if number is None or number <= 0:
+        return None
+    seconds, milliseconds = divmod(number, 1000) if number > MILLISECONDS_FROM else (number, 0)
+    try:
+        return datetime.fromtimestamp(seconds, UTC) + timedelta(milliseconds=milliseconds)
+    except (OverflowError, OSError, ValueError):
+        raise BadRecord(f"{number} is no time in seconds or milliseconds.") from None
+
+
+def local_time(text: str | None) -> datetime | None:
+    """A time as the cabinet writes it, without zone: 'dd/mm/yyyy hh:mm:ss'.
+
+    Raises BadRecord where there is a text in none of the known forms.
+    """
+    text = present(text)
+    if text is None:
+        return None
+    for form in DATE_FORMATS:
+        try:
+            return datetime.strptime(text, form)  # noqa: DTZ007 (the zone is learnt from the record)
+        except ValueError:
+            continue
+    raise BadRecord(f"The time {text!r} isn't written as dd/mm/yyyy hh:mm:ss.")
+
+
+def learnt_zone(moment: datetime | None, local: datetime | None, fallback: tzinfo) -> tzinfo:
+    """The zone in which the cabinet wrote ``local`` for ``moment``, or ``fallback`` where they don't tell.
+
+    Calltouch doesn't document its zone, but a record that holds both an instant and its text shows it.
+    """
+    if moment is None or local is None:
+        return fallback
+    difference = local - moment.astimezone(UTC).replace(tzinfo=None)
+    offset = round(difference / _QUARTER_HOUR) * _QUARTER_HOUR
+    if abs(difference - offset) > timedelta(minutes=1) or abs(offset) > _WIDEST_OFFSET:
+        return fallback
+    return timezone(offset)

@@ -1,0 +1,60 @@
+"""Shapes of Direct's answers: the fields that are mapped, and no more (BEHAVIOR.md)."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class _Wire(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
+    pass
+
+
+class Campaign(_Wire, frozen=True, kw_only=True):
+    id: int | str
+    name: str
+    type: str | None = None
+    status: str | None = None
+    state: str | None = None
+    currency: str | None = None
+    start_date: str | None = None
+
+
+class CampaignKey(_Wire, frozen=True, kw_only=True):
+    id: int | str
+
+
+class CampaignsResult(_Wire, frozen=True, kw_only=True):
+    """An empty list may be left out; ``limited_by``, the next offset, stands only where there is more."""
+
+    campaigns: list[msgspec.Raw] = []
+    limited_by: int | None = None
+
+
+class CampaignsAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    result: CampaignsResult
+
+
+class Client(_Wire, frozen=True, kw_only=True):
+    """An advertiser, as Clients.get and AgencyClients.get tell it."""
+
+    login: str
+    currency: str | None = None
+    archived: str | None = None
+
+
+class ClientsResult(_Wire, frozen=True, kw_only=True):
+    clients: list[Client] = []
+
+
+class ClientsAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    result: ClientsResult
+
+
+class Error(msgspec.Struct, frozen=True, kw_only=True):
+    error_code: int | str
+    error_string: str = ""
+    error_detail: str = ""
+
+
+class ErrorAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    error: Error | None = None
