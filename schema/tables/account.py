@@ -72,7 +72,7 @@ class Connection(InWorkspace, Base):
     account_name: Mapped[str | None] = mapped_column(comment="What the vendor calls the account.")
     settings: Mapped[dict[str, Any]] = mapped_column(comment="Settings without secrets.")
     secrets: Mapped[dict[str, Any]] = mapped_column(comment="Sealed secrets by field name; tokens among them.")
-    data_key: Mapped[str | None] = mapped_column(comment="The connection's data key, wrapped by a master key.")
+    data_key: Mapped[str] = mapped_column(comment="The connection's data key, wrapped by a master key.")
     state: Mapped[str] = mapped_column(server_default="active")
     state_reason: Mapped[str | None] = mapped_column(comment="One sentence for the user.")
     interval_seconds: Mapped[int] = mapped_column(

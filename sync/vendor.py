@@ -1,0 +1,270 @@
+"""Talking to a vendor: one request at a time, signed, within its limits, retried where that helps.
+
+The order inside one send: budget, auth, transport, classify, wait, repeat. What comes back is either data or one
+of ``connectors.errors``; nothing of httpx gets through.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, Generic, TypeVar
+
+import httpx
+import structlog
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_random_exponential
+from tenacity.stop import stop_base
+
+from connectors.contract import Connector, ConnectorSettings, VendorRequest, VendorResponse
+from connectors.errors import (
+    AuthFailed,
+    BadSettings,
+    NotPermitted,
+    NotReady,
+    RateLimited,
+    Transient,
+    VendorChanged,
+    VendorError,
+)
+from core import clock
+from core.errors import AddressError
+from core.network import guarded_client
+from core.settings import Settings
+from sync.budget import Budget
+from sync.tokens import StoredTokens
+
+log = structlog.get_logger(__name__)
+
+S = TypeVar("S", bound=ConnectorSettings)
+
+MAX_BODY = 64 * 1024 * 1024
+"""Bytes of one answer; a vendor's page is a few MB at most, more is a fault or an attack."""
+TOTAL_SECONDS = 120.0
+"""One request from first byte to last, so that a vendor who trickles can't hold a worker."""
+LONGEST_WAIT = 300.0
+"""A longer wait than this is not slept through: the run is parked and goes on later."""
+ATTEMPTS = 6
+PREPARING_SECONDS = 900.0
+"""How long the preparation of one answer (an offline report) is waited for within a run."""
+
+
+class VendorClient(Generic[S]):
+    """Sends requests of one connection. It is a ``connectors.contract.VendorSession``."""
+
+    def __init__(
+        self, connector: Connector[S], settings: S, http: httpx.AsyncClient, budget: Budget, auth: httpx.Auth | None
+    ) -> None:
+        self.settings = settings
+        self.requests = 0
+        self._connector = connector
+        self._http = http
+        self._budget = budget
+        self._auth = auth
+        self._clock_lead = 0.0
+
+    @property
+    def waited_seconds(self) -> float:
+        return self._budget.waited_seconds
+
+    def now(self) -> datetime:
+        """The vendor's clock: ours, corrected by the Date header of its last answer."""
+        moment = clock.now().timestamp() + self._clock_lead
+        return datetime.fromtimestamp(moment, UTC)
+
+    async def send(self, request: VendorRequest) -> VendorResponse:
+        """The vendor's answer to ``request``.
+
+        Raises the error of ``connectors.errors`` that says what is the matter; passing faults were retried.
+        """
+        retrying = AsyncRetrying(
+            retry=retry_if_exception(_worth_repeating),
+            wait=_wait,
+            stop=_Patience(),
+            reraise=True,
+        )
+        async for attempt in retrying:
+            with attempt:
+                return await self._once(request)
+        raise AssertionError("tenacity either returns or raises")
+
+    async def _once(self, request: VendorRequest) -> VendorResponse:
+        await self._budget.acquire()
+        self.requests += 1
+        try:
+            async with asyncio.timeout(TOTAL_SECONDS):
+                response = await self._fetch(request)
+        except TimeoutError:
+            raise Transient(f"{self._connector.title} did not finish its answer in {TOTAL_SECONDS:g} s.") from None
+        except AddressError as error:
+            raise BadSettings(str(error)) from None
+        except httpx.InvalidURL:
+            raise BadSettings("The address in the settings is not a valid one.") from None
+        except httpx.ConnectError as error:
+            raise _unreachable(self._connector.title, error) from None
+        except httpx.TransportError as error:
+            raise Transient(f"The connection to {self._connector.title} broke ({type(error).__name__}).") from None
+        self._note_clock(response)
+        refusal = self._error(response)
+        if refusal is not None:
+            if isinstance(refusal, RateLimited):
+                await self._budget.hold(min(refusal.wait_seconds or 1.0, 3600.0))
+            log.info(
+                "vendor.refused", connector=self._connector.key, status=response.status_code, code=refusal.code
+            )
+            raise refusal
+        return VendorResponse(response.status_code, response.headers, response.content)
+
+    async def _fetch(self, request: VendorRequest) -> httpx.Response:
+        built = self._http.build_request(
+            request.method,
+            _join(self._connector.base_url(self.settings), request.path),
+            params=_query(request.query),
+            headers=dict(request.headers),
+            json=request.json,
+            data=dict(request.form) if request.form is not None else None,
+        )
+        response = await self._http.send(built, auth=self._auth, stream=True)
+        try:
+            body = bytearray()
+            async for chunk in response.aiter_bytes():
+                body += chunk
+                if len(body) > MAX_BODY:
+                    raise VendorChanged(
+                        f"{self._connector.title} sent more than {MAX_BODY // 2**20} MB in one answer."
+                    )
+        finally:
+            await response.aclose()
+        headers = {k: v for k, v in response.headers.items() if k not in {"content-encoding", "content-length"}}
+        return httpx.Response(response.status_code, headers=headers, content=bytes(body), request=response.request)
+
+    def _error(self, response: httpx.Response) -> VendorError | None:
+        if self._connector.error_of is not None:
+            error = self._connector.error_of(response)
+            if error is not None:
+                return error
+        return default_error(self._connector.title, response)
+
+    def _note_clock(self, response: httpx.Response) -> None:
+        date = response.headers.get("date")
+        if date:
+            try:
+                told = parsedate_to_datetime(date).timestamp()
+            except ValueError:
+                return
+            self._clock_lead = told - clock.now().timestamp()
+
+
+@asynccontextmanager
+async def vendor_client(
+    connector: Connector[S], settings: S, *, core: Settings, budget: Budget, tokens: StoredTokens | None
+) -> AsyncIterator[VendorClient[S]]:
+    """A client for one connection, closed at the end. ``tokens`` is None while a connection isn't stored yet:
+    then the tokens of the settings are used and can't be refreshed."""
+    auth = None
+    if connector.auth is not None:
+        auth = connector.auth(settings, tokens or Unstored(connector, settings))
+    async with guarded_client(core, timeout=httpx.Timeout(30.0, connect=10.0)) as http:
+        yield VendorClient(connector, settings, http, budget, auth)
+
+
+class Unstored:
+    """The tokens of settings that are being tried before they are saved. A refresh is kept here, so that the
+    caller can save the pair that holds now."""
+
+    def __init__(self, connector: Connector[S], settings: S) -> None:
+        first = connector.tokens(settings) if connector.tokens is not None else None
+        if first is None:
+            raise BadSettings("The settings hold no access token.", "access_token")
+        self.tokens = first
+
+    async def current(self) -> Any:
+        return self.tokens
+
+    @asynccontextmanager
+    async def lease(self) -> AsyncIterator[Unstored]:
+        yield self
+
+    async def store(self, tokens: Any) -> None:
+        self.tokens = tokens
+
+
+def default_error(title: str, response: httpx.Response) -> VendorError | None:
+    """What an answer means by its status alone, where the connector knows no better."""
+    status = response.status_code
+    if 200 <= status < 300:
+        return None
+    if status == 401:
+        return AuthFailed(f"{title} refuses the key or token: check it, or connect the account again.")
+    if status in {402, 403}:
+        return NotPermitted(f"{title} does not permit this to the account (HTTP {status}).")
+    if status == 429:
+        return RateLimited(f"{title} asks to slow down.", retry_after(response.headers))
+    if status in {408, 425} or status >= 500:
+        return Transient(f"{title} is not available at the moment (HTTP {status}).")
+    if 300 <= status < 400:
+        return BadSettings(f"{title} answers with a redirect: the address in the settings is not the API's.")
+    return VendorChanged(f"{title} refused a request that it used to accept (HTTP {status}).")
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds that a Retry-After header asks to wait: a number or an HTTP date; None if absent or senseless."""
+    told = headers.get("retry-after", "").strip()
+    if told.isdigit():
+        return float(told)
+    try:
+        until = parsedate_to_datetime(told)
+    except ValueError:
+        return None
+    seconds = (until - clock.now()).total_seconds()
+    return seconds if seconds > 0 else None
+
+
+def _worth_repeating(error: BaseException) -> bool:
+    if isinstance(error, RateLimited):
+        return (error.wait_seconds or 0.0) <= LONGEST_WAIT
+    return isinstance(error, Transient | NotReady)
+
+
+_backoff = wait_random_exponential(multiplier=0.5, max=60.0)
+
+
+def _wait(state: RetryCallState) -> float:
+    error = state.outcome.exception() if state.outcome is not None else None
+    if isinstance(error, NotReady):
+        return error.wait_seconds
+    if isinstance(error, RateLimited) and error.wait_seconds is not None:
+        return error.wait_seconds
+    return _backoff(state)
+
+
+class _Patience(stop_base):
+    """Faults are retried a few times; an answer that is being prepared is waited for by the clock."""
+
+    def __call__(self, state: RetryCallState) -> bool:
+        error = state.outcome.exception() if state.outcome is not None else None
+        if isinstance(error, NotReady):
+            return (state.seconds_since_start or 0.0) > PREPARING_SECONDS
+        return state.attempt_number >= ATTEMPTS
+
+
+def _unreachable(title: str, error: httpx.ConnectError) -> VendorError:
+    if "certificate" in str(error).lower():
+        return BadSettings(f"The TLS certificate of {title}'s address is not valid: it is not contacted.")
+    return Transient(f"{title} can't be reached at the address in the settings.")
+
+
+def _join(base: str, path: str) -> str:
+    return f"{base.rstrip('/')}/{path.lstrip('/')}" if path else base
+
+
+def _query(query: Mapping[str, str | int | Sequence[str]]) -> httpx.QueryParams:
+    pairs: list[tuple[str, str | int | float | bool | None]] = []
+    for name, value in query.items():
+        if isinstance(value, str | int):
+            pairs.append((name, str(value)))
+        else:
+            pairs.extend((name, str(each)) for each in value)
+    return httpx.QueryParams(pairs)
