@@ -1,0 +1,74 @@
+# `make demo` needs Python 3.11 or newer and nothing else. PYTHON=python3.12 chooses another one.
+
+VENV := .venv
+BIN := $(VENV)/bin
+LOCK := requirements.lock
+DEV_LOCK := requirements-dev.lock
+CHECKED := $(wildcard api connectors core reports sandbox schema sync tests bench)
+
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11 python; do \
+	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo "$$python"; break; }; done)
+
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+
+# A lock counts as installed when the stamp holds its checksum: a checkout that only touches the file installs nothing.
+installed = $(VENV)/.$(1).installed
+checksum = $$($(BIN)/python -c 'import hashlib, sys; print(hashlib.sha256(open(sys.argv[1], "rb").read() + open("pyproject.toml", "rb").read()).hexdigest())' $(1))
+
+define install
+	@if [ "$$(cat $(call installed,$(1)) 2>/dev/null)" != "$(call checksum,$(1))" ]; then \
+		echo "Installing what $(1) names ..." && \
+		$(PIP) install --require-hashes --no-deps -r $(1) && \
+		$(PIP) install --no-deps --no-build-isolation --no-index --editable . && \
+		printf '%s\n' "$(call checksum,$(1))" > $(call installed,$(1)); \
+	fi
+endef
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint bench lock docker clean install install-dev
+
+help:  ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+demo: install  ## Start everything with a pretend market; DEMO_ARGS="--once" ends by itself
+	@$(BIN)/skvoz demo $(DEMO_ARGS)
+
+test: install-dev  ## Run the tests; TEST_ARGS="tests/core -k roles" chooses some
+	@$(BIN)/python -m pytest $(TEST_ARGS)
+
+lint: install-dev  ## Check style, types and the direction of imports
+	@$(BIN)/ruff check $(CHECKED)
+	@$(BIN)/ruff format --check $(CHECKED)
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+bench: install-dev  ## Measure; see bench/
+	@$(BIN)/python -m bench $(BENCH_ARGS)
+
+lock: install-dev  ## Renew both locks within what pyproject.toml allows; LOCK_ARGS="--upgrade" takes the newest
+	@$(COMPILE) --output-file $(LOCK) $(LOCK_ARGS)
+	@$(COMPILE) --extra dev --constraint $(LOCK) --output-file $(DEV_LOCK) $(LOCK_ARGS)
+
+# setuptools builds the project itself, without a build environment of its own.
+COMPILE = echo "setuptools>=77" | $(BIN)/uv pip compile pyproject.toml - --quiet --universal --python-version 3.11 \
+	--generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
+
+docker:  ## How to build and run the image
+	@echo "docker build --file docker/Dockerfile --tag skvoz ."
+	@echo "cp docker/env.example docker/env    # then fill it in"
+	@echo "docker compose --file docker/compose.yaml up"
+
+install: $(BIN)/python
+	$(call install,$(LOCK))
+
+install-dev: $(BIN)/python
+	$(call install,$(DEV_LOCK))
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "Skvoz needs Python 3.11 or newer, and none was found; name one: make demo PYTHON=/path/to/python3.12"; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Skvoz needs Python 3.11 or newer; $(PYTHON) isn't."; exit 1; }
+	@"$(PYTHON)" -m venv $(VENV) || { echo "The environment couldn't be made; on Debian and Ubuntu, install python3-venv."; rm -rf $(VENV); exit 1; }
+
+clean:  ## Remove the environment and what tools left behind; .skvoz, which holds data, stays
+	@rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
