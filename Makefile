@@ -55,7 +55,7 @@ COMPILE = echo "setuptools>=77" | $(BIN)/uv pip compile pyproject.toml - --quiet
 
 docker:  ## How to build and run the image
 	@echo "docker build --file docker/Dockerfile --tag skvoz ."
-	@echo "cp docker/env.example docker/env    # then fill it in"
+	@echo "cp docker/postgres.env.example docker/postgres.env; cp docker/skvoz.env.example docker/skvoz.env    # fill both in"
 	@echo "docker compose --file docker/compose.yaml up"
 
 install: $(BIN)/python

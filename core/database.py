@@ -8,6 +8,7 @@
 import asyncio
 import atexit
 import hashlib
+import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import cached_property, partial
@@ -21,7 +22,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from core import embedded, roles
+from core import roles
 from core.errors import DatabaseError
 from core.roles import Role
 from core.settings import Settings
@@ -143,6 +144,10 @@ async def open_database(settings: Settings, *, durable: bool = True) -> AsyncIte
 
 
 async def _open_embedded(settings: Settings, stack: AsyncExitStack, *, durable: bool) -> dict[Role, str]:
+    if sys.platform == "win32":
+        raise DatabaseError("The embedded PostgreSQL runs on Linux and macOS only; set DATABASE_URL to a server.")
+    from core import embedded  # not at the top: it needs fcntl, which Windows lacks
+
     starting = asyncio.ensure_future(asyncio.to_thread(embedded.acquire, settings.home, durable=durable))
     try:
         server = await asyncio.shield(starting)

@@ -17,7 +17,6 @@ import re
 import shutil
 import stat
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -72,10 +71,6 @@ def acquire(home: Path, *, durable: bool = True) -> Embedded:
     With `durable=False` nothing waits for the disk and a power cut may destroy the data: for tests only.
     Raises `DatabaseError` when the server can't be started.
     """
-    if sys.platform == "win32":
-        raise DatabaseError(
-            "The embedded PostgreSQL runs on Linux and macOS only; set DATABASE_URL to a PostgreSQL server."
-        )
     _make_home(home)
     data = home / "postgres"
     with _exclusive(home):

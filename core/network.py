@@ -52,7 +52,7 @@ def _is_plainly_global(address: Address) -> bool:
             return False
     return (
         address.is_global
-        and not (address.is_multicast or address.is_reserved and address not in _NAT64 or address.is_unspecified)
+        and not (address.is_multicast or (address.is_reserved and address not in _NAT64) or address.is_unspecified)
         and not any(address in network for network in _REFUSED if network.version == address.version)
     )
 
@@ -118,7 +118,7 @@ class _CheckedBackend(httpcore.AsyncNetworkBackend):
         self,
         host: str,
         port: int,
-        timeout: float | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109 (the signature is httpcore's)
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.AsyncNetworkStream:

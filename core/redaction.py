@@ -20,7 +20,7 @@ _SECRET_NAMES = re.compile(
 )
 _PERSONAL_NAMES = re.compile(r"^(phone|phones|e?mail|emails|full_name|first_name|last_name)$", re.IGNORECASE)
 
-_SECRET_WORD = (
+_CREDENTIAL = (
     r"[\w.-]*(?:token|passw(?:or)?d|passwd|secret|api[-_]?key|access[-_]?key|private[-_]?key|signature"
     r"|authori[sz]ation|cookie|session[-_]?id)"
 )
@@ -51,7 +51,7 @@ _LOOKS: tuple[tuple[re.Pattern[str], str], ...] = (
     # name=value and "name": "value" for names of credentials
     (
         re.compile(
-            rf"([\"']?\b{_SECRET_WORD}[\"']?\s*[=:]\s*)(b?[\"'])?(?(2)[^\"']+|[^\s,;&)}}\]]+)", re.IGNORECASE
+            rf"([\"']?\b{_CREDENTIAL}[\"']?\s*[=:]\s*)(b?[\"'])?(?(2)[^\"']+|[^\s,;&)}}\]]+)", re.IGNORECASE
         ),
         rf"\1\2{HIDDEN}",
     ),
