@@ -1,0 +1,396 @@
+"""How Bitrix24's lists are read: in the order of ids, many pages of fifty in one ``batch``.
+
+Each command of a batch asks for the rows after the last id of the command before it
+(``filter[>ID]=$result[c0][49][ID]``), so that a page never depends on how many rows stand before it and an
+edit in between moves nothing. A short page is the end. What a reference to a missing row becomes isn't
+documented, therefore pages are taken only as long as ids rise, and nothing after a short page is looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
+
+import msgspec
+
+from connectors.bitrix24 import mapping, wire
+from connectors.bitrix24.settings import Bitrix24Settings
+from connectors.contract import (
+    Cursor,
+    Mapped,
+    Page,
+    Position,
+    RawRecord,
+    Start,
+    Stream,
+    VendorRequest,
+    VendorResponse,
+)
+from connectors.errors import VendorChanged
+from schema.enums import RecordKind
+
+PAGE_ROWS = 50  # [6] fixed by the vendor
+MAX_LISTS = 25  # [9] the vendor allows 50 commands; half keeps a batch well below its limit of 60 s
+SLOW_SECONDS = 20.0  # a batch that took longer is followed by one of half the size
+OVERLAP = timedelta(minutes=5)  # [10]
+CALLS_OVERLAP = timedelta(days=1)  # [24]
+NO_COUNT = ("start", "-1")  # [7] don't count the rows: what makes lists of millions fast
+FROM_TOP = ("start", "0")  # [8] for methods where -1 isn't documented
+_LAST = "last"
+
+Pairs = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """One list method. ``changed`` is the field that a run's lower bound is put on; with ``whole`` the first
+    run reads everything, however old. ``inside`` is the key under which the rows stand in ``result``."""
+
+    method: str
+    changed: str | None = None
+    whole: bool = False
+    overlap: timedelta = OVERLAP
+    filter_name: str = "filter"
+    ascending: Pairs = (("order[ID]", "ASC"),)
+    descending: Pairs = (("order[ID]", "DESC"),)
+    fixed: Pairs = ()
+    start: tuple[str, str] = NO_COUNT
+    inside: str | None = None
+
+    def command(self, after: str, since: str | None) -> str:
+        """The command for the page that follows the row ``after``, an id or a reference to one."""
+        pairs = [*self.ascending, (f"{self.filter_name}[>ID]", after), *self._since(since), *self.fixed, self.start]
+        return self._written(pairs)
+
+    def newest(self, since: str | None) -> str:
+        """The command for the highest id, by which progress is told."""
+        return self._written([*self.descending, *self._since(since), ("select[0]", "ID"), *self._own, self.start])
+
+    def reference(self, command: str) -> str:
+        """The id of that command's fiftieth row."""
+        inside = f"[{self.inside}]" if self.inside else ""
+        return f"$result[{command}]{inside}[{PAGE_ROWS - 1}][ID]"
+
+    def rows(self, result: msgspec.Raw) -> list[msgspec.Raw]:
+        if self.inside is not None:
+            held = msgspec.json.decode(result, type=dict[str, msgspec.Raw] | list[msgspec.Raw])
+            if isinstance(held, list):
+                return held
+            result = held.get(self.inside, msgspec.Raw(b"[]"))
+        found = msgspec.json.decode(result, type=list[msgspec.Raw] | dict[str, msgspec.Raw])
+        return found if isinstance(found, list) else list(found.values())  # [4] PHP keys may make it a map
+
+    @property
+    def _own(self) -> Pairs:
+        return tuple(pair for pair in self.fixed if not pair[0].startswith("select["))
+
+    def _since(self, since: str | None) -> Pairs:
+        return () if since is None else ((f"{self.filter_name}[>={self.changed}]", since),)
+
+    def _written(self, pairs: Sequence[tuple[str, str]]) -> str:
+        # References stay as they are; all else is encoded once, as a batch in a JSON body wants it [9].
+        query = "&".join(f"{quote(name, safe='[]')}={quote(value, safe='$[]')}" for name, value in pairs)
+        return f"{self.method}?{query}"
+
+
+class _Time(msgspec.Struct):
+    duration: float = 0.0
+
+
+class _Results(msgspec.Struct):
+    result: dict[str, msgspec.Raw] | list[msgspec.Raw] = msgspec.field(default_factory=dict)
+
+
+class _Batch(msgspec.Struct):
+    result: _Results
+    time: _Time | None = None
+
+
+class _Row(msgspec.Struct, rename="upper"):
+    id: str | int
+
+
+_batch = msgspec.json.Decoder(_Batch)
+_row = msgspec.json.Decoder(_Row)
+
+
+def listed(
+    *,
+    name: str,
+    title: str,
+    makes: RecordKind,
+    map: Callable[[Bitrix24Settings, bytes], Mapped],  # noqa: A002 - the contract's own word
+    listing: Listing,
+    volatile: frozenset[str] = frozenset(),
+) -> Stream[Bitrix24Settings]:
+    """A stream over a list method, read in the order of ids.
+
+    Position: ``after`` the last id read, ``since`` the run's lower bound, ``history`` the moment from which the
+    user wants to read, ``until`` the run's own moment, ``lists`` how many pages to ask for at once, ``first``
+    and ``last`` the ids between which progress is told. The cursor keeps ``history`` and ``until``.
+    """
+
+    def start(settings: Bitrix24Settings, begin: Start) -> Position:
+        history = None if listing.whole else _written_time(begin.since)
+        return {
+            "after": 0,
+            "since": _lower_bound(listing, begin.cursor, history),
+            "history": history,
+            "until": _written_time(begin.now),
+            "lists": 1,
+            "first": None,
+            "last": None,
+        }
+
+    def request(settings: Bitrix24Settings, position: Position) -> VendorRequest:
+        commands: dict[str, str] = {}
+        after = str(position["after"])
+        for number in range(position["lists"]):
+            commands[f"c{number}"] = listing.command(after, position["since"])
+            after = listing.reference(f"c{number}")
+        if position["first"] is not None and position["last"] is None:
+            commands[_LAST] = listing.newest(position["since"])
+        return VendorRequest("/batch", "POST", json={"halt": 1, "cmd": commands})
+
+    def read(settings: Bitrix24Settings, position: Position, response: VendorResponse) -> Page:
+        batch = _batch.decode(response.content)
+        results = batch.result.result if isinstance(batch.result.result, dict) else {}
+        records: list[RawRecord] = []
+        after: int = position["after"]
+        first: int | None = position["first"]
+        ended = broken = False
+        for number in range(position["lists"]):
+            result = results.get(f"c{number}")
+            if result is None:  # halted by an error: it comes back as the first command's, with its own type
+                broken = True
+                break
+            rows = listing.rows(result)
+            ids = [int(_row.decode(row).id) for row in rows]
+            if not _rising(after, ids):
+                broken = True
+                break
+            records += [RawRecord(str(each), bytes(row)) for each, row in zip(ids, rows, strict=True)]
+            if ids:
+                after, first = ids[-1], ids[0] if first is None else first
+            if len(rows) < PAGE_ROWS:
+                ended = True
+                break
+        if broken and after == position["after"]:
+            raise VendorChanged(
+                f"Bitrix24 answered {listing.method} with rows that aren't those after id {after}, in rising order."
+            )
+        if ended:
+            cursor = {"until": position["until"], "history": position["history"]}
+            return Page(records, next=None, cursor=cursor, done=1.0)
+        last = position["last"] or _highest(listing, results.get(_LAST))
+        slow = batch.time is not None and batch.time.duration > SLOW_SECONDS
+        following: Position = {
+            **position,
+            "after": after,
+            "lists": 1 if broken else _lists(position["lists"], slow, after, last),
+            "first": first,
+            "last": last,
+        }
+        return Page(records, next=following, done=_done(first, after, last))
+
+    return Stream(
+        name=name, title=title, makes=(makes,), start=start, request=request, read=read, map=map, volatile=volatile
+    )
+
+
+def _lower_bound(listing: Listing, cursor: Cursor | None, history: str | None) -> str | None:
+    """From where a run reads: the last run's moment less the overlap, or all the history that is wanted, also
+    when the user now wants more of it than before."""
+    if listing.changed is None:
+        return None
+    if cursor is None or (history is not None and history < cursor["history"]):
+        return history
+    return _written_time(datetime.fromisoformat(cursor["until"]) - listing.overlap)
+
+
+def _written_time(value: datetime) -> str:
+    """A time as filters want it [11]; the one line to change if a portal wants it otherwise."""
+    return value.astimezone(UTC).isoformat(timespec="seconds")
+
+
+def _rising(after: int, ids: list[int]) -> bool:
+    return all(low < high for low, high in zip([after, *ids], ids, strict=False))
+
+
+def _highest(listing: Listing, result: msgspec.Raw | None) -> int | None:
+    rows = [] if result is None else listing.rows(result)
+    return max((int(_row.decode(row).id) for row in rows), default=None)
+
+
+def _lists(before: int, slow: bool, after: int, last: int | None) -> int:
+    """How many pages to ask for next: four times as many each time, yet never more than ids are left for,
+    since each page behind the end would cost the portal a list for nothing."""
+    wanted = max(1, before // 2) if slow else min(before * 4, MAX_LISTS)
+    if last is not None:
+        wanted = min(wanted, max(1, (last - after) // PAGE_ROWS + 1))
+    return wanted
+
+
+def _done(first: int | None, after: int, last: int | None) -> float | None:
+    if first is None or last is None or last <= first:
+        return None
+    return min((after - first) / (last - first), 1.0)
+
+
+# --- short lists, read whole in each run
+
+
+class _Categories(msgspec.Struct):
+    categories: list[msgspec.Raw]
+
+
+class _CategoryAnswer(msgspec.Struct):
+    result: _Categories
+
+
+class _StatusAnswer(msgspec.Struct):
+    result: list[msgspec.Raw]
+    next: int | None = None
+
+
+DEAL_TYPE = 2  # the vendor's number for deals among its kinds of records
+
+
+def _begin(settings: Bitrix24Settings, begin: Start) -> Position:
+    return {"start": 0}
+
+
+def _ask_pipelines(settings: Bitrix24Settings, position: Position) -> VendorRequest:
+    return VendorRequest("/crm.category.list", "POST", json={"entityTypeId": DEAL_TYPE})
+
+
+def _read_pipelines(settings: Bitrix24Settings, position: Position, response: VendorResponse) -> Page:
+    rows = msgspec.json.decode(response.content, type=_CategoryAnswer).result.categories
+    records = [RawRecord(str(msgspec.json.decode(row, type=wire.Category).id), bytes(row)) for row in rows]
+    return Page(records, next=None, cursor={}, done=1.0)
+
+
+def _ask_stages(settings: Bitrix24Settings, position: Position) -> VendorRequest:
+    return VendorRequest("/crm.status.list", "POST", json={"order": {"SORT": "ASC"}, "start": position["start"]})
+
+
+def _read_stages(settings: Bitrix24Settings, position: Position, response: VendorResponse) -> Page:
+    """The portal's lists come all together; the stages of deals are picked out of them."""
+    answer = msgspec.json.decode(response.content, type=_StatusAnswer)
+    records = []
+    for raw in answer.result:
+        row = msgspec.json.decode(raw, type=wire.Status)
+        if mapping.is_deal_stage(row):
+            records.append(RawRecord(str(row.status_id), bytes(raw)))
+    if answer.next is not None and answer.next > position["start"]:
+        return Page(records, next={"start": answer.next})
+    return Page(records, next=None, cursor={}, done=1.0)
+
+
+def _select(*names: str) -> Pairs:
+    return tuple((f"select[{number}]", name) for number, name in enumerate(names))
+
+
+_PARTY = _select("*", "UF_*", "PHONE", "EMAIL", "WEB", "IM")  # [12] multifields only come when they are named
+_LIVELY = frozenset({"LAST_ACTIVITY_TIME", "LAST_ACTIVITY_BY", "LAST_COMMUNICATION_TIME"})
+_SORTED_UP: Pairs = (("SORT", "ID"), ("ORDER", "ASC"))
+_SORTED_DOWN: Pairs = (("SORT", "ID"), ("ORDER", "DESC"))
+
+STREAMS: tuple[Stream[Bitrix24Settings], ...] = (
+    listed(
+        name="users",
+        title="Employees",
+        makes=RecordKind.USER,
+        map=mapping.user,
+        listing=Listing(
+            method="user.get",
+            filter_name="FILTER",
+            ascending=(("sort", "ID"), ("order", "ASC")),
+            descending=(("sort", "ID"), ("order", "DESC")),
+            start=FROM_TOP,
+        ),
+        volatile=frozenset({"LAST_LOGIN", "LAST_ACTIVITY_DATE", "IS_ONLINE", "TIMESTAMP_X"}),
+    ),
+    Stream(
+        name="pipelines",
+        title="Pipelines of deals",
+        makes=(RecordKind.PIPELINE,),
+        start=_begin,
+        request=_ask_pipelines,
+        read=_read_pipelines,
+        map=mapping.pipeline,
+        sweeps=True,
+    ),
+    Stream(
+        name="stages",
+        title="Stages of deals",
+        makes=(RecordKind.STAGE,),
+        start=_begin,
+        request=_ask_stages,
+        read=_read_stages,
+        map=mapping.stage,
+        sweeps=True,
+    ),
+    listed(
+        name="companies",
+        title="Companies",
+        makes=RecordKind.COMPANY,
+        map=mapping.company,
+        listing=Listing(method="crm.company.list", changed="DATE_MODIFY", whole=True, fixed=_PARTY),
+        volatile=_LIVELY,
+    ),
+    listed(
+        name="contacts",
+        title="Contacts",
+        makes=RecordKind.CONTACT,
+        map=mapping.contact,
+        listing=Listing(method="crm.contact.list", changed="DATE_MODIFY", whole=True, fixed=_PARTY),
+        volatile=_LIVELY,
+    ),
+    listed(
+        name="leads",
+        title="Leads",
+        makes=RecordKind.LEAD,
+        map=mapping.lead,
+        listing=Listing(method="crm.lead.list", changed="DATE_MODIFY", fixed=_PARTY),
+        volatile=_LIVELY,
+    ),
+    listed(
+        name="deals",
+        title="Deals",
+        makes=RecordKind.DEAL,
+        map=mapping.deal,
+        listing=Listing(method="crm.deal.list", changed="DATE_MODIFY", fixed=_select("*", "UF_*")),
+        volatile=_LIVELY,
+    ),
+    listed(
+        name="stage_history",
+        title="Moves of deals between stages",
+        makes=RecordKind.STAGE_CHANGE,
+        map=mapping.stage_change,
+        listing=Listing(
+            method="crm.stagehistory.list",
+            changed="CREATED_TIME",
+            fixed=(("entityTypeId", str(DEAL_TYPE)),),
+            start=FROM_TOP,
+            inside="items",
+        ),
+    ),
+    listed(
+        name="calls",
+        title="Calls",
+        makes=RecordKind.CALL,
+        map=mapping.call,
+        listing=Listing(
+            method="voximplant.statistic.get",
+            changed="CALL_START_DATE",
+            overlap=CALLS_OVERLAP,
+            filter_name="FILTER",
+            ascending=_SORTED_UP,
+            descending=_SORTED_DOWN,
+            start=FROM_TOP,
+        ),
+    ),
+)
