@@ -12,7 +12,7 @@ from schema.tables.account import (
 )
 from schema.tables.base import Base, Unified
 from schema.tables.evidence import Quarantine, SourceRecord, SourceVersion, ZstdDictionary
-from schema.tables.figures import Path, RollupDay, RollupMonth, SettledVisit
+from schema.tables.figures import Path, RollupDay, RollupMonth, SettledCall, SettledPerson, SettledVisit
 from schema.tables.identity import (
     Client,
     ClientField,
@@ -56,6 +56,8 @@ __all__ = [
     "RateBudget",
     "RollupDay",
     "RollupMonth",
+    "SettledCall",
+    "SettledPerson",
     "SettledVisit",
     "SharedKey",
     "SourceRecord",

@@ -9,19 +9,22 @@ from uuid import UUID
 from sqlalchemy import Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from schema.tables.base import Base, InWorkspace
+from schema.tables.base import BIGINT, Base, InWorkspace
 
 
 class Path(InWorkspace, Base):
     """One conversion and the touches within the window before it, in the order of time: what every
     attribution model reads. When late data, a merge, a split or a new rule changes it, a new version is added
     and the former one keeps the time until which it was believed. A conversion that is no more has only
-    closed versions. Credits are a pure function of a path and are not stored."""
+    closed versions. Credits are a pure function of a path and are not stored, but for the one touch that the
+    model of the rollups credits: a version carries the cell that it was counted in, so that it can be taken
+    out again exactly and a receipt finds it by the cell."""
 
     __tablename__ = "path"
     __table_args__ = (
         Index("ix_path_current", "workspace_id", "client_id", postgresql_where=text("known_until is null")),
-        Index("ix_path_occurred", "workspace_id", "kind", "occurred_at", "conversion_id"),
+        Index("ix_path_cell", "workspace_id", "campaign_id", "day", "kind"),
+        Index("ix_path_day", "workspace_id", "day"),
         Index(
             "uq_path_current",
             "workspace_id",
@@ -36,8 +39,9 @@ class Path(InWorkspace, Base):
     kind: Mapped[str] = mapped_column(comment="call, lead, new_client or won_deal")
     client_id: Mapped[UUID | None] = mapped_column(comment="The client who converted; empty if unknown.")
     record_id: Mapped[UUID] = mapped_column(comment="The call, lead or deal that is the conversion.")
+    also_told_by: Mapped[list[UUID]] = mapped_column(comment="Records of other systems that tell of the same.")
     occurred_at: Mapped[datetime]
-    value: Mapped[Decimal] = mapped_column(comment="Revenue in ``currency``; 0 for calls and leads.")
+    value: Mapped[Decimal] = mapped_column(comment="Amount of a won deal in ``currency``; else 0.")
     currency: Mapped[str]
     touch_records: Mapped[list[UUID]]
     touch_kinds: Mapped[list[str]]
@@ -47,9 +51,20 @@ class Path(InWorkspace, Base):
     had_older_touches: Mapped[bool] = mapped_column(comment="There were touches before the window.")
     window_days: Mapped[int]
     rules: Mapped[str] = mapped_column(comment="Version of the rules that made it.")
+    digest: Mapped[bytes] = mapped_column(comment="xxh3-128 of all that a version says: equal means unchanged.")
+    credited: Mapped[int] = mapped_column(comment="Position of the credited touch, from 1; 0 if there is none.")
+    day: Mapped[date] = mapped_column(comment="Its day in the workspace's time zone.")
+    campaign_id: Mapped[UUID] = mapped_column(comment="The credited campaign; nil: none, see reason.")
+    reason: Mapped[str] = mapped_column(comment="Empty, or why there is no campaign.")
+    channel: Mapped[str] = mapped_column(comment="The credited channel where there is no campaign; else empty.")
+    revenue: Mapped[Decimal] = mapped_column(
+        comment="What it adds to revenue: 0 if ``value`` is in another currency than the workspace's."
+    )
     cause: Mapped[str] = mapped_column(comment="Why this version came: first, late_data, merge, split, …")
+    run_id: Mapped[UUID | None] = mapped_column(comment="The run whose records brought it.")
     known_from: Mapped[datetime]
     known_until: Mapped[datetime | None]
+    ended_by: Mapped[str | None] = mapped_column(comment="Why it is no longer believed.")
 
 
 class _Cell:
@@ -57,9 +72,12 @@ class _Cell:
 
     campaign_id: Mapped[UUID] = mapped_column(primary_key=True, comment="The nil UUID: no campaign, see reason.")
     reason: Mapped[str] = mapped_column(primary_key=True, comment="Empty, or why there is no campaign.")
+    channel: Mapped[str] = mapped_column(
+        primary_key=True, comment="The channel where there is no campaign to tell it; else empty."
+    )
     cost: Mapped[Decimal] = mapped_column(server_default="0")
-    impressions: Mapped[int] = mapped_column(server_default="0")
-    clicks: Mapped[int] = mapped_column(server_default="0")
+    impressions: Mapped[int] = mapped_column(BIGINT, server_default="0")
+    clicks: Mapped[int] = mapped_column(BIGINT, server_default="0")
     visits: Mapped[int] = mapped_column(server_default="0")
     calls: Mapped[int] = mapped_column(server_default="0")
     leads: Mapped[int] = mapped_column(server_default="0")
@@ -93,3 +111,25 @@ class SettledVisit(InWorkspace, Base):
     day: Mapped[date]
     campaign_id: Mapped[UUID]
     reason: Mapped[str]
+    channel: Mapped[str]
+
+
+class SettledPerson(InWorkspace, Base):
+    """A person whose touches were counted for a company: who leaves the company must change its paths too."""
+
+    __tablename__ = "settled_person"
+    __table_args__ = (Index(None, "workspace_id", "company_id"),)
+
+    person_id: Mapped[UUID] = mapped_column(primary_key=True, comment="The person's client.")
+    company_id: Mapped[UUID] = mapped_column(primary_key=True, comment="The company's client.")
+
+
+class SettledCall(InWorkspace, Base):
+    """A call without a client, and the phone by which it was compared with others: once it has a client or
+    another phone, those others must be settled anew."""
+
+    __tablename__ = "settled_call"
+    __table_args__ = (Index(None, "workspace_id", "phone"),)
+
+    call_id: Mapped[UUID] = mapped_column(primary_key=True)
+    phone: Mapped[str]
