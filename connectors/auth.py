@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable
 
 import httpx
+import msgspec
 from pydantic import SecretStr
 
 from connectors.contract import Tokens, TokenStore
-from connectors.errors import AuthFailed
+from connectors.errors import AuthFailed, RateLimited, Transient, VendorChanged
 
 
 class QueryKey(httpx.Auth):
@@ -39,6 +40,10 @@ class RefreshingBearer(httpx.Auth):
 
     The refresh happens under the connection's lease: a second worker waits, finds the new pair and uses it.
     The new pair is stored before it is used, since a one-use refresh token that is lost can't be had again.
+
+    A refused refresh (4xx) is final and raises AuthFailed: asking again with the same token can't help. RateLimited
+    and Transient say that it may be tried again; VendorChanged that the answer holds no tokens. ``system`` is the
+    vendor's name in those sentences.
     """
 
     requires_response_body = True
@@ -49,15 +54,19 @@ class RefreshingBearer(httpx.Auth):
         refresh_request: Callable[[Tokens], httpx.Request],
         refreshed: Callable[[httpx.Response], Tokens],
         expired: Callable[[httpx.Response], bool] = lambda response: response.status_code == 401,
+        system: str = "The system",
     ) -> None:
         self._tokens = tokens
         self._refresh_request = refresh_request
         self._refreshed = refreshed
         self._expired = expired
+        self._system = system
 
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
         used = await self._tokens.current()
         response = yield _signed(request, used)
+        if response.status_code >= 400:
+            await response.aread()  # ``expired`` may want to look at the body
         if not self._expired(response):
             return
         async with self._tokens.lease() as lease:
@@ -66,14 +75,43 @@ class RefreshingBearer(httpx.Auth):
                     raise AuthFailed(
                         "The access token has expired and can't be renewed: connect the account again."
                     )
-                answer = yield self._refresh_request(lease.tokens)
+                answer = yield _alike(self._refresh_request(lease.tokens), request)
                 await answer.aread()
-                lease.tokens = self._refreshed(answer)
+                lease.tokens = self._pair(answer)
                 await lease.store(lease.tokens)
             renewed = lease.tokens
         yield _signed(request, renewed)
+
+    def _pair(self, answer: httpx.Response) -> Tokens:
+        status = answer.status_code
+        if status == 429:
+            wait = answer.headers.get("retry-after", "")
+            raise RateLimited(
+                f"{self._system} was asked too often for new tokens and wants a pause.",
+                float(wait) if wait.isdigit() else None,
+            )
+        if status >= 500:
+            raise Transient(f"{self._system} couldn't renew the tokens just now (status {status}).")
+        if status >= 300:
+            raise AuthFailed(
+                f"{self._system} refuses to renew the access (status {status}): the refresh token has expired, "
+                "was revoked or was used by someone else. Connect the account again."
+            )
+        try:
+            return self._refreshed(answer)
+        except msgspec.MsgspecError:
+            raise VendorChanged(f"{self._system} answered the request for new tokens without tokens.") from None
 
 
 def _signed(request: httpx.Request, tokens: Tokens) -> httpx.Request:
     request.headers["Authorization"] = f"Bearer {tokens.access_token}"
     return request
+
+
+def _alike(refresh: httpx.Request, request: httpx.Request) -> httpx.Request:
+    """With the client's own time-outs and name, which a request that wasn't built by the client lacks: without
+    time-outs a silent vendor would hold the lease for ever."""
+    refresh.extensions = {**request.extensions, **refresh.extensions}
+    if "User-Agent" in request.headers:
+        refresh.headers.setdefault("User-Agent", request.headers["User-Agent"])
+    return refresh

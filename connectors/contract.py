@@ -40,7 +40,12 @@ class ConnectorSettings(BaseModel):
     """What a user must tell to connect an account. Forms, prompts and docs are made from the fields:
     give each a ``title`` and a ``description`` that says where to find it; secrets are ``SecretStr``."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        str_strip_whitespace=True,
+        hide_input_in_errors=True,  # what was typed may be a secret
+    )
 
     since: date | None = Field(
         default=None,

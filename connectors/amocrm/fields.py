@@ -1,0 +1,124 @@
+"""Custom fields of amoCRM's cards: phones, e-mails and UTM tags are such fields too.
+
+A field's number differs from account to account, its code does not. Fields that were made by hand have no
+code; for the tags that such fields often stand for ("utm_source"), the name is taken instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from connectors.amocrm.wire import CustomField, FieldValue
+from connectors.errors import BadRecord
+from schema.traffic import Traffic, present
+
+PHONE, EMAIL, MESSENGER, SITE, POSITION = "PHONE", "EMAIL", "IM", "WEB", "POSITION"
+_UTM = ("UTM_SOURCE", "UTM_MEDIUM", "UTM_CAMPAIGN", "UTM_CONTENT", "UTM_TERM")
+_CLICKS = ("YCLID", "GCLID", "FBCLID")
+_REFERRERS = ("UTM_REFERRER", "REFERRER")
+_KNOWN_BY_NAME = frozenset({*_UTM, *_CLICKS, *_REFERRERS, "_YM_UID"})
+_MAPPED = frozenset({PHONE, EMAIL, MESSENGER, SITE, POSITION, *_UTM})
+_LEGAL_ENTITY = "legal_entity"
+_DAYS = frozenset({"date", "birthday"})  # [12] instants of the account's midnight
+_MOMENTS = frozenset({"date_time"})
+
+Fields = Mapping[str, CustomField]
+
+
+def by_code(fields: Iterable[CustomField] | None) -> dict[str, CustomField]:
+    """The card's fields by code; by number where there is neither a code nor a name that tells it. A field with
+    the code wins over one that only has the name."""
+    found: dict[str, CustomField] = {}
+    for field in sorted(fields or (), key=lambda each: each.field_code is None):
+        code = _code(field)
+        found[code if code not in found else str(field.field_id)] = field
+    return found
+
+
+def texts(fields: Fields, code: str) -> tuple[str, ...]:
+    """The field's values as texts, in the card's order, each once."""
+    return tuple(dict.fromkeys(found for _, found in _filled(fields, code)))
+
+
+def first(fields: Fields, *codes: str) -> str | None:
+    return next((present(found) for code in codes for found in texts(fields, code) if present(found)), None)
+
+
+def messengers(fields: Fields) -> tuple[str, ...]:
+    """Written as 'telegram:@name'."""
+    return tuple(
+        f"{str(each.enum_code or each.enum or 'other').lower()}:{found}"
+        for each, found in _filled(fields, MESSENGER)
+    )
+
+
+def tax_id(fields: Fields) -> str | None:
+    """The tax number of the first legal entity on the card."""
+    for field in fields.values():
+        if field.field_type == _LEGAL_ENTITY:
+            for each in field.values or ():
+                if isinstance(each.value, dict) and each.value.get("vat_id"):
+                    return str(each.value["vat_id"]).strip()
+    return None
+
+
+def traffic(fields: Fields) -> Traffic | None:
+    source, medium, campaign, content, term = (first(fields, code) for code in _UTM)
+    found = Traffic(
+        utm_source=source,
+        utm_medium=medium,
+        utm_campaign=campaign,
+        utm_content=content,
+        utm_term=term,
+        click_id=first(fields, *_CLICKS),
+        referrer=first(fields, *_REFERRERS),
+    )
+    return None if found == Traffic() else found
+
+
+def custom(fields: Fields, zone: ZoneInfo) -> dict[str, Any] | None:
+    """The filled fields that no unified field takes; one value alone, several as a list."""
+    found = {}
+    for code, field in fields.items():
+        values = [_value(field, each.value, zone) for each in field.values or () if each.value not in (None, "")]
+        if values and code not in _MAPPED:
+            found[code] = values[0] if len(values) == 1 else values
+    return found or None
+
+
+def _code(field: CustomField) -> str:
+    if field.field_code:
+        return field.field_code.upper()
+    name = (field.field_name or "").strip().upper()
+    return name if name in _KNOWN_BY_NAME else str(field.field_id)
+
+
+def _filled(fields: Fields, code: str) -> Iterator[tuple[FieldValue, str]]:
+    field = fields.get(code)
+    for each in (field.values if field is not None else None) or ():
+        if isinstance(each.value, str | int | float) and not isinstance(each.value, bool):
+            text = str(each.value).strip()
+            if text:
+                yield each, text
+
+
+def _value(field: CustomField, value: Any, zone: ZoneInfo) -> Any:
+    """Days and moments as ISO texts; the rest as the vendor has it. Old cards hold dates as texts already."""
+    if field.field_type not in _DAYS | _MOMENTS or not _is_number(value):
+        return value
+    try:
+        moment = datetime.fromtimestamp(int(value), UTC)
+    except (ValueError, OverflowError, OSError):
+        raise BadRecord(f"Field {field.field_id}: {value!r} is not a time.") from None
+    if field.field_type in _DAYS:
+        return moment.astimezone(zone).date().isoformat()
+    return moment.isoformat()
+
+
+def _is_number(value: Any) -> bool:
+    return (isinstance(value, int) and not isinstance(value, bool)) or (
+        isinstance(value, str) and value.lstrip("-").isdigit()
+    )
