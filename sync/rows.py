@@ -1,0 +1,413 @@
+"""From unified records to rows of their tables: the columns in order, and one function a kind of record.
+
+References become ids without a look-up (``schema.ids``), phones are normalised by the workspace's region, origins
+are understood once (``schema.traffic``) and stored understood.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from schema import records as r
+from schema.enums import RecordKind
+from schema.ids import campaign_id, record_id
+from schema.traffic import CampaignKey, Origin, Traffic, origin, present
+from sync.identity.keys import phone_key
+
+Row = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a record was read: the same for all records of one source record, but for ``source_id``."""
+
+    workspace_id: UUID
+    connection_id: UUID
+    stream: str
+    region: str
+    loaded_at: datetime
+
+    def ref(self, kind: RecordKind, external_id: str | None) -> UUID | None:
+        return None if external_id is None else record_id(self.connection_id, kind, external_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A unified record with its id and the source record that it came from."""
+
+    id: UUID
+    source_id: str
+    record: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The table that a kind of record fills. ``of_client``: the row holds whose record it is."""
+
+    table: str
+    own_columns: tuple[str, ...]
+    own_values: Callable[[Any, Source], Row]
+    of_client: bool = False
+    has_origin: bool = False
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return (
+            *_HEAD,
+            *(("client_id",) if self.of_client else ()),
+            *self.own_columns,
+            *(_ORIGIN if self.has_origin else ()),
+            *_TAIL,
+        )
+
+    def row(self, placed: Placed, source: Source, client_id: UUID | None) -> Row:
+        record = placed.record
+        return (
+            source.workspace_id,
+            placed.id,
+            source.connection_id,
+            record.external_id,
+            source.stream,
+            placed.source_id,
+            *((client_id,) if self.of_client else ()),
+            *self.own_values(record, source),
+            *(origin_values(record.traffic) if self.has_origin else ()),
+            record.updated_at,
+            source.loaded_at,
+            source.loaded_at if record.deleted else None,
+            orjson.dumps(record.custom).decode() if record.custom else None,
+        )
+
+
+_HEAD = ("workspace_id", "id", "connection_id", "external_id", "stream", "source_id")
+_TAIL = ("updated_at", "loaded_at", "deleted_at", "custom")
+_ORIGIN = (
+    "channel",
+    "source",
+    "medium",
+    "campaign_id",
+    "ad_group_key",
+    "ad_key",
+    "keyword_key",
+    "utm_source",
+    "utm_medium",
+    "utm_campaign",
+    "utm_content",
+    "utm_term",
+    "click_id",
+    "referrer",
+)
+_NO_ORIGIN: Row = (None,) * len(_ORIGIN)
+
+
+def origin_values(traffic: Traffic | None) -> Row:
+    """The columns of an origin: as understood, then as the vendor said it."""
+    if traffic is None:
+        return _NO_ORIGIN
+    understood: Origin | None = origin(traffic)
+    if understood is None:
+        meant: Row = (None, None, None, None)
+    else:
+        key = understood.campaign
+        meant = (understood.channel.value, understood.source, understood.medium, key.id if key else None)
+    return (
+        *meant,
+        traffic.ad_group,
+        traffic.ad,
+        traffic.keyword,
+        present(traffic.utm_source),
+        present(traffic.utm_medium),
+        present(traffic.utm_campaign),
+        present(traffic.utm_content),
+        present(traffic.utm_term),
+        present(traffic.click_id),
+        present(traffic.referrer),
+    )
+
+
+def named_campaigns(records: Iterable[Any]) -> dict[UUID, tuple[CampaignKey, Origin, str]]:
+    """The campaigns that these records name, with the best name that they give: a campaign must exist here
+    before its cabinet is connected, or for good where there is no cabinet."""
+    found: dict[UUID, tuple[CampaignKey, Origin, str]] = {}
+    for record in records:
+        traffic: Traffic | None = getattr(record, "traffic", None)
+        if traffic is None:
+            continue
+        understood = origin(traffic)
+        if understood is not None and understood.campaign is not None:
+            key = understood.campaign
+            found.setdefault(key.id, (key, understood, present(traffic.utm_campaign) or key.external_id))
+    return found
+
+
+def phones(values: tuple[str, ...], region: str) -> list[str]:
+    """Each phone once: E.164 where it is valid, as written where it isn't."""
+    return list(dict.fromkeys(phone_key(value, region) or value.strip() for value in values if value.strip()))
+
+
+def _user(record: r.UserRecord, source: Source) -> Row:
+    return record.name, record.email, record.phone, record.active
+
+
+def _contact(record: r.ContactRecord, source: Source) -> Row:
+    return (
+        record.name,
+        record.first_name,
+        record.middle_name,
+        record.last_name,
+        record.position,
+        phones(record.phones, source.region),
+        list(record.emails),
+        source.ref(RecordKind.COMPANY, record.company),
+        source.ref(RecordKind.USER, record.responsible),
+        record.created_at,
+    )
+
+
+def _company(record: r.CompanyRecord, source: Source) -> Row:
+    return (
+        record.name,
+        record.tax_id,
+        record.website,
+        phones(record.phones, source.region),
+        list(record.emails),
+        source.ref(RecordKind.USER, record.responsible),
+        record.created_at,
+    )
+
+
+def _visit(record: r.VisitRecord, source: Source) -> Row:
+    return record.started_at, list(record.visitor_ids), record.landing_url, record.city, record.device
+
+
+def _call(record: r.CallRecord, source: Source) -> Row:
+    phone = record.client_phone
+    return (
+        record.started_at,
+        record.direction.value,
+        (phone_key(phone, source.region) or phone) if phone else None,
+        record.tracking_phone,
+        record.answered,
+        record.wait_seconds,
+        record.talk_seconds,
+        record.status,
+        record.is_unique,
+        record.is_target,
+        record.recording_url,
+        source.ref(RecordKind.VISIT, record.visit),
+        source.ref(RecordKind.CONTACT, record.contact),
+        source.ref(RecordKind.COMPANY, record.company),
+        source.ref(RecordKind.LEAD, record.lead),
+        source.ref(RecordKind.DEAL, record.deal),
+        source.ref(RecordKind.USER, record.responsible),
+        list(record.tags),
+        record.comment,
+    )
+
+
+def _lead(record: r.LeadRecord, source: Source) -> Row:
+    return (
+        record.created_at,
+        record.title,
+        record.name,
+        phones(record.phones, source.region),
+        list(record.emails),
+        record.status,
+        source.ref(RecordKind.VISIT, record.visit),
+        source.ref(RecordKind.CONTACT, record.contact),
+        source.ref(RecordKind.COMPANY, record.company),
+        source.ref(RecordKind.USER, record.responsible),
+        list(record.tags),
+        record.comment,
+    )
+
+
+def _deal(record: r.DealRecord, source: Source) -> Row:
+    return (
+        record.title,
+        record.kind.value if record.kind else None,
+        record.status.value,
+        record.amount,
+        record.currency,
+        record.created_at,
+        record.closed_at,
+        record.expected_at,
+        record.lost_reason,
+        source.ref(RecordKind.PIPELINE, record.pipeline),
+        source.ref(RecordKind.STAGE, record.stage),
+        source.ref(RecordKind.CONTACT, record.contact),
+        source.ref(RecordKind.COMPANY, record.company),
+        source.ref(RecordKind.LEAD, record.lead),
+        source.ref(RecordKind.USER, record.responsible),
+        list(record.tags),
+    )
+
+
+def _pipeline(record: r.PipelineRecord, source: Source) -> Row:
+    return record.name, record.sort
+
+
+def _stage(record: r.StageRecord, source: Source) -> Row:
+    return source.ref(RecordKind.PIPELINE, record.pipeline), record.name, record.sort, record.status.value
+
+
+def _stage_change(record: r.StageChangeRecord, source: Source) -> Row:
+    return (
+        source.ref(RecordKind.DEAL, record.deal),
+        source.ref(RecordKind.STAGE, record.stage),
+        source.ref(RecordKind.PIPELINE, record.pipeline),
+        record.changed_at,
+    )
+
+
+def _ad_group(record: r.AdGroupRecord, source: Source) -> Row:
+    return campaign_id(record.platform, record.campaign), record.name
+
+
+def _ad(record: r.AdRecord, source: Source) -> Row:
+    return source.ref(RecordKind.AD_GROUP, record.ad_group), record.title, record.landing_url
+
+
+def _keyword(record: r.KeywordRecord, source: Source) -> Row:
+    return source.ref(RecordKind.AD_GROUP, record.ad_group), record.text
+
+
+TARGETS: dict[type[Any], tuple[RecordKind, Target]] = {
+    r.UserRecord: (RecordKind.USER, Target("user_account", ("name", "email", "phone", "active"), _user)),
+    r.ContactRecord: (
+        RecordKind.CONTACT,
+        Target(
+            "contact",
+            (
+                "name",
+                "first_name",
+                "middle_name",
+                "last_name",
+                "position",
+                "phones",
+                "emails",
+                "company_id",
+                "responsible_id",
+                "created_at",
+            ),
+            _contact,
+            of_client=True,
+        ),
+    ),
+    r.CompanyRecord: (
+        RecordKind.COMPANY,
+        Target(
+            "company",
+            ("name", "tax_id", "website", "phones", "emails", "responsible_id", "created_at"),
+            _company,
+            of_client=True,
+        ),
+    ),
+    r.VisitRecord: (
+        RecordKind.VISIT,
+        Target(
+            "visit",
+            ("started_at", "visitor_ids", "landing_url", "city", "device"),
+            _visit,
+            of_client=True,
+            has_origin=True,
+        ),
+    ),
+    r.CallRecord: (
+        RecordKind.CALL,
+        Target(
+            "call",
+            (
+                "started_at",
+                "direction",
+                "client_phone",
+                "tracking_phone",
+                "answered",
+                "wait_seconds",
+                "talk_seconds",
+                "status",
+                "is_unique",
+                "is_target",
+                "recording_url",
+                "visit_id",
+                "contact_id",
+                "company_id",
+                "lead_id",
+                "deal_id",
+                "responsible_id",
+                "tags",
+                "comment",
+            ),
+            _call,
+            of_client=True,
+            has_origin=True,
+        ),
+    ),
+    r.LeadRecord: (
+        RecordKind.LEAD,
+        Target(
+            "lead",
+            (
+                "created_at",
+                "title",
+                "name",
+                "phones",
+                "emails",
+                "status",
+                "visit_id",
+                "contact_id",
+                "company_id",
+                "responsible_id",
+                "tags",
+                "comment",
+            ),
+            _lead,
+            of_client=True,
+            has_origin=True,
+        ),
+    ),
+    r.DealRecord: (
+        RecordKind.DEAL,
+        Target(
+            "deal",
+            (
+                "title",
+                "kind",
+                "status",
+                "amount",
+                "currency",
+                "created_at",
+                "closed_at",
+                "expected_at",
+                "lost_reason",
+                "pipeline_id",
+                "stage_id",
+                "contact_id",
+                "company_id",
+                "lead_id",
+                "responsible_id",
+                "tags",
+            ),
+            _deal,
+            of_client=True,
+            has_origin=True,
+        ),
+    ),
+    r.PipelineRecord: (RecordKind.PIPELINE, Target("pipeline", ("name", "sort"), _pipeline)),
+    r.StageRecord: (RecordKind.STAGE, Target("stage", ("pipeline_id", "name", "sort", "status"), _stage)),
+    r.StageChangeRecord: (
+        RecordKind.STAGE_CHANGE,
+        Target("stage_change", ("deal_id", "stage_id", "pipeline_id", "changed_at"), _stage_change),
+    ),
+    r.AdGroupRecord: (RecordKind.AD_GROUP, Target("ad_group", ("campaign_id", "name"), _ad_group)),
+    r.AdRecord: (RecordKind.AD, Target("ad", ("ad_group_id", "title", "landing_url"), _ad)),
+    r.KeywordRecord: (RecordKind.KEYWORD, Target("keyword", ("ad_group_id", "text"), _keyword)),
+}
+"""Every kind of record that is one row of one table. Campaigns and ad spend are written by ``sync.marketing``:
+several sources name one campaign, and spend has revisions."""
