@@ -214,8 +214,12 @@ def _user(call: Call, user: portal.User) -> dict[str, Any]:
 
 
 def _user_get(call: Call) -> Answer:
+    wanted_fields = php.items(call.param("filter"))
+    if call.param("id"):  # this method takes an ID beside the filter too
+        wanted_fields.append(("ID", call.param("id")))
+
     def matches(row: Mapping[str, Any]) -> bool:
-        for key, value in php.items(call.param("filter")):
+        for key, value in wanted_fields:
             operator, name = split(key)
             if name not in row:
                 continue

@@ -1,0 +1,94 @@
+"""One emulated vendor over real HTTP, in a world to which a test tells its own happenings."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from threading import Thread
+
+import httpx
+import pytest
+import uvicorn
+from starlette.applications import Starlette
+from starlette.routing import Mount
+
+from sandbox.running import RunningWorld
+from sandbox.vendors.contract import Vendor
+from sandbox.world.happenings import Happening
+from sandbox.world.stream import Plan
+
+QUIET = Plan(seed=7, calls=0, start=date(2026, 3, 2), days=1)  # a market in which nobody does anything
+
+
+class Stage:
+    """A served vendor: ``world`` to look into, ``http`` to ask it, ``happen`` to let things happen."""
+
+    def __init__(self, home: Path, vendor: Vendor, limits: float) -> None:
+        self.vendor = vendor
+        self.world = RunningWorld(home, QUIET, {vendor.key: vendor}, limits=limits)
+        self.projection = vendor.projection(self.world)
+        app = Starlette(routes=[Mount(f"/{vendor.key}", vendor.app(self.world))])
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        self._server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off"))
+        self._thread = Thread(target=self._server.run, kwargs={"sockets": [self._socket]}, daemon=True)
+        self._thread.start()
+        while not self._server.started:
+            time.sleep(0.002)
+        self.base_url = f"http://127.0.0.1:{self._socket.getsockname()[1]}/{vendor.key}"
+        self.http = httpx.Client(timeout=10)
+
+    @property
+    def credentials(self) -> dict[str, str]:
+        return self.vendor.credentials(self.world, self.base_url)
+
+    def happen(self, *happenings: Happening) -> None:
+        """Let the vendor see these, in one transaction."""
+        with self.world.transaction() as db:
+            for happening in happenings:
+                self.projection.apply(happening, db)
+
+    def switch(self, **values: object) -> None:
+        """Turn the vendor's switches."""
+        answer = self.http.put(f"{self.base_url}/_switches", json=values)
+        assert answer.status_code == 200, answer.text
+
+    def person_of(self, entity: str, vendor_id: int | str) -> int | None:
+        """The person whom the truth knows behind a record."""
+        row = self.world.db.execute(
+            "SELECT person FROM truth_record WHERE vendor = ? AND entity = ? AND vendor_id = ?",
+            (self.vendor.key, entity, str(vendor_id)),
+        ).fetchone()
+        assert row is not None, f"the truth knows no {entity} {vendor_id}"
+        person: int | None = row[0]
+        return person
+
+    def close(self) -> None:
+        self.http.close()
+        self._server.should_exit = True
+        self._thread.join()
+        self._socket.close()
+        self.world.close()
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Callable[..., Stage]]:
+    """Serves a vendor: ``stage(VENDOR, limits=0)``."""
+    with contextlib.ExitStack() as stack:
+
+        @contextmanager
+        def served(vendor: Vendor, limits: float) -> Iterator[Stage]:
+            one = Stage(tmp_path / vendor.key, vendor, limits)
+            try:
+                yield one
+            finally:
+                one.close()
+
+        def serve(vendor: Vendor, *, limits: float = 0) -> Stage:
+            return stack.enter_context(served(vendor, limits))
+
+        yield serve
