@@ -65,6 +65,9 @@ class IdentityRecord(InWorkspace, Base):
     connection_id: Mapped[UUID]
     client_kind: Mapped[str] = mapped_column(comment="Persons and companies are never one client.")
     at: Mapped[datetime] = mapped_column(comment="The record's own time; the oldest record founds the client.")
+    name: Mapped[str | None] = mapped_column(
+        comment="The name on it, by sound and without order: only to tell whether two records name different people."
+    )
     client_id: Mapped[UUID | None] = mapped_column(
         comment="Empty while nothing but visits, or nothing but shared keys, tells who it is."
     )
@@ -91,11 +94,29 @@ class SharedKey(InWorkspace, Base):
 
     __tablename__ = "shared_key"
 
+    client_kind: Mapped[str] = mapped_column(
+        primary_key=True, comment="An office phone joins the cards of the firm, and none of its people."
+    )
     kind: Mapped[str] = mapped_column(primary_key=True)
     value: Mapped[str] = mapped_column(primary_key=True)
     reason: Mapped[str] = mapped_column(comment="cap or listed")
     carriers: Mapped[int] = mapped_column(comment="How many different people carried it when it was judged.")
     at: Mapped[datetime]
+
+
+class IdentityDecision(InWorkspace, Base):
+    """What a person decided about records, obeyed for ever: 'same', they are one client whatever their keys
+    say; 'apart', no record of one side is ever one client with a record of the other. A row a record."""
+
+    __tablename__ = "identity_decision"
+    __table_args__ = (Index(None, "workspace_id", "decision_id"),)
+
+    record_id: Mapped[UUID] = mapped_column(primary_key=True)
+    decision_id: Mapped[UUID] = mapped_column(primary_key=True)
+    verdict: Mapped[str] = mapped_column(comment="same or apart")
+    side: Mapped[int] = mapped_column(comment="0 or 1: the side of the record in 'apart'.")
+    actor: Mapped[str] = mapped_column(comment="The token that asked for it.")
+    at: Mapped[datetime] = mapped_column(server_default=text("clock_timestamp()"))
 
 
 class MergeLog(InWorkspace, Base):
@@ -111,7 +132,9 @@ class MergeLog(InWorkspace, Base):
     at: Mapped[datetime] = mapped_column(server_default=text("clock_timestamp()"))
     kind: Mapped[str] = mapped_column(comment="merge or split")
     client_id: Mapped[UUID] = mapped_column(comment="The client that survives (merge) or that is parted (split).")
-    other_id: Mapped[UUID] = mapped_column(comment="The client merged away, or the one that went out.")
+    other_id: Mapped[UUID | None] = mapped_column(
+        comment="The client merged away, or the one that went out; empty if nothing tells now who that was."
+    )
     records: Mapped[list[UUID]] = mapped_column(comment="The records that changed client.")
     evidence: Mapped[dict[str, Any]] = mapped_column(comment="The keys that joined them, or the reason to part.")
     actor: Mapped[str] = mapped_column(comment="'rule', or the token that asked for it.")
