@@ -1,9 +1,9 @@
-"""What Calltouch's refusals mean, and the check of the settings (BEHAVIOR.md §1, §6)."""
+"""What Calltouch's refusals mean, and the check of the settings (BEHAVIOR.md [1]-[4], [13], [14])."""
 
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import httpx
 import msgspec
@@ -21,6 +21,7 @@ from connectors.errors import (
     VendorError,
 )
 from connectors.windows import Window
+from core import clock
 
 PROBED_DAYS = 7
 _TOKEN = re.compile(r"(?i)(clientApiId=)[^&\s\"']+")
@@ -82,7 +83,7 @@ async def check(session: VendorSession[CalltouchSettings]) -> Health:
 
 
 def _probed_week(settings: CalltouchSettings) -> Position:
-    today = datetime.now(UTC).astimezone(settings.zone).date()
+    today = clock.now().astimezone(settings.zone).date()
     first = today - timedelta(days=PROBED_DAYS - 1)
     return {**Window(first, today, first, today, first).position(), "page": 1}
 

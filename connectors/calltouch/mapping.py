@@ -1,4 +1,7 @@
-"""From Calltouch's records to unified ones: pure functions of the settings and a record's bytes."""
+"""From Calltouch's records to unified ones: pure functions of the settings and a record's bytes.
+
+The numbers in brackets are facts in BEHAVIOR.md.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +20,8 @@ from schema.records import CallRecord, LeadRecord, Record, VisitRecord
 from schema.traffic import YANDEX_DIRECT, Traffic, present, traffic_of_url
 
 GOOGLE_ADS = "google_ads"
-FINISHED_PHASES = frozenset({"calldisconnected"})  # BEHAVIOR.md §3.6: every other phase is a call still going on
-RECORDING_PATH = "/calls-service/RestAPI/{site_id}/calls-diary/calls/{call_id}/download"
+FINISHED_PHASES = frozenset({"calldisconnected"})  # [10] every other phase is a call still going on
+RECORDING_PATH = "/calls-service/RestAPI/{site_id}/calls-diary/calls/{call_id}/download"  # [18]
 
 _CALL = msgspec.json.Decoder(Call)
 _REQUEST = msgspec.json.Decoder(Request)

@@ -1,4 +1,4 @@
-"""How Calltouch's two journals are asked for and read, a page at a time (BEHAVIOR.md §2)."""
+"""How Calltouch's two journals are asked for and read, a page at a time (BEHAVIOR.md [5]-[9])."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from connectors.contract import Page, Position, RawRecord, Start, VendorRequest,
 from connectors.errors import VendorChanged
 from connectors.windows import Window
 
-CALLS_DAYS = 30  # in one window; the vendor allows three months
+CALLS_DAYS = 30  # in one window [8]
 REQUESTS_DAYS = 7  # in one window: the journal of requests may not page, so it is asked for little at once
 PAGE_LIMIT = 1000
-LAST_INTERACTION = 0  # the visit's own source: attribution is ours to do
+LAST_INTERACTION = 0  # the source of the visit itself: attribution is ours to do [19]
 CALLS_DATE = "%d/%m/%Y"
-REQUESTS_DATE = "%m/%d/%Y"  # the one method with the month first
+REQUESTS_DATE = "%m/%d/%Y"  # the one method with the month first [7]
 
 _PAGE = msgspec.json.Decoder(CallsPage)
 _ARRAY = msgspec.json.Decoder(list[msgspec.Raw])

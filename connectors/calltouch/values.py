@@ -1,4 +1,7 @@
-"""Reading of Calltouch's single values, whose types differ from answer to answer (BEHAVIOR.md §5)."""
+"""Reading of Calltouch's single values, whose types differ from answer to answer.
+
+The numbers in brackets are facts in BEHAVIOR.md.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +12,13 @@ from connectors.errors import BadRecord
 from schema.traffic import present
 
 DATE_FORMATS = ("%d/%m/%Y %H:%M:%S", "%Y-%m-%d %H:%M:%S")
-MILLISECONDS_FROM = 10**11  # as seconds this would be the year 5138
+MILLISECONDS_FROM = 10**11  # [12] as seconds this would be the year 5138
 _QUARTER_HOUR = timedelta(minutes=15)
 _WIDEST_OFFSET = timedelta(hours=14)
 
 
 def identifier(value: Scalar) -> str | None:
-    """An id as text: numbers go beyond 2**53, so a float has already lost digits and names nothing."""
+    """[21] An id as text: numbers go beyond 2**53, so a float has already lost digits and names nothing."""
     if value is None or isinstance(value, bool | float):
         return None
     text = present(str(value))
@@ -23,7 +26,7 @@ def identifier(value: Scalar) -> str | None:
 
 
 def flag(value: Scalar) -> bool | None:
-    """A JSON boolean, or the texts 'True' and 'False' of older answers."""
+    """[22] A JSON boolean, or the texts 'True' and 'False' of older answers."""
     if isinstance(value, str):
         return {"true": True, "false": False, "1": True, "0": False}.get(value.strip().casefold())
     return None if value is None else bool(value)
@@ -71,7 +74,7 @@ def local_time(text: str | None) -> datetime | None:
 
 
 def learnt_zone(moment: datetime | None, local: datetime | None, fallback: tzinfo) -> tzinfo:
-    """The zone in which the cabinet wrote ``local`` for ``moment``, or ``fallback`` where they don't tell.
+    """[11] The zone in which the cabinet wrote ``local`` for ``moment``, or ``fallback`` where they don't tell.
 
     Calltouch doesn't document its zone, but a record that holds both an instant and its text shows it.
     """

@@ -1,4 +1,4 @@
-"""Shapes of Calltouch's journals: the fields that are mapped, and no more (BEHAVIOR.md §3, §4).
+"""Shapes of Calltouch's journals: the fields that are mapped, and no more (BEHAVIOR.md, Records).
 
 Public clients disagree on types (an id is a number for one, text for another), so whatever isn't plainly text
 is a ``Scalar``, and the mapping reads it.

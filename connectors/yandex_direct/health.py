@@ -1,4 +1,4 @@
-"""What Direct's errors mean, and the check of the settings (BEHAVIOR.md §4, §5)."""
+"""What Direct's errors mean, and the check of the settings (BEHAVIOR.md [1]-[4], [25]-[28])."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from connectors.yandex_direct.mapping import currency_of
 from connectors.yandex_direct.reads import ask_client, read_client, read_clients, service
 from connectors.yandex_direct.settings import DirectSettings
 from connectors.yandex_direct.wire import Error, ErrorAnswer
+from core import clock
 
 WAIT_UNTOLD = 5.0
 WAIT_AT_MOST = 60.0
@@ -34,7 +35,7 @@ LOGINS_NAMED = 5
 
 _ERROR = msgspec.json.Decoder(ErrorAnswer)
 
-# What Direct calls by number, and what it means for us (BEHAVIOR.md §4). A number that isn't here is our mistake.
+# What Direct calls by number, and what it means for us (BEHAVIOR.md [26]). A number that isn't here is our mistake.
 ERRORS: dict[int, Callable[[str], VendorError]] = {
     52: lambda said: Transient(f"Yandex's login service doesn't answer Direct: {said}"),
     53: lambda said: AuthFailed(f"Direct refuses the token: get a new one and connect again ({said})"),
@@ -196,7 +197,7 @@ def _next_hour(response: httpx.Response) -> datetime:
     try:
         now = parsedate_to_datetime(response.headers["Date"]).astimezone(UTC)
     except (KeyError, ValueError):
-        now = datetime.now(UTC)
+        now = clock.now()
     return now + timedelta(hours=1)
 
 

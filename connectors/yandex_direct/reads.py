@@ -1,4 +1,4 @@
-"""How Direct's campaigns and daily costs are asked for and read (BEHAVIOR.md §2, §3)."""
+"""How Direct's campaigns and daily costs are asked for and read (BEHAVIOR.md [5]-[12])."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from connectors.yandex_direct.report import HEADERS, report_lines, report_params
 from connectors.yandex_direct.settings import DirectSettings
 from connectors.yandex_direct.wire import CampaignKey, CampaignsAnswer, Client, ClientsAnswer
 
-SERVICES = "/json/v501"  # v5 hides unified campaigns
+SERVICES = "/json/v501"  # [5] v5 hides unified campaigns
 CAMPAIGNS_LIMIT = 10_000
 CAMPAIGN_FIELDS = ("Id", "Name", "Type", "Status", "State", "Currency", "StartDate")
 CLIENT_FIELDS = ("Login", "Currency", "Archived")
 REPORT_DAYS = 30
-KEPT_YEARS = 3  # counted from the first day of the month
-DAYS_OF = ZoneInfo("Europe/Moscow")  # BEHAVIOR.md §3.9: where a report's day begins and ends
+KEPT_YEARS = 3  # [11] counted from the first day of the month
+DAYS_OF = ZoneInfo("Europe/Moscow")  # [12] where a report's day begins and ends
 
 _CAMPAIGNS = msgspec.json.Decoder(CampaignsAnswer)
 _CAMPAIGN_KEY = msgspec.json.Decoder(CampaignKey)

@@ -1,4 +1,4 @@
-"""The daily report of costs: its request, and its lines as records (BEHAVIOR.md §3).
+"""The daily report of costs: its request, and its lines as records (BEHAVIOR.md [20]-[24]).
 
 A line is kept as a small JSON object of its cells by column, with what the report itself doesn't say
 (currency, VAT), so that mapping needs nothing but the bytes.
