@@ -10,7 +10,8 @@ from urllib.parse import parse_qsl, urlencode
 
 import pytest
 
-from sandbox.vendors.bitrix24 import VENDOR, oauth, php
+from sandbox.vendors import php
+from sandbox.vendors.bitrix24 import VENDOR, oauth
 from sandbox.vendors.bitrix24.errors import RestError
 from sandbox.vendors.bitrix24.limits import Bucket, Operating
 from sandbox.world.happenings import (

@@ -12,7 +12,9 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from sandbox.vendors.bitrix24 import oauth, php, portal, runner
+from sandbox.vendors import php
+from sandbox.vendors.address import mount_url
+from sandbox.vendors.bitrix24 import oauth, portal, runner
 from sandbox.vendors.bitrix24.errors import RestError
 from sandbox.vendors.bitrix24.events import Events
 from sandbox.vendors.bitrix24.limits import Bucket, Operating
@@ -95,7 +97,7 @@ class Doors:
         try:
             params = await _params(request)
             given = {name: str(value) for name, value in params.items()}
-            return _json(oauth.refresh(self._world, given, str(request.base_url).rstrip("/")))
+            return _json(oauth.refresh(self._world, given, mount_url(request)))
         except RestError as error:
             return _json(error.body, error.status)
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sandbox.vendors.bitrix24 import php
+from sandbox.vendors import php
 from sandbox.vendors.bitrix24.errors import RestError, not_found
 from sandbox.vendors.bitrix24.fields import ENTITIES, LOST_REASON, MULTIFIELDS, Entity, Field
 from sandbox.vendors.bitrix24.filters import conditions, ordering

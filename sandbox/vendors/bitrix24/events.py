@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from urllib.parse import urlencode
 
-from sandbox.vendors.bitrix24 import oauth, php
+from sandbox.vendors import php
+from sandbox.vendors.bitrix24 import oauth
 from sandbox.vendors.bitrix24.values import unix
 from sandbox.vendors.contract import World
 from sandbox.vendors.switches import Switches

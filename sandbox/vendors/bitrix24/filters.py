@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sandbox.vendors.bitrix24 import php
+from sandbox.vendors import php
 from sandbox.vendors.bitrix24.errors import RestError
 from sandbox.vendors.bitrix24.fields import MULTIFIELDS, Entity, Field
 from sandbox.vendors.bitrix24.values import BadValueError, Stored, read

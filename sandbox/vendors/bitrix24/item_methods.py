@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from sandbox.vendors.bitrix24 import php, portal
+from sandbox.vendors import php
+from sandbox.vendors.bitrix24 import portal
 from sandbox.vendors.bitrix24.entity_methods import describe
 from sandbox.vendors.bitrix24.errors import RestError, item_not_found
 from sandbox.vendors.bitrix24.fields import BY_TYPE_ID, Entity, Field

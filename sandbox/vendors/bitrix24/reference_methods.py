@@ -6,7 +6,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sandbox.vendors.bitrix24 import php, portal
+from sandbox.vendors import php
+from sandbox.vendors.bitrix24 import portal
 from sandbox.vendors.bitrix24.errors import RestError, not_found
 from sandbox.vendors.bitrix24.fields import BY_KEY, BY_TYPE_ID, plain_fields
 from sandbox.vendors.bitrix24.filters import Condition, conditions, ordering, split

@@ -10,7 +10,8 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
-from sandbox.vendors.bitrix24 import entity_methods, item_methods, php, reference_methods, telephony
+from sandbox.vendors import php
+from sandbox.vendors.bitrix24 import entity_methods, item_methods, reference_methods, telephony
 from sandbox.vendors.bitrix24.errors import RestError
 from sandbox.vendors.bitrix24.limits import Operating
 from sandbox.vendors.bitrix24.method import Answer, Call, Method

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sandbox.vendors.bitrix24 import php, portal
+from sandbox.vendors import php
+from sandbox.vendors.bitrix24 import portal
 from sandbox.vendors.bitrix24.errors import RestError
 from sandbox.vendors.bitrix24.fields import MULTIFIELDS, Entity, Field
 from sandbox.vendors.bitrix24.method import Call

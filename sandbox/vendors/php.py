@@ -1,4 +1,4 @@
-"""How PHP writes nested values into forms and empty maps into JSON, which is what a portal speaks."""
+"""How PHP writes nested values into forms and queries and empty maps into JSON: several vendors speak so."""
 
 from __future__ import annotations
 
