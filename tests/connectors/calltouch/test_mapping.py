@@ -24,7 +24,7 @@ SETTINGS = CalltouchSettings(token="secret-token", site_id="12345")
 MOSCOW = timezone(timedelta(hours=3))
 
 
-def sample_call(index: int = 0, **changes: Any) -> bytes:
+def sample_call(index: int = 0, /, **changes: Any) -> bytes:
     page = json.loads((SAMPLES / "calls_page.json").read_text())
     return json.dumps(page["records"][index] | changes).encode()
 
