@@ -26,14 +26,12 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from sqlite3 import Connection
-from typing import Literal, Protocol
+from typing import Protocol
 
 from starlette.applications import Starlette
 from starlette.responses import Response
 
-from sandbox.world.happenings import Ad, AdGroup, Campaign, Firm, Happening, Keyword, Manager
-
-Mess = Literal["low", "normal", "high"]
+from sandbox.world.happenings import Ad, AdGroup, Campaign, Firm, Happening, Keyword, Manager, Mess
 
 
 class Market(Protocol):

@@ -14,6 +14,7 @@ from decimal import Decimal
 from typing import Literal
 
 Crm = Literal["bitrix24", "amocrm"]
+Mess = Literal["low", "normal", "high"]  # how untidy people and managers are
 
 
 @dataclass(frozen=True, slots=True)

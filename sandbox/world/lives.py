@@ -12,7 +12,7 @@ from itertools import accumulate
 from random import Random
 from typing import Any
 
-from sandbox.world.happenings import Crm
+from sandbox.world.happenings import Crm, Mess
 from sandbox.world.market import FREE, Quality, StillMarket
 from sandbox.world.typing_habits import TEST_EMAILS, mistype, spell_email, spell_phone, with_extension
 
@@ -23,7 +23,7 @@ MSK = 3 * 3600  # the market keeps Moscow days
 VISIT, CALL, FORM, CARD, EDIT, DEAL, MOVE, AD_DAY = range(8)
 Event = list[Any]
 
-MESS = {"low": 0.15, "normal": 1.0, "high": 2.5}
+MESS: dict[Mess, float] = {"low": 0.15, "normal": 1.0, "high": 2.5}
 LOST_REASONS = ("Дорого", "Выбрали другого", "Не дозвонились", "Передумал", "Не наш район", "Спам")
 SUBJECTS = ("Заявка с сайта", "Обратный звонок", "Расчёт стоимости", "Вопрос")
 SERVICES = ("Уборка квартиры", "Уборка офиса", "Химчистка", "Мытьё окон", "Уборка после ремонта")
@@ -38,7 +38,7 @@ def local_hour(second: float) -> float:
 class Lives:
     """Draws lives. One instance serves one world; the generator of chance is the day's."""
 
-    def __init__(self, market: StillMarket, mess: str) -> None:
+    def __init__(self, market: StillMarket, mess: Mess) -> None:
         self.market = market
         self.mess = MESS[mess]
         self._origins: list[tuple[int, tuple[str, str] | None, Quality]] = [

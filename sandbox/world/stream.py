@@ -27,6 +27,7 @@ from sandbox.world.happenings import (
     DealOpened,
     FormSent,
     Happening,
+    Mess,
     Traffic,
     Visited,
 )
@@ -59,7 +60,7 @@ class Plan:
     calls: int
     start: date
     days: int
-    mess: str = "normal"
+    mess: Mess = "normal"
 
     @property
     def people_a_day(self) -> float:
