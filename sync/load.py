@@ -22,11 +22,11 @@ import psycopg
 import structlog
 import xxhash
 from psycopg import sql
-from reports.settle import settle_orphans, settle_spend, settle_visits
 
 from connectors.contract import ConnectorSettings, RawRecord, Skip, Stream
 from connectors.errors import BadRecord
 from core import clock
+from reports.settle import settle_orphans, settle_spend, settle_visits
 from schema.enums import RecordKind
 from schema.ids import record_id
 from schema.records import AdSpendRecord, CampaignRecord

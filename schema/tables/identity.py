@@ -66,7 +66,7 @@ class IdentityRecord(InWorkspace, Base):
     client_kind: Mapped[str] = mapped_column(comment="Persons and companies are never one client.")
     at: Mapped[datetime] = mapped_column(comment="The record's own time; the oldest record founds the client.")
     name: Mapped[str | None] = mapped_column(
-        comment="The name on it, by sound and without order: only to tell whether two records name different people."
+        comment="The name on it, by sound and without order, only to tell whether two records name two people."
     )
     client_id: Mapped[UUID | None] = mapped_column(
         comment="Empty while nothing but visits, or nothing but shared keys, tells who it is."

@@ -576,6 +576,25 @@ def upgrade() -> None:
         op.f("ix_identifier_workspace_id_record_id"), "identifier", ["workspace_id", "record_id"], unique=False
     )
     op.create_table(
+        "identity_decision",
+        sa.Column("workspace_id", sa.UUID(), nullable=False, comment="Whose row it is."),
+        sa.Column("record_id", sa.UUID(), nullable=False),
+        sa.Column("decision_id", sa.UUID(), nullable=False),
+        sa.Column("verdict", sa.Text(), nullable=False, comment="same or apart"),
+        sa.Column("side", sa.Integer(), nullable=False, comment="0 or 1: the side of the record in 'apart'."),
+        sa.Column("actor", sa.Text(), nullable=False, comment="The token that asked for it."),
+        sa.Column(
+            "at", postgresql.TIMESTAMP(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
+        sa.PrimaryKeyConstraint("workspace_id", "record_id", "decision_id", name=op.f("pk_identity_decision")),
+    )
+    op.create_index(
+        op.f("ix_identity_decision_workspace_id_decision_id"),
+        "identity_decision",
+        ["workspace_id", "decision_id"],
+        unique=False,
+    )
+    op.create_table(
         "identity_record",
         sa.Column("workspace_id", sa.UUID(), nullable=False, comment="Whose row it is."),
         sa.Column("record_id", sa.UUID(), nullable=False),
@@ -587,6 +606,12 @@ def upgrade() -> None:
             postgresql.TIMESTAMP(timezone=True),
             nullable=False,
             comment="The record's own time; the oldest record founds the client.",
+        ),
+        sa.Column(
+            "name",
+            sa.Text(),
+            nullable=True,
+            comment="The name on it, by sound and without order, only to tell whether two records name two people.",
         ),
         sa.Column(
             "client_id",
@@ -601,6 +626,12 @@ def upgrade() -> None:
         "identity_record",
         ["workspace_id", "client_id"],
         unique=False,
+    )
+    op.create_table(
+        "installation",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("value", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_installation")),
     )
     op.create_table(
         "keyword",
@@ -728,7 +759,10 @@ def upgrade() -> None:
             comment="The client that survives (merge) or that is parted (split).",
         ),
         sa.Column(
-            "other_id", sa.UUID(), nullable=False, comment="The client merged away, or the one that went out."
+            "other_id",
+            sa.UUID(),
+            nullable=True,
+            comment="The client merged away, or the one that went out; empty if nothing tells now who that was.",
         ),
         sa.Column(
             "records", postgresql.ARRAY(sa.UUID()), nullable=False, comment="The records that changed client."
@@ -757,12 +791,18 @@ def upgrade() -> None:
         sa.Column("kind", sa.Text(), nullable=False, comment="call, lead, new_client or won_deal"),
         sa.Column("client_id", sa.UUID(), nullable=True, comment="The client who converted; empty if unknown."),
         sa.Column("record_id", sa.UUID(), nullable=False, comment="The call, lead or deal that is the conversion."),
+        sa.Column(
+            "also_told_by",
+            postgresql.ARRAY(sa.UUID()),
+            nullable=False,
+            comment="Records of other systems that tell of the same.",
+        ),
         sa.Column("occurred_at", postgresql.TIMESTAMP(timezone=True), nullable=False),
         sa.Column(
             "value",
             sa.Numeric(precision=18, scale=2),
             nullable=False,
-            comment="Revenue in ``currency``; 0 for calls and leads.",
+            comment="Amount of a won deal in ``currency``; else 0.",
         ),
         sa.Column("currency", sa.Text(), nullable=False),
         sa.Column("touch_records", postgresql.ARRAY(sa.UUID()), nullable=False),
@@ -781,12 +821,44 @@ def upgrade() -> None:
         sa.Column("window_days", sa.Integer(), nullable=False),
         sa.Column("rules", sa.Text(), nullable=False, comment="Version of the rules that made it."),
         sa.Column(
+            "digest",
+            sa.LargeBinary(),
+            nullable=False,
+            comment="xxh3-128 of all that a version says: equal means unchanged.",
+        ),
+        sa.Column(
+            "credited",
+            sa.Integer(),
+            nullable=False,
+            comment="Position of the credited touch, from 1; 0 if there is none.",
+        ),
+        sa.Column("day", sa.Date(), nullable=False, comment="Its day in the workspace's time zone."),
+        sa.Column(
+            "campaign_id", sa.UUID(), nullable=False, comment="The credited campaign; nil: none, see reason."
+        ),
+        sa.Column("reason", sa.Text(), nullable=False, comment="Empty, or why there is no campaign."),
+        sa.Column(
+            "channel",
+            sa.Text(),
+            nullable=False,
+            comment="The credited channel where there is no campaign; else empty.",
+        ),
+        sa.Column(
+            "revenue",
+            sa.Numeric(precision=18, scale=2),
+            nullable=False,
+            comment="What it adds to revenue: 0 if ``value`` is in another currency than the workspace's.",
+        ),
+        sa.Column(
             "cause", sa.Text(), nullable=False, comment="Why this version came: first, late_data, merge, split, …"
         ),
+        sa.Column("run_id", sa.UUID(), nullable=True, comment="The run whose records brought it."),
         sa.Column("known_from", postgresql.TIMESTAMP(timezone=True), nullable=False),
         sa.Column("known_until", postgresql.TIMESTAMP(timezone=True), nullable=True),
+        sa.Column("ended_by", sa.Text(), nullable=True, comment="Why it is no longer believed."),
         sa.PrimaryKeyConstraint("workspace_id", "conversion_id", "version", name=op.f("pk_path")),
     )
+    op.create_index("ix_path_cell", "path", ["workspace_id", "campaign_id", "day", "kind"], unique=False)
     op.create_index(
         "ix_path_current",
         "path",
@@ -794,9 +866,7 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("known_until is null"),
     )
-    op.create_index(
-        "ix_path_occurred", "path", ["workspace_id", "kind", "occurred_at", "conversion_id"], unique=False
-    )
+    op.create_index("ix_path_day", "path", ["workspace_id", "day"], unique=False)
     op.create_index(
         "uq_path_current",
         "path",
@@ -892,16 +962,24 @@ def upgrade() -> None:
         sa.Column("day", sa.Date(), nullable=False),
         sa.Column("campaign_id", sa.UUID(), nullable=False, comment="The nil UUID: no campaign, see reason."),
         sa.Column("reason", sa.Text(), nullable=False, comment="Empty, or why there is no campaign."),
+        sa.Column(
+            "channel",
+            sa.Text(),
+            nullable=False,
+            comment="The channel where there is no campaign to tell it; else empty.",
+        ),
         sa.Column("cost", sa.Numeric(precision=18, scale=2), server_default="0", nullable=False),
-        sa.Column("impressions", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("clicks", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("impressions", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("clicks", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("visits", sa.Integer(), server_default="0", nullable=False),
         sa.Column("calls", sa.Integer(), server_default="0", nullable=False),
         sa.Column("leads", sa.Integer(), server_default="0", nullable=False),
         sa.Column("new_clients", sa.Integer(), server_default="0", nullable=False),
         sa.Column("won_deals", sa.Integer(), server_default="0", nullable=False),
         sa.Column("revenue", sa.Numeric(precision=18, scale=2), server_default="0", nullable=False),
-        sa.PrimaryKeyConstraint("workspace_id", "day", "campaign_id", "reason", name=op.f("pk_rollup_day")),
+        sa.PrimaryKeyConstraint(
+            "workspace_id", "day", "campaign_id", "reason", "channel", name=op.f("pk_rollup_day")
+        ),
     )
     op.create_table(
         "rollup_month",
@@ -909,16 +987,47 @@ def upgrade() -> None:
         sa.Column("month", sa.Date(), nullable=False, comment="First day of the month."),
         sa.Column("campaign_id", sa.UUID(), nullable=False, comment="The nil UUID: no campaign, see reason."),
         sa.Column("reason", sa.Text(), nullable=False, comment="Empty, or why there is no campaign."),
+        sa.Column(
+            "channel",
+            sa.Text(),
+            nullable=False,
+            comment="The channel where there is no campaign to tell it; else empty.",
+        ),
         sa.Column("cost", sa.Numeric(precision=18, scale=2), server_default="0", nullable=False),
-        sa.Column("impressions", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("clicks", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("impressions", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("clicks", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("visits", sa.Integer(), server_default="0", nullable=False),
         sa.Column("calls", sa.Integer(), server_default="0", nullable=False),
         sa.Column("leads", sa.Integer(), server_default="0", nullable=False),
         sa.Column("new_clients", sa.Integer(), server_default="0", nullable=False),
         sa.Column("won_deals", sa.Integer(), server_default="0", nullable=False),
         sa.Column("revenue", sa.Numeric(precision=18, scale=2), server_default="0", nullable=False),
-        sa.PrimaryKeyConstraint("workspace_id", "month", "campaign_id", "reason", name=op.f("pk_rollup_month")),
+        sa.PrimaryKeyConstraint(
+            "workspace_id", "month", "campaign_id", "reason", "channel", name=op.f("pk_rollup_month")
+        ),
+    )
+    op.create_table(
+        "settled_call",
+        sa.Column("workspace_id", sa.UUID(), nullable=False, comment="Whose row it is."),
+        sa.Column("call_id", sa.UUID(), nullable=False),
+        sa.Column("phone", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("workspace_id", "call_id", name=op.f("pk_settled_call")),
+    )
+    op.create_index(
+        op.f("ix_settled_call_workspace_id_phone"), "settled_call", ["workspace_id", "phone"], unique=False
+    )
+    op.create_table(
+        "settled_person",
+        sa.Column("workspace_id", sa.UUID(), nullable=False, comment="Whose row it is."),
+        sa.Column("person_id", sa.UUID(), nullable=False, comment="The person's client."),
+        sa.Column("company_id", sa.UUID(), nullable=False, comment="The company's client."),
+        sa.PrimaryKeyConstraint("workspace_id", "person_id", "company_id", name=op.f("pk_settled_person")),
+    )
+    op.create_index(
+        op.f("ix_settled_person_workspace_id_company_id"),
+        "settled_person",
+        ["workspace_id", "company_id"],
+        unique=False,
     )
     op.create_table(
         "settled_visit",
@@ -927,11 +1036,18 @@ def upgrade() -> None:
         sa.Column("day", sa.Date(), nullable=False),
         sa.Column("campaign_id", sa.UUID(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("channel", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("workspace_id", "visit_id", name=op.f("pk_settled_visit")),
     )
     op.create_table(
         "shared_key",
         sa.Column("workspace_id", sa.UUID(), nullable=False, comment="Whose row it is."),
+        sa.Column(
+            "client_kind",
+            sa.Text(),
+            nullable=False,
+            comment="An office phone joins the cards of the firm, and none of its people.",
+        ),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("value", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False, comment="cap or listed"),
@@ -942,7 +1058,7 @@ def upgrade() -> None:
             comment="How many different people carried it when it was judged.",
         ),
         sa.Column("at", postgresql.TIMESTAMP(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("workspace_id", "kind", "value", name=op.f("pk_shared_key")),
+        sa.PrimaryKeyConstraint("workspace_id", "client_kind", "kind", "value", name=op.f("pk_shared_key")),
     )
     op.create_table(
         "source_record",
@@ -1261,7 +1377,7 @@ def upgrade() -> None:
             comment="Sealed secrets by field name; tokens among them.",
         ),
         sa.Column(
-            "data_key", sa.Text(), nullable=True, comment="The connection's data key, wrapped by a master key."
+            "data_key", sa.Text(), nullable=False, comment="The connection's data key, wrapped by a master key."
         ),
         sa.Column("state", sa.Text(), server_default="active", nullable=False),
         sa.Column("state_reason", sa.Text(), nullable=True, comment="One sentence for the user."),

@@ -1,0 +1,172 @@
+"""Jobs on procrastinate: syncs by schedule and by request, and the rescue of jobs whose worker died.
+
+Our checkpoints make a job safe to run again, so at-least-once is all that is asked of the engine. One job a
+connection at a time (``lock``), at most one waiting (``queueing_lock``): a schedule, a button and a burst of
+webhooks become one run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import procrastinate
+import structlog
+from procrastinate.exceptions import AlreadyEnqueued
+from sqlalchemy import text
+
+from core.database import driver
+
+from core.errors import SkvozError
+from core.roles import Role
+from schema.enums import RunTrigger
+from sync.connections import Office
+from sync.errors import NotFound
+from sync.run import run_connection
+
+log = structlog.get_logger(__name__)
+
+QUEUE = "sync"
+STALLED_SECONDS = 30
+"""A worker without a heartbeat for so long is dead (procrastinate prunes it then)."""
+_JOBS_PATH = "-c search_path=jobs,public"
+
+
+class Jobs:
+    """The job engine over one database. ``office`` opens connections when a job runs."""
+
+    def __init__(self, office: Office) -> None:
+        self.office = office
+        self.app = procrastinate.App(
+            connector=procrastinate.PsycopgConnector(
+                conninfo=office.database.conninfo(Role.APP), kwargs={"options": _JOBS_PATH}, min_size=1, max_size=6
+            )
+        )
+        self._stop = asyncio.Event()
+        self._sync = self.app.task(name="sync_connection", queue=QUEUE)(self._sync_connection)
+        self.app.periodic(cron="* * * * * */15")(
+            self.app.task(name="rescue_stalled", queue="upkeep", queueing_lock="rescue_stalled")(self._rescue_stalled)
+        )
+        self.app.periodic(cron="* * * * * */20")(
+            self.app.task(name="enqueue_due", queue="upkeep", queueing_lock="enqueue_due")(self._enqueue_due)
+        )
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[Jobs]:
+        async with self.app.open_async():
+            yield self
+
+    async def request_sync(self, workspace_id: UUID, connection_id: UUID, trigger: RunTrigger) -> UUID:
+        """Queue a run and return its id; if one is waiting already, that one's id.
+
+        The run's row and its job commit together. Raises NotFound.
+        """
+        async with self.office.database.workspace(workspace_id) as db:
+            key = {"ws": workspace_id, "id": connection_id}
+            state = (
+                await db.execute(
+                    text("select state from connection where workspace_id = :ws and id = :id for update"), key
+                )
+            ).scalar_one_or_none()
+            if state is None:
+                raise NotFound("There is no such connection in this workspace.")
+            waiting = (
+                await db.execute(
+                    text("select id from sync_run where workspace_id = :ws and connection_id = :id"
+                         " and state = 'queued' limit 1"),
+                    key,
+                )
+            ).scalar_one_or_none()
+            if waiting is not None:
+                run: UUID = waiting
+                return run
+            run = uuid4()
+            await db.execute(
+                text("insert into sync_run (workspace_id, id, connection_id, trigger, state)"
+                     " values (:ws, :run, :id, :trigger, 'queued')"),
+                key | {"run": run, "trigger": trigger.value},
+            )
+            await db.execute(text("set local search_path = jobs, public"))
+            await self._defer(workspace_id, connection_id, trigger, run, connection=driver(db))
+        return run
+
+    async def work(self, *, concurrency: int = 4, name: str = "skvoz") -> None:
+        """Work on jobs until cancelled; runs under way then stop after the page in hand."""
+        try:
+            await self.app.run_worker_async(
+                queues=[QUEUE, "upkeep"],
+                concurrency=concurrency,
+                name=name,
+                install_signal_handlers=False,
+                shutdown_graceful_timeout=25,
+                stalled_worker_timeout=STALLED_SECONDS,
+                delete_jobs="successful",
+            )
+        finally:
+            self._stop.set()
+
+    def stop_runs(self) -> None:
+        """Let the runs under way end after their page."""
+        self._stop.set()
+
+    async def _defer(
+        self,
+        workspace_id: UUID,
+        connection_id: UUID,
+        trigger: RunTrigger,
+        run_id: UUID | None,
+        *,
+        connection: Any = None,
+        schedule_in: timedelta | None = None,
+    ) -> None:
+        lock = f"connection:{connection_id}"
+        try:
+            await self._sync.configure(
+                lock=lock,
+                queueing_lock=lock,
+                connection=connection,
+                schedule_in=None if schedule_in is None else {"seconds": schedule_in.total_seconds()},
+            ).defer_async(
+                workspace_id=str(workspace_id),
+                connection_id=str(connection_id),
+                trigger=trigger.value,
+                run_id=None if run_id is None else str(run_id),
+            )
+        except AlreadyEnqueued:
+            log.debug("job.joined", connection=str(connection_id))
+
+    async def _sync_connection(
+        self, workspace_id: str, connection_id: str, trigger: str, run_id: str | None = None
+    ) -> None:
+        try:
+            result = await run_connection(
+                self.office,
+                UUID(workspace_id),
+                UUID(connection_id),
+                trigger=RunTrigger(trigger),
+                run_id=None if run_id is None else UUID(run_id),
+                stop=self._stop,
+            )
+        except SkvozError as error:  # paused, removed or taken over since it was queued: nothing to repeat
+            log.info("job.dropped", connection=connection_id, code=error.code)
+            return
+        log.info("job.done", connection=connection_id, state=result.state.value)
+
+    async def _rescue_stalled(self, timestamp: int) -> None:
+        """Give back the jobs of dead workers; without this they stay 'doing' and hold their lock for ever."""
+        manager = self.app.job_manager
+        for job in await manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_SECONDS):
+            log.warning("job.rescued", job=job.id, task=job.task_name)
+            await manager.retry_job(job)
+
+    async def _enqueue_due(self, timestamp: int) -> None:
+        """Queue the connections whose time has come, spread by the schedule itself: each row's ``next_run_at``
+        moves on by its own interval with some jitter, so that 10,000 connections don't start together."""
+        async with self.office.database.app_engine.begin() as db:
+            due = (await db.execute(text("select workspace_id, connection_id from take_due_connections(500)"))).all()
+        for workspace_id, connection_id in due:
+            await self._defer(workspace_id, connection_id, RunTrigger.SCHEDULE, None)

@@ -1,0 +1,439 @@
+"""One run: the streams of a connection, page by page, each page and its checkpoint in one transaction.
+
+A run that was killed is adopted by the next worker and goes on from the last committed page. The lease is a
+number in the stream's row (``epoch``): a worker that was taken over for dead can't commit any more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import structlog
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from connectors.contract import Page, Position, Start, Stream
+from connectors.errors import (
+    AuthFailed,
+    BadSettings,
+    NotPermitted,
+    NotReady,
+    QuotaExhausted,
+    RateLimited,
+    VendorError,
+)
+from core import clock
+from core.crash import crash_point
+from core.database import driver
+from schema.enums import ConnectionState, RunState, RunTrigger
+from sync.connections import Office, Opened, open_connection, session
+from sync.errors import LeaseLost, NotFound, PagingLoop
+from sync.load import Counts, Loading, load_page
+from sync.settling import settle_marked
+from sync.sweep import Sweep
+from sync.vendor import VendorClient
+
+log = structlog.get_logger(__name__)
+
+HISTORY = timedelta(days=365)
+"""How far back the first sync reads when the settings don't say."""
+PARK_AGAIN = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a run stands: told after every page. ``done`` is the stream's share behind us, if known."""
+
+    stream: str
+    title: str
+    counts: Counts
+    done: float | None
+    finished: bool
+    error: str | None = None
+
+
+Tell = Callable[[Progress], None]
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """How a run ended, and what it did to all streams together."""
+
+    run_id: UUID
+    state: RunState
+    counts: Counts
+    error: str | None = None
+
+
+@dataclass(slots=True)
+class _Run:
+    office: Office
+    opened: Opened
+    id: UUID
+    client: VendorClient[Any]
+    tell: Tell
+    resumed: bool
+    requests_noted: int = 0
+
+
+async def run_connection(
+    office: Office,
+    workspace_id: UUID,
+    connection_id: UUID,
+    *,
+    trigger: RunTrigger,
+    run_id: UUID | None = None,
+    tell: Tell = lambda _: None,
+    stop: asyncio.Event | None = None,
+) -> RunResult:
+    """Bring everything new of a connection here, and settle the figures that depend on it.
+
+    One stream's trouble does not stop the others; trouble with the account does. ``stop`` ends the run after the
+    page in hand; it goes on next time.
+    """
+    opened = await open_connection(office, workspace_id, connection_id)
+    id, resumed = await _begin(office, opened, trigger, run_id)
+    with structlog.contextvars.bound_contextvars(run=str(id), connection=str(connection_id)):
+        try:
+            async with session(office, opened) as client:
+                run = _Run(office, opened, id, client, tell, resumed)
+                errors = await _read_streams(run, stop)
+        except (AuthFailed, BadSettings) as error:
+            await _stop_connection(office, opened, error)
+            return await _end(office, opened, id, RunState.FAILED, error.code, error.sentence)
+        except (QuotaExhausted, RateLimited, NotReady) as error:
+            return await _end(office, opened, id, RunState.WAITING, error.code, error.sentence, _resume_at(error))
+        finally:
+            await settle_marked(office.database, workspace_id, id)
+        if stop is not None and stop.is_set():
+            return await _end(office, opened, id, RunState.WAITING, "STOPPED", "Stopped; it goes on next time.")
+        if errors:
+            sentence = " ".join(f"{title}: {error.sentence}" for title, error in errors)
+            return await _end(office, opened, id, RunState.FAILED, errors[0][1].code, sentence)
+        return await _end(office, opened, id, RunState.SUCCEEDED)
+
+
+async def _read_streams(run: _Run, stop: asyncio.Event | None) -> list[tuple[str, VendorError]]:
+    errors: list[tuple[str, VendorError]] = []
+    for stream in run.opened.connector.streams:
+        if stop is not None and stop.is_set():
+            break
+        try:
+            await _read_stream(run, stream, stop)
+        except (AuthFailed, BadSettings, QuotaExhausted, RateLimited, NotReady):
+            raise
+        except VendorError as error:
+            await _note_stream_error(run, stream, error)
+            if not isinstance(error, NotPermitted):
+                errors.append((stream.title, error))
+    return errors
+
+
+async def _read_stream(run: _Run, stream: Stream[Any], stop: asyncio.Event | None) -> None:
+    """Read one stream to its end, or to ``stop``."""
+    lease = await _take(run, stream)
+    position = lease.position
+    resumed = position is not None
+    if position is None:
+        position = stream.start(run.opened.settings, _start(run, lease))
+    total = Counts()
+    sweep = Sweep(whole=stream.sweeps and not resumed)
+    asked: set[str] = set()
+    ahead: asyncio.Task[Page] | None = None
+    run.tell(Progress(stream.name, stream.title, total, 0.0, finished=False))
+    try:
+        while position is not None:
+            _refuse_loop(stream, asked, position)
+            page = await (ahead or _fetch(run, stream, position))
+            # One page ahead and no more: the vendor prepares it while this one is loaded.
+            ahead = asyncio.ensure_future(_fetch(run, stream, page.next)) if page.next is not None else None
+            counts = await _commit_page(run, stream, lease, page)
+            sweep.saw(page.records)
+            total += counts
+            position = page.next
+            run.tell(Progress(stream.name, stream.title, total, page.done, finished=False))
+            if stop is not None and stop.is_set() and position is not None:
+                return
+    finally:
+        if ahead is not None and not ahead.done():
+            ahead.cancel()
+            await asyncio.gather(ahead, return_exceptions=True)
+    total += await _finish(run, stream, lease, sweep)
+    run.tell(Progress(stream.name, stream.title, total, 1.0, finished=True))
+
+
+async def _fetch(run: _Run, stream: Stream[Any], position: Position) -> Page:
+    response = await run.client.send(stream.request(run.opened.settings, position))
+    return stream.read(run.opened.settings, position, response)
+
+
+def _refuse_loop(stream: Stream[Any], asked: set[str], position: Position) -> None:
+    key = json.dumps(position, sort_keys=True, default=str)
+    if key in asked:
+        raise _Loop(f"The pages of «{stream.title}» lead in a circle; nothing past it was read.")
+    asked.add(key)
+
+
+class _Loop(VendorError):
+    code = PagingLoop.code
+
+
+def _start(run: _Run, lease: _Lease) -> Start:
+    since = run.opened.settings.since
+    first = datetime.combine(since, time(), UTC) if since is not None else run.client.now() - HISTORY
+    return Start(cursor=lease.cursor, now=run.client.now(), since=first, run_id=run.id)
+
+
+@dataclass(slots=True)
+class _Lease:
+    epoch: int
+    cursor: dict[str, Any] | None
+    position: Position | None
+    began: datetime
+
+
+async def _take(run: _Run, stream: Stream[Any]) -> _Lease:
+    """Take the stream over: from now on only this worker commits pages of it."""
+    async with _loading(run) as db:
+        row = (
+            await db.execute(
+                text("""
+                insert into stream_state as s (workspace_id, connection_id, stream, epoch, run_id)
+                values (:ws, :connection, :stream, 1, :run)
+                on conflict (workspace_id, connection_id, stream) do update
+                set epoch = s.epoch + 1, run_id = excluded.run_id, error = null, error_code = null
+                returning epoch, cursor, position
+                """),
+                _key(run, stream) | {"run": run.id},
+            )
+        ).one()
+        await db.execute(
+            text("""
+            insert into stream_run (workspace_id, run_id, stream) values (:ws, :run, :stream)
+            on conflict (workspace_id, run_id, stream) do nothing
+            """),
+            {"ws": run.opened.workspace_id, "run": run.id, "stream": stream.name},
+        )
+    return _Lease(row.epoch, row.cursor, row.position, run.client.now())
+
+
+async def _commit_page(run: _Run, stream: Stream[Any], lease: _Lease, page: Page) -> Counts:
+    """A page's rows and the checkpoint that covers them: together or not at all."""
+    loading = Loading(
+        run.opened.workspace_id, run.opened.id, run.id, run.opened.region, stream, run.opened.settings
+    )
+    async with _loading(run) as db:
+        await _checkpoint(db, run, stream, lease, page)
+        counts = await load_page(driver(db), loading, page.records)
+        await _count(db, run, stream, counts, pages=1, done=page.done)
+        crash_point("sync.page.before_commit")
+    crash_point("sync.page.after_commit")
+    return counts
+
+
+async def _checkpoint(db: AsyncConnection, run: _Run, stream: Stream[Any], lease: _Lease, page: Page) -> None:
+    # First in the transaction: its row lock fences whoever else believes to hold the stream.
+    changed = await db.execute(
+        text("""
+        update stream_state set position = :position, cursor = coalesce(:cursor, cursor)
+        where workspace_id = :ws and connection_id = :connection and stream = :stream and epoch = :epoch
+        """),
+        _key(run, stream)
+        | {
+            "epoch": lease.epoch,
+            "position": None if page.next is None else json.dumps(page.next),
+            "cursor": None if page.cursor is None else json.dumps(page.cursor),
+        },
+    )
+    if changed.rowcount != 1:
+        raise LeaseLost("Another worker has taken this stream over.")
+
+
+async def _finish(run: _Run, stream: Stream[Any], lease: _Lease, sweep: Sweep) -> Counts:
+    """The stream is read to its end: find what was deleted there, and note how fresh it is."""
+    loading = Loading(
+        run.opened.workspace_id, run.opened.id, run.id, run.opened.region, stream, run.opened.settings
+    )
+    async with _loading(run) as db:
+        changed = await db.execute(
+            text("""
+            update stream_state set position = null, fresh_until = :fresh, error = null, error_code = null
+            where workspace_id = :ws and connection_id = :connection and stream = :stream and epoch = :epoch
+            """),
+            _key(run, stream) | {"epoch": lease.epoch, "fresh": lease.began},
+        )
+        if changed.rowcount != 1:
+            raise LeaseLost("Another worker has taken this stream over.")
+        deleted = await sweep.retire_absent(driver(db), loading)
+        counts = Counts(deleted=deleted)
+        await _count(db, run, stream, counts, pages=0, done=1.0, finished=True)
+    return counts
+
+
+async def _count(
+    db: AsyncConnection,
+    run: _Run,
+    stream: Stream[Any],
+    counts: Counts,
+    *,
+    pages: int,
+    done: float | None,
+    finished: bool = False,
+) -> None:
+    given = {name: getattr(counts, name) for name in Counts.__slots__}
+    sums = ", ".join(f"{name} = {name} + :{name}" for name in given)
+    requests, run.requests_noted = run.client.requests - run.requests_noted, run.client.requests
+    key = {"ws": run.opened.workspace_id, "run": run.id}
+    await db.execute(
+        text(
+            f"update stream_run set {sums}, pages = pages + :pages, done = :done,"  # noqa: S608 - names are ours
+            " finished_at = case when :finished then clock_timestamp() end"
+            " where workspace_id = :ws and run_id = :run and stream = :stream"
+        ),
+        given | key | {"stream": stream.name, "pages": pages, "done": done, "finished": finished},
+    )
+    await db.execute(
+        text(
+            f"update sync_run set {sums}, requests = requests + :requests"  # noqa: S608 - names are ours
+            " where workspace_id = :ws and id = :run"
+        ),
+        given | key | {"requests": requests},
+    )
+
+
+async def _begin(
+    office: Office, opened: Opened, trigger: RunTrigger, run_id: UUID | None
+) -> tuple[UUID, bool]:
+    """The run to work on: one that was cut off is adopted, or a queued one started, or a new one made."""
+    key = {"ws": opened.workspace_id, "connection": opened.id}
+    async with office.database.loading(opened.workspace_id) as db:
+        state = (
+            await db.execute(
+                text("select state from connection where workspace_id = :ws and id = :connection for update"), key
+            )
+        ).scalar_one()
+        if state == ConnectionState.PAUSED:
+            raise NotFound("The connection is paused: resume it first.")
+        cut_off = (
+            await db.execute(
+                text("""
+                select id from sync_run where workspace_id = :ws and connection_id = :connection
+                and state in ('running', 'waiting') order by queued_at desc limit 1
+                """),
+                key,
+            )
+        ).scalar_one_or_none()
+        id = cut_off or run_id or uuid4()
+        await db.execute(
+            text("""
+            insert into sync_run as r (workspace_id, id, connection_id, trigger, state, started_at)
+            values (:ws, :id, :connection, :trigger, 'running', clock_timestamp())
+            on conflict (workspace_id, id) do update set state = 'running', resume_at = null, error = null,
+                error_code = null, started_at = coalesce(r.started_at, excluded.started_at)
+            """),
+            key | {"id": id, "trigger": trigger.value},
+        )
+        if cut_off is not None and run_id is not None and run_id != cut_off:
+            await db.execute(
+                text("""
+                update sync_run set state = 'succeeded', finished_at = clock_timestamp(),
+                    error = 'Joined the run that was under way.' where workspace_id = :ws and id = :id
+                """),
+                key | {"id": run_id},
+            )
+    return id, cut_off is not None
+
+
+async def _end(
+    office: Office,
+    opened: Opened,
+    run_id: UUID,
+    state: RunState,
+    code: str | None = None,
+    sentence: str | None = None,
+    resume_at: datetime | None = None,
+) -> RunResult:
+    async with office.database.loading(opened.workspace_id) as db:
+        row = (
+            await db.execute(
+                text("""
+                update sync_run set state = :state, error_code = :code, error = :error, resume_at = :resume_at,
+                    finished_at = case when :state in ('succeeded', 'failed') then clock_timestamp() end
+                where workspace_id = :ws and id = :run
+                returning fetched, created, updated, unchanged, skipped, quarantined, deleted
+                """),
+                {
+                    "ws": opened.workspace_id,
+                    "run": run_id,
+                    "state": state.value,
+                    "code": code,
+                    "error": sentence,
+                    "resume_at": resume_at,
+                },
+            )
+        ).one()
+        if state is RunState.SUCCEEDED:
+            await db.execute(
+                text("update connection set state_reason = null where workspace_id = :ws and id = :id"),
+                {"ws": opened.workspace_id, "id": opened.id},
+            )
+    log.info("run.ended", state=state.value, code=code)
+    return RunResult(run_id, state, Counts(*row), sentence)
+
+
+async def _stop_connection(office: Office, opened: Opened, error: VendorError) -> None:
+    """Nothing will work until the user acts: the connection says so, and isn't tried again by itself."""
+    state = ConnectionState.NEEDS_REAUTH if isinstance(error, AuthFailed) else ConnectionState.BROKEN_SETTINGS
+    async with office.database.loading(opened.workspace_id) as db:
+        await db.execute(
+            text("update connection set state = :state, state_reason = :why where workspace_id = :ws and id = :id"),
+            {"state": state.value, "why": error.sentence, "ws": opened.workspace_id, "id": opened.id},
+        )
+
+
+async def _note_stream_error(run: _Run, stream: Stream[Any], error: VendorError) -> None:
+    run.tell(Progress(stream.name, stream.title, Counts(), None, finished=True, error=error.sentence))
+    log.warning("stream.failed", stream=stream.name, code=error.code)
+    given = _key(run, stream) | {"code": error.code, "error": error.sentence, "run": run.id}
+    async with _loading(run) as db:
+        await db.execute(
+            text("""
+            update stream_state set error_code = :code, error = :error
+            where workspace_id = :ws and connection_id = :connection and stream = :stream
+            """),
+            given,
+        )
+        await db.execute(
+            text("""
+            update stream_run set error_code = :code, error = :error, finished_at = clock_timestamp()
+            where workspace_id = :ws and run_id = :run and stream = :stream
+            """),
+            given,
+        )
+
+
+def _resume_at(error: VendorError) -> datetime:
+    if isinstance(error, QuotaExhausted) and error.until is not None:
+        return error.until
+    if isinstance(error, RateLimited | NotReady) and error.wait_seconds:
+        return clock.now() + timedelta(seconds=min(error.wait_seconds, 3600.0))
+    return clock.now() + PARK_AGAIN
+
+
+@asynccontextmanager
+async def _loading(run: _Run) -> AsyncIterator[AsyncConnection]:
+    async with run.office.database.loading(run.opened.workspace_id) as db:
+        yield db
+
+
+def _key(run: _Run, stream: Stream[Any]) -> dict[str, Any]:
+    return {"ws": run.opened.workspace_id, "connection": run.opened.id, "stream": stream.name}
+
+

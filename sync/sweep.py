@@ -1,0 +1,50 @@
+"""Deletions found by absence: what a complete list no longer holds was deleted in the external system.
+
+A brake stands before it: a list that would make more than a fifth vanish is rather a broken filter or a lost right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import psycopg
+import structlog
+
+from connectors.contract import RawRecord
+from sync.load import Loading, retire
+
+log = structlog.get_logger(__name__)
+
+BRAKE_SHARE = 0.2
+BRAKE_FROM = 10
+"""So many may vanish whatever their share: in a short list one deletion is a large part."""
+
+
+class Sweep:
+    """What a run has seen of a stream. ``whole`` is False when the run doesn't list everything from its start:
+    absence then says nothing."""
+
+    def __init__(self, *, whole: bool) -> None:
+        self._seen: set[str] | None = set() if whole else None
+
+    def saw(self, records: Iterable[RawRecord]) -> None:
+        if self._seen is not None:
+            self._seen.update(record.external_id for record in records)
+
+    async def retire_absent(self, conn: psycopg.AsyncConnection[tuple[Any, ...]], loading: Loading) -> int:
+        """Mark as deleted what is here and was not seen there. Returns how many."""
+        if self._seen is None:
+            return 0
+        rows = await (
+            await conn.execute(
+                "select external_id from source_record where workspace_id = %s and connection_id = %s"
+                " and stream = %s and deleted_at is null",
+                (loading.workspace_id, loading.connection_id, loading.stream.name),
+            )
+        ).fetchall()
+        absent = [id for (id,) in rows if id not in self._seen]
+        if len(absent) > max(BRAKE_FROM, BRAKE_SHARE * len(rows)):
+            log.warning("sweep.refused", stream=loading.stream.name, absent=len(absent), known=len(rows))
+            return 0
+        return await retire(conn, loading, absent)
