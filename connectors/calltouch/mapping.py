@@ -16,7 +16,7 @@ from connectors.calltouch.values import flag, identifier, instant, learnt_zone, 
 from connectors.calltouch.wire import AdIds, Call, Client, Comment, Request, Scalar, Session, Tag
 from connectors.contract import Mapped
 from connectors.errors import BadRecord
-from schema.records import CallRecord, LeadRecord, Record, VisitRecord
+from schema.records import CallRecord, LeadRecord, VisitRecord
 from schema.traffic import YANDEX_DIRECT, Traffic, present, traffic_of_url
 
 GOOGLE_ADS = "google_ads"
@@ -35,12 +35,13 @@ def map_call(settings: CalltouchSettings, body: bytes) -> Mapped:
         raise BadRecord("A call without callId.")
     started_at, zone = _moment("call", wire.timestamp, wire.date, settings.zone)
     visitor_ids = _visitor_ids(wire.ct_client_id, wire.ya_client_id, wire.client_id)
-    traffic = _traffic(wire, wire.yandex_direct, wire.google_ad_words)
+    ads = _ads(wire.yandex_direct, wire.google_ad_words)
+    visits = _visits(wire, ads, visitor_ids, wire.map_visits, started_at, zone)
+    visit = identifier(wire.session_id)
     phase = present(wire.callphase)
     finished = phase is None or phase in FINISHED_PHASES
     answered = flag(wire.successful) or False
     talk_seconds = whole(wire.duration) if finished else None
-    visits = _visits(wire, traffic, visitor_ids, wire.map_visits, started_at, zone)
     call = CallRecord(
         external_id=call_id,
         started_at=started_at,
@@ -53,11 +54,11 @@ def map_call(settings: CalltouchSettings, body: bytes) -> Mapped:
         is_unique=flag(wire.unique_call),
         is_target=flag(wire.target_call) if finished else None,
         recording_url=_recording_url(settings, call_id) if answered and talk_seconds else None,
-        visit=identifier(wire.session_id),
+        visit=visit,
         visitor_ids=visitor_ids,
         tags=_tags(wire.call_tags),
         comment=_comment(wire.comments),
-        traffic=traffic if traffic != Traffic() else None,
+        traffic=visits[visit].traffic if visit else _told(_traffic(wire), ads),
         custom=_custom(
             manager=present(wire.manager),
             keyword=present(wire.keyword),
@@ -68,7 +69,7 @@ def map_call(settings: CalltouchSettings, body: bytes) -> Mapped:
             attrs=wire.attrs,
         ),
     )
-    return [*visits, call]
+    return [*visits.values(), call]
 
 
 def map_request(settings: CalltouchSettings, body: bytes) -> Mapped:
@@ -82,10 +83,11 @@ def map_request(settings: CalltouchSettings, body: bytes) -> Mapped:
     visitor_ids = _visitor_ids(
         wire.ct_client_id or session.ct_client_id, session.ya_client_id, session.gua_client_id
     )
-    traffic = _traffic(session, wire.yandex_direct, wire.google_ad_words)
+    ads = _ads(wire.yandex_direct, wire.google_ad_words)
+    visits = _visits(session, ads, visitor_ids, wire.map_visits, created_at, zone)
+    visit = identifier(session.session_id)
     client = wire.client or Client()
     phones, emails, others = _contacts(client)
-    visits = _visits(session, traffic, visitor_ids, wire.map_visits, created_at, zone)
     lead = LeadRecord(
         external_id=request_id,
         created_at=created_at,
@@ -95,10 +97,10 @@ def map_request(settings: CalltouchSettings, body: bytes) -> Mapped:
         emails=emails,
         visitor_ids=visitor_ids,
         status=present(wire.status),
-        visit=identifier(session.session_id),
+        visit=visit,
         tags=_tags(wire.request_tags),
         comment=_comment(wire.comments),
-        traffic=traffic if traffic != Traffic() else None,
+        traffic=visits[visit].traffic if visit else _told(_traffic(session), ads),
         custom=_custom(
             manager=present(wire.manager),
             requestNumber=identifier(wire.request_number),
@@ -108,7 +110,7 @@ def map_request(settings: CalltouchSettings, body: bytes) -> Mapped:
             customFields=wire.custom_fields,
         ),
     )
-    return [*visits, lead]
+    return [*visits.values(), lead]
 
 
 def _moment(what: str, stamp: Scalar, text: str | None, fallback: tzinfo) -> tuple[datetime, tzinfo]:
@@ -124,49 +126,91 @@ def _moment(what: str, stamp: Scalar, text: str | None, fallback: tzinfo) -> tup
 
 def _visits(
     own: Session,
-    traffic: Traffic,
+    ads: Traffic,
     visitor_ids: tuple[str, ...],
     chain: Sequence[Session] | None,
     moment: datetime,
     zone: tzinfo,
-) -> list[Record]:
-    """The record's own visit and its history, each visit once.
+) -> dict[str, VisitRecord]:
+    """The record's own visit and its history, by session, each visit once.
 
     The history repeats the own visit with fewer fields, so the own one is kept. Calltouch says that all of
     them are this client's, so the earlier ones carry the client's visitor ids beside their own.
     """
-    visits: dict[str, Record] = {}
-    for session in (own, *(chain or ())):
-        session_id = identifier(session.session_id)
-        if session_id is None or session_id in visits:
-            continue
-        if session is own:
-            of_visit, ids = traffic, visitor_ids
-        else:
-            of_visit = _traffic(session, None, None)
+    sessions = _by_session((own, *(chain or ())))
+    sources = {key: _traffic(session) for key, session in sessions.items()}
+    credited = _credit(own, chain or (), sources)
+    visits = {}
+    for key, session in sessions.items():
+        ids = visitor_ids
+        if session is not own:
             own_ids = _visitor_ids(session.ct_client_id, session.ya_client_id, session.gua_client_id)
             ids = tuple(dict.fromkeys((*own_ids, *visitor_ids)))
         local = local_time(session.session_date)
-        visits[session_id] = VisitRecord(
-            external_id=session_id,
+        visits[key] = VisitRecord(
+            external_id=key,
             # A visit whose time isn't told began no later than the call or request that names it.
             started_at=moment if local is None else local.replace(tzinfo=zone),
             visitor_ids=ids,
             landing_url=present(session.url),
             city=present(session.city),
             device=present(session.device),
-            traffic=of_visit,
+            traffic=_joined(sources[key], ads) if key == credited else sources[key],
         )
-    return list(visits.values())
+    return visits
 
 
-def _traffic(session: Session, direct: AdIds | None, google: AdIds | None) -> Traffic:
+def _by_session(sessions: Iterable[Session]) -> dict[str, Session]:
+    """The sessions that have an id, the first of each."""
+    found: dict[str, Session] = {}
+    for session in sessions:
+        key = identifier(session.session_id)
+        if key is not None:
+            found.setdefault(key, session)
+    return found
+
+
+def _credit(own: Session, chain: Sequence[Session], sources: dict[str, Traffic]) -> str | None:
+    """The visit that the record's ids of ads belong to, if one can be named.
+
+    The record's source may be that of an earlier visit [19]: then the history tells another source for the own
+    visit. The history is believed, in ``sources`` too, and the ids go to the last visit with the record's source.
+    """
+    own_id = identifier(own.session_id)
+    if own_id is None:
+        return None
+    told = _source(sources[own_id])
+    in_history = _by_session(chain).get(own_id)
+    if in_history is None or not _contradict(told, _source(_traffic(in_history))):
+        return own_id
+    sources[own_id] = _traffic(in_history)
+    same = [key for key, traffic in sources.items() if _source(traffic) == told]
+    return same[-1] if same else None
+
+
+def _contradict(one: tuple[str | None, ...], other: tuple[str | None, ...]) -> bool:
+    return any(a != b for a, b in zip(one, other, strict=True) if a is not None and b is not None)
+
+
+def _source(traffic: Traffic) -> tuple[str | None, ...]:
+    return (
+        traffic.source,
+        traffic.medium,
+        traffic.utm_source,
+        traffic.utm_medium,
+        traffic.utm_campaign,
+        traffic.utm_content,
+        traffic.utm_term,
+    )
+
+
+def _traffic(session: Session) -> Traffic:
+    """Where a visit came from, as it says itself; the ids of ads stand elsewhere."""
     of_url = traffic_of_url(session.url)
     told = (session.utm_source, session.utm_medium, session.utm_campaign, session.utm_content, session.utm_term)
     tags = tuple(present(tag) for tag in told)
     if not any(tags):  # all or none: tags of two visits must not mix
         tags = (of_url.utm_source, of_url.utm_medium, of_url.utm_campaign, of_url.utm_content, of_url.utm_term)
-    platform, ids = _platform(direct, google)
     return Traffic(
         source=present(session.source),
         medium=present(session.medium),
@@ -177,19 +221,38 @@ def _traffic(session: Session, direct: AdIds | None, google: AdIds | None) -> Tr
         utm_term=tags[4],
         click_id=of_url.click_id,
         referrer=present(session.ref),
-        platform=platform,
-        campaign=identifier(ids.campaign_id),
-        ad_group=identifier(ids.ad_group_id),
-        ad=identifier(ids.ad_id) or identifier(ids.creative_id),
-        keyword=identifier(ids.criteria_id),
     )
 
 
-def _platform(direct: AdIds | None, google: AdIds | None) -> tuple[str | None, AdIds]:
+def _ads(direct: AdIds | None, google: AdIds | None) -> Traffic:
+    """The ids of the ad that was clicked, on the one platform that names a campaign."""
     for platform, ids in ((YANDEX_DIRECT, direct), (GOOGLE_ADS, google)):
         if ids is not None and identifier(ids.campaign_id) is not None:
-            return platform, ids
-    return None, AdIds()
+            return Traffic(
+                platform=platform,
+                campaign=identifier(ids.campaign_id),
+                ad_group=identifier(ids.ad_group_id),
+                ad=identifier(ids.ad_id) or identifier(ids.creative_id),
+                keyword=identifier(ids.criteria_id),
+            )
+    return Traffic()
+
+
+def _joined(source: Traffic, ads: Traffic) -> Traffic:
+    return msgspec.structs.replace(
+        source,
+        platform=ads.platform,
+        campaign=ads.campaign,
+        ad_group=ads.ad_group,
+        ad=ads.ad,
+        keyword=ads.keyword,
+    )
+
+
+def _told(source: Traffic, ads: Traffic) -> Traffic | None:
+    """What a record without a visit tells of its origin."""
+    traffic = _joined(source, ads)
+    return traffic if traffic != Traffic() else None
 
 
 def _visitor_ids(calltouch: Scalar, metrica: Scalar, google: Scalar) -> tuple[str, ...]:

@@ -77,6 +77,7 @@ def ask_requests(settings: CalltouchSettings, position: Position) -> VendorReque
             "dateTo": window.last.strftime(REQUESTS_DATE),
             "page": position["page"],
             "limit": PAGE_LIMIT,
+            "attribution": LAST_INTERACTION,
             "withMapVisits": "true",
             "withRequestTags": "true",
             "withYandexDirect": "true",

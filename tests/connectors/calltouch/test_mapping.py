@@ -166,6 +166,22 @@ def test_chain_of_visits_becomes_visits() -> None:
     assert "ym:1775109228651162001" in first.visitor_ids
 
 
+def test_source_of_an_earlier_visit_is_given_to_that_visit() -> None:
+    """Asked or not, the vendor may credit the last visit that wasn't direct."""
+    ad = {"source": "yandex", "medium": "cpc", "utmSource": "yandex", "utmMedium": "cpc"}
+    ad["utmCampaign"] = "brand|101234567"
+    history = [
+        {"sessionId": 1, "sessionDate": "01/03/2026 10:00:00", **ad},
+        {"sessionId": 2, "sessionDate": "02/03/2026 10:00:00", **ad},
+        {"sessionId": 3, "sessionDate": "03/03/2026 10:00:00", "source": "vk", "medium": "social"},
+        {"sessionId": 700000001, "source": "(direct)", "medium": "(none)", "utmSource": "<не указано>"},
+    ]
+    body = sample_call(mapVisits=history, url="https://example.com/")
+    by_id = {visit.external_id: visit.traffic for visit in visits_of("calls", body)}
+    assert by_id["700000001"] == call_of(body).traffic == Traffic(source="(direct)")
+    assert [by_id[key].campaign for key in ("1", "2", "3")] == [None, "101234567", None]
+
+
 def test_chain_of_a_request() -> None:
     found = visits_of(
         "requests", sample_request(mapVisits=[{"sessionId": "7", "url": "https://e.com/?utm_source=vk"}])
