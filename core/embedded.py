@@ -37,6 +37,8 @@ _PORT = 5432  # only part of the socket's name: the server listens on no network
 _LONGEST_SOCKET = 100  # bytes; sockaddr_un holds 104 on macOS and 108 on Linux
 _START_TIMEOUT = 300.0  # seconds; recovery after a crash may have gigabytes of WAL to read
 _STALE_AFTER = 10.0  # seconds in which an orphaned backend of a killed server must have ended
+_HINDRANCES = ('lock file "postmaster.pid"', "pre-existing shared memory block")
+"""What the log says while a killed server's backends haven't ended, or another process has its id now."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,7 @@ def acquire(home: Path, *, durable: bool = True) -> Embedded:
     """
     _make_home(home)
     data = home / "postgres"
+    _server_user(data)  # refuses somebody else's data before anything is touched
     with _exclusive(home):
         if not (data / "PG_VERSION").exists():
             _initialise(data, durable=durable)
@@ -216,7 +219,7 @@ def _initialise(data: Path, *, durable: bool) -> None:
         *([] if durable else ["--no-sync"]),
     )
     if done.returncode:
-        raise DatabaseError(f"The embedded PostgreSQL can't make its data folder {data}: {_last_line(done.stdout)}")
+        raise DatabaseError(f"The embedded PostgreSQL can't make its data folder {data}: {_reason(done.stdout)}")
     with (making / "postgresql.conf").open("a", encoding="utf-8") as configuration:
         configuration.write("\ninclude 'skvoz.conf'  # written at each start; settings below it win\n")
     making.rename(data)
@@ -233,19 +236,16 @@ def _start(data: Path, *, durable: bool) -> Path:
     sockets = _socket_folder(data)
     (data / "skvoz.conf").write_text(_configuration(sockets, durable=durable), encoding="utf-8")
     began = time.monotonic()
+    log = data / "server.log"
     while True:
-        done = _run(
-            data, "pg_ctl", "start", "-w", "-t", str(int(_START_TIMEOUT)), "-s", "-l", str(data / "server.log")
-        )
+        already = log.stat().st_size if log.exists() else 0
+        done = _run(data, "pg_ctl", "start", "-w", "-t", str(int(_START_TIMEOUT)), "-s", "-l", str(log))
         if done.returncode == 0 or _running(data):
             return sockets
-        # A killed server's backends need a moment to notice and end; or another process got its id since.
+        said = log.read_bytes()[already:].decode(errors="replace") if log.exists() else done.stdout
         waited = time.monotonic() - began
-        if waited > 2 * _STALE_AFTER:
-            raise DatabaseError(
-                f"The embedded PostgreSQL didn't start: {_last_line(_log_tail(data))} "
-                f"The whole log is {data / 'server.log'}."
-            )
+        if waited > 2 * _STALE_AFTER or not any(hindrance in said for hindrance in _HINDRANCES):
+            raise DatabaseError(f"The embedded PostgreSQL didn't start: {_reason(said)}. The whole log is {log}.")
         if waited > _STALE_AFTER and not _is_postmaster(data):
             (data / "postmaster.pid").unlink(missing_ok=True)
         time.sleep(0.2)
@@ -254,7 +254,7 @@ def _start(data: Path, *, durable: bool) -> Path:
 def _stop(data: Path) -> None:
     done = _run(data, "pg_ctl", "stop", "-w", "-t", str(int(_START_TIMEOUT)), "-s", "-m", "fast")
     if done.returncode and _running(data):
-        raise DatabaseError(f"The embedded PostgreSQL didn't stop: {_last_line(done.stdout)}")
+        raise DatabaseError(f"The embedded PostgreSQL didn't stop: {_reason(done.stdout)}")
 
 
 def _running(data: Path) -> Path | None:
@@ -302,17 +302,10 @@ def _pid_file(data: Path) -> list[str]:
         return []
 
 
-def _log_tail(data: Path) -> str:
-    try:
-        return (data / "server.log").read_text(encoding="utf-8", errors="replace")[-2000:]
-    except FileNotFoundError:
-        return ""
-
-
-def _last_line(output: str) -> str:
-    lines = [line.strip() for line in output.splitlines() if line.strip()]
-    telling = [line for line in lines if any(word in line for word in ("FATAL", "PANIC", "error:", "could not"))]
-    return (telling or lines or ["it gave no reason."])[-1]
+def _reason(output: str) -> str:
+    """The last lines of a program's output, without the stamps of the server's log."""
+    lines = [re.sub(r"^[\d-]+ [\d:.]+ \w+ \[\d+\] ", "", line).strip() for line in output.splitlines()]
+    return " / ".join([line for line in lines if line][-3:]) or "it gave no reason."
 
 
 def _conninfo(sockets: Path, *, user: str, dbname: str) -> str:

@@ -1,5 +1,6 @@
 """Logs: structlog and the standard library in one stream, with everything private taken out at its root."""
 
+import contextlib
 import logging
 import sys
 import threading
@@ -52,7 +53,7 @@ def configure(level: str, style: Literal["console", "json"]) -> None:
             renderer,
         ],
     )
-    handler = logging.StreamHandler()
+    handler = _StandardError()
     handler.setFormatter(formatter)
     root = logging.getLogger()
     root.handlers[:] = [handler]
@@ -78,6 +79,22 @@ def configure(level: str, style: Literal["console", "json"]) -> None:
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=False,  # module-level loggers must obey a later set-up
     )
+
+
+class _StandardError(logging.Handler):
+    """Writes to whatever is stderr at the moment.
+
+    The standard handler prints the raw message and its arguments when it fails; this one only says that it did.
+    """
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            line = self.format(record)
+        except Exception as error:  # noqa: BLE001 (a repr may raise anything, and a log must not stop the work)
+            line = f"A record of the logger {record.name!r} couldn't be formatted: {type(error).__name__}."
+        with contextlib.suppress(OSError, ValueError):  # stderr is gone
+            sys.stderr.write(line + "\n")
+            sys.stderr.flush()
 
 
 def _redact_event(_: Any, __: str, event: EventDict) -> EventDict:

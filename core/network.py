@@ -30,6 +30,7 @@ _REFUSED = tuple(
         ipaddress.ip_network,
         (
             "168.63.129.16/32",  # Azure's host, on a public address
+            "192.0.0.0/24",  # protocol assignments (RFC 6890); Python versions differ on parts of it
             "192.88.99.0/24",  # 6to4 relays (RFC 7526)
             "64:ff9b:1::/48",  # NAT64 of local use (RFC 8215)
             "fec0::/10",  # site-local (RFC 3879)
