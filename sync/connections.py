@@ -14,24 +14,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from connectors.contract import Connector, ConnectorSettings, Health
 from connectors.errors import BadSettings, VendorError
 from connectors.registry import connector
-from core.database import Database
-from core.secrets import DataKey, Keyring
-from core.settings import Settings
+from core.secrets import DataKey
 from schema.enums import ConnectionState
 from schema.tables import Connection, StreamState, Workspace
 from sync.budget import Budget
 from sync.errors import NotFound, SettingsProblem, SettingsRefused
+from sync.office import Office
 from sync.tokens import StoredTokens
 from sync.vendor import Unstored, vendor_client
-
-
-@dataclass(frozen=True, slots=True)
-class Office:
-    """What every operation on connections needs: the database, the keys, the installation's settings."""
-
-    database: Database
-    keyring: Keyring
-    settings: Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,9 +243,7 @@ async def _try_out(
     budget = Budget(office.database, workspace_id, f"{found.key}:{found.account(settings)}", found.limits)
     try:
         unstored = Unstored(found, settings) if found.tokens is not None else None
-        async with vendor_client(
-            found, settings, core=office.settings, budget=budget, tokens=unstored
-        ) as client:
+        async with vendor_client(found, settings, core=office.settings, budget=budget, tokens=unstored) as client:
             health = await found.check(client)
     except VendorError as error:
         field = error.field if isinstance(error, BadSettings) else None

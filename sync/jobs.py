@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -20,17 +19,16 @@ from procrastinate.exceptions import AlreadyEnqueued
 from sqlalchemy import text
 
 from core.database import driver
-
 from core.errors import SkvozError
 from core.roles import Role
 from schema.enums import RunTrigger
-from sync.connections import Office
 from sync.errors import NotFound
+from sync.office import Office
 from sync.run import run_connection
 
 log = structlog.get_logger(__name__)
 
-QUEUE = "sync"
+QUEUE, UPKEEP = "sync", "upkeep"
 STALLED_SECONDS = 30
 """A worker without a heartbeat for so long is dead (procrastinate prunes it then)."""
 _JOBS_PATH = "-c search_path=jobs,public"
@@ -49,7 +47,9 @@ class Jobs:
         self._stop = asyncio.Event()
         self._sync = self.app.task(name="sync_connection", queue=QUEUE)(self._sync_connection)
         self.app.periodic(cron="* * * * * */15")(
-            self.app.task(name="rescue_stalled", queue="upkeep", queueing_lock="rescue_stalled")(self._rescue_stalled)
+            self.app.task(name="rescue_stalled", queue="upkeep", queueing_lock="rescue_stalled")(
+                self._rescue_stalled
+            )
         )
         self.app.periodic(cron="* * * * * */20")(
             self.app.task(name="enqueue_due", queue="upkeep", queueing_lock="enqueue_due")(self._enqueue_due)
@@ -76,8 +76,10 @@ class Jobs:
                 raise NotFound("There is no such connection in this workspace.")
             waiting = (
                 await db.execute(
-                    text("select id from sync_run where workspace_id = :ws and connection_id = :id"
-                         " and state = 'queued' limit 1"),
+                    text(
+                        "select id from sync_run where workspace_id = :ws and connection_id = :id"
+                        " and state = 'queued' limit 1"
+                    ),
                     key,
                 )
             ).scalar_one_or_none()
@@ -86,8 +88,10 @@ class Jobs:
                 return run
             run = uuid4()
             await db.execute(
-                text("insert into sync_run (workspace_id, id, connection_id, trigger, state)"
-                     " values (:ws, :run, :id, :trigger, 'queued')"),
+                text(
+                    "insert into sync_run (workspace_id, id, connection_id, trigger, state)"
+                    " values (:ws, :run, :id, :trigger, 'queued')"
+                ),
                 key | {"run": run, "trigger": trigger.value},
             )
             await db.execute(text("set local search_path = jobs, public"))
@@ -98,7 +102,7 @@ class Jobs:
         """Work on jobs until cancelled; runs under way then stop after the page in hand."""
         try:
             await self.app.run_worker_async(
-                queues=[QUEUE, "upkeep"],
+                queues=[QUEUE, UPKEEP],
                 concurrency=concurrency,
                 name=name,
                 install_signal_handlers=False,
@@ -121,7 +125,6 @@ class Jobs:
         run_id: UUID | None,
         *,
         connection: Any = None,
-        schedule_in: timedelta | None = None,
     ) -> None:
         lock = f"connection:{connection_id}"
         try:
@@ -129,7 +132,6 @@ class Jobs:
                 lock=lock,
                 queueing_lock=lock,
                 connection=connection,
-                schedule_in=None if schedule_in is None else {"seconds": schedule_in.total_seconds()},
             ).defer_async(
                 workspace_id=str(workspace_id),
                 connection_id=str(connection_id),
@@ -167,6 +169,8 @@ class Jobs:
         """Queue the connections whose time has come, spread by the schedule itself: each row's ``next_run_at``
         moves on by its own interval with some jitter, so that 10,000 connections don't start together."""
         async with self.office.database.app_engine.begin() as db:
-            due = (await db.execute(text("select workspace_id, connection_id from take_due_connections(500)"))).all()
+            due = (
+                await db.execute(text("select workspace_id, connection_id from take_due_connections(500)"))
+            ).all()
         for workspace_id, connection_id in due:
             await self._defer(workspace_id, connection_id, RunTrigger.SCHEDULE, None)

@@ -26,7 +26,8 @@ from psycopg import sql
 from connectors.contract import ConnectorSettings, RawRecord, Skip, Stream
 from connectors.errors import BadRecord
 from core import clock
-from reports.settle import settle_orphans, settle_spend, settle_visits
+from reports.counts import settle_spend, settle_visits
+from reports.settle import mark, settle_orphans
 from schema.enums import RecordKind
 from schema.ids import record_id
 from schema.records import AdSpendRecord, CampaignRecord
@@ -165,8 +166,9 @@ async def retire(conn: Conn, loading: Loading, external_ids: Sequence[str]) -> i
     """
     rows = await (
         await conn.execute(
-            "update source_record set deleted_at = %s where workspace_id = %s and connection_id = %s and stream = %s"
-            " and external_id = any(%s) and deleted_at is null returning external_id, raw, dictionary_id",
+            "update source_record set deleted_at = %s"
+            " where workspace_id = %s and connection_id = %s and stream = %s and external_id = any(%s)"
+            " and deleted_at is null returning external_id, raw, dictionary_id",
             (
                 clock.now(),
                 loading.workspace_id,
@@ -182,30 +184,19 @@ async def retire(conn: Conn, loading: Loading, external_ids: Sequence[str]) -> i
     mapped = map_records(loading, raws)
     for kind, placed in mapped.placed.items():
         _, target = TARGETS[kind]
-        returning = "client_id" if target.of_client else "null"
+        returning = sql.Identifier("client_id") if target.of_client else sql.SQL("null::uuid")
         clients = await (
             await conn.execute(
                 sql.SQL(
-                    "update {table} set deleted_at = %s where workspace_id = %s and id = any(%s)"
-                    " and deleted_at is null returning " + returning
-                ).format(table=sql.Identifier(target.table)),
+                    "update {} set deleted_at = %s where workspace_id = %s and id = any(%s)"
+                    " and deleted_at is null returning {}"
+                ).format(sql.Identifier(target.table), returning),
                 (clock.now(), loading.workspace_id, list(placed)),
             )
         ).fetchall()
-        await mark_clients(conn, loading.workspace_id, {client for (client,) in clients if client}, "deleted")
+        await mark(conn, loading.workspace_id, {client for (client,) in clients if client}, "deleted")
     await _settle_unowned(conn, loading.workspace_id, mapped)
     return len(rows)
-
-
-async def mark_clients(conn: Conn, workspace_id: UUID, client_ids: Iterable[UUID], cause: str) -> None:
-    """These clients' figures are to be settled; the mark commits with the change that caused it."""
-    ids = sorted(client_ids)
-    if ids:
-        await conn.execute(
-            "insert into client_mark (workspace_id, client_id, cause) select %s, id, %s from unnest(%s::uuid[]) id"
-            " on conflict (workspace_id, client_id) do nothing",
-            (workspace_id, cause, ids),
-        )
 
 
 def _hash(body: bytes, volatile: frozenset[str]) -> bytes:
@@ -248,8 +239,9 @@ async def _store(
     if replaced:
         key = (loading.workspace_id, loading.connection_id, loading.stream.name, replaced)
         await conn.execute(
-            "insert into source_version (workspace_id, connection_id, stream, external_id, learnt_at, superseded_at,"
-            " hash, raw, dictionary_id, run_id) select workspace_id, connection_id, stream, external_id, changed_at,"
+            "insert into source_version (workspace_id, connection_id, stream, external_id, learnt_at,"
+            " superseded_at, hash, raw, dictionary_id, run_id)"
+            " select workspace_id, connection_id, stream, external_id, changed_at,"
             " %s, hash, raw, dictionary_id, run_id from source_record"
             " where workspace_id = %s and connection_id = %s and stream = %s and external_id = any(%s)"
             " on conflict do nothing",
@@ -263,8 +255,8 @@ async def _store(
     async with (
         conn.cursor() as cursor,
         cursor.copy(
-            "copy source_record (workspace_id, connection_id, stream, external_id, hash, raw, dictionary_id, run_id,"
-            " first_seen_at, changed_at, deleted_at) from stdin"
+            "copy source_record (workspace_id, connection_id, stream, external_id, hash, raw, dictionary_id,"
+            " run_id, first_seen_at, changed_at, deleted_at) from stdin"
         ) as copy,
     ):
         for id, raw in mapped.stored.items():
@@ -296,8 +288,9 @@ async def _quarantine(
     """Set aside what can't be mapped; what could be mapped now is out of quarantine."""
     if mapped.stored:
         await conn.execute(
-            "update quarantine set resolved_at = %s where workspace_id = %s and connection_id = %s and stream = %s"
-            " and external_id = any(%s) and resolved_at is null",
+            "update quarantine set resolved_at = %s"
+            " where workspace_id = %s and connection_id = %s and stream = %s and external_id = any(%s)"
+            " and resolved_at is null",
             (
                 source.loaded_at,
                 loading.workspace_id,
@@ -309,8 +302,8 @@ async def _quarantine(
     plain = Packing(None, None)
     for id, reason in mapped.refused.items():
         await conn.execute(
-            "insert into quarantine as q (workspace_id, connection_id, stream, external_id, hash, raw, reason, run_id,"
-            " first_at, last_at) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+            "insert into quarantine as q (workspace_id, connection_id, stream, external_id, hash, raw, reason,"
+            " run_id, first_at, last_at) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
             " on conflict (workspace_id, connection_id, stream, external_id) do update"
             " set hash = excluded.hash, raw = excluded.raw, reason = excluded.reason, run_id = excluded.run_id,"
             " last_at = excluded.last_at, attempts = q.attempts + 1, resolved_at = null",
@@ -347,7 +340,7 @@ async def _write(conn: Conn, loading: Loading, source: Source, mapped: Mapped) -
     await write_assignments(conn, source, mapped.of(RecordKind.CONTACT, RecordKind.COMPANY))
     touched = set(outcome.touched) | {client for client in clients.values() if client is not None}
     await refresh_golden(conn, loading.workspace_id, sorted(touched), loading.run_id)
-    await mark_clients(conn, loading.workspace_id, touched, "late_data")
+    await mark(conn, loading.workspace_id, touched, "late_data")
     await _settle_unowned(conn, loading.workspace_id, mapped)
     if mapped.spend:
         days = await write_spend(conn, source, mapped.spend, loading.run_id)
@@ -412,11 +405,11 @@ async def _replace(
 
 
 async def _settle_unowned(conn: Conn, workspace_id: UUID, mapped: Mapped) -> None:
-    """Visits are counted by their own origin, and calls and leads that are nobody's by theirs: no client's mark
-    would bring them into the figures."""
+    """Visits are counted by their own origin, and calls, leads and deals that are nobody's by theirs: no client's
+    mark would bring them into the figures."""
     visits = mapped.of(RecordKind.VISIT)
     if visits:
         await settle_visits(conn, workspace_id, [placed.id for placed in visits])
-    told = mapped.of(RecordKind.CALL, RecordKind.LEAD)
+    told = mapped.of(RecordKind.CALL, RecordKind.LEAD, RecordKind.DEAL)
     if told:
         await settle_orphans(conn, workspace_id, [placed.id for placed in told])

@@ -33,9 +33,10 @@ from core import clock
 from core.crash import crash_point
 from core.database import driver
 from schema.enums import ConnectionState, RunState, RunTrigger
-from sync.connections import Office, Opened, open_connection, session
+from sync.connections import Opened, open_connection, session
 from sync.errors import LeaseLost, NotFound, PagingLoop
 from sync.load import Counts, Loading, load_page
+from sync.office import Office
 from sync.settling import settle_marked
 from sync.sweep import Sweep
 from sync.vendor import VendorClient
@@ -308,9 +309,7 @@ async def _count(
     )
 
 
-async def _begin(
-    office: Office, opened: Opened, trigger: RunTrigger, run_id: UUID | None
-) -> tuple[UUID, bool]:
+async def _begin(office: Office, opened: Opened, trigger: RunTrigger, run_id: UUID | None) -> tuple[UUID, bool]:
     """The run to work on: one that was cut off is adopted, or a queued one started, or a new one made."""
     key = {"ws": opened.workspace_id, "connection": opened.id}
     async with office.database.loading(opened.workspace_id) as db:
@@ -435,5 +434,3 @@ async def _loading(run: _Run) -> AsyncIterator[AsyncConnection]:
 
 def _key(run: _Run, stream: Stream[Any]) -> dict[str, Any]:
     return {"ws": run.opened.workspace_id, "connection": run.opened.id, "stream": stream.name}
-
-

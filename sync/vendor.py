@@ -11,14 +11,21 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import httpx
 import structlog
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_random_exponential
 from tenacity.stop import stop_base
 
-from connectors.contract import Connector, ConnectorSettings, VendorRequest, VendorResponse
+from connectors.contract import (
+    Connector,
+    ConnectorSettings,
+    Tokens,
+    TokenStore,
+    VendorRequest,
+    VendorResponse,
+)
 from connectors.errors import (
     AuthFailed,
     BadSettings,
@@ -34,7 +41,6 @@ from core.errors import AddressError
 from core.network import guarded_client
 from core.settings import Settings
 from sync.budget import Budget
-from sync.tokens import StoredTokens
 
 log = structlog.get_logger(__name__)
 
@@ -159,7 +165,7 @@ class VendorClient(Generic[S]):
 
 @asynccontextmanager
 async def vendor_client(
-    connector: Connector[S], settings: S, *, core: Settings, budget: Budget, tokens: StoredTokens | None
+    connector: Connector[S], settings: S, *, core: Settings, budget: Budget, tokens: TokenStore | None
 ) -> AsyncIterator[VendorClient[S]]:
     """A client for one connection, closed at the end. ``tokens`` is None while a connection isn't stored yet:
     then the tokens of the settings are used and can't be refreshed."""
@@ -180,14 +186,14 @@ class Unstored:
             raise BadSettings("The settings hold no access token.", "access_token")
         self.tokens = first
 
-    async def current(self) -> Any:
+    async def current(self) -> Tokens:
         return self.tokens
 
     @asynccontextmanager
     async def lease(self) -> AsyncIterator[Unstored]:
         yield self
 
-    async def store(self, tokens: Any) -> None:
+    async def store(self, tokens: Tokens) -> None:
         self.tokens = tokens
 
 
