@@ -1,0 +1,271 @@
+"""The campaign report: which campaigns bring clients, and what couldn't be attributed, with the reason.
+
+For now it reads whole months and the days at the edges out of the rollups. As known at a past moment it is
+made from the versions that were believed then:
+
+- conversions from versions of paths, credited as they were then;
+- cost, impressions and clicks from revisions of ad spend;
+- names of campaigns as they were known then;
+- visits by when their present state was learnt: a visit that was learnt before the moment and changed after
+  it is missing, since visits keep no versions. All else is exact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from core.database import PsycopgConnection
+from reports.metrics import METRICS
+from reports.rollups import COUNTED_AS, FIGURES
+from schema import traffic
+from schema.enums import Channel
+
+
+class Grain(StrEnum):
+    """What a row of the report is."""
+
+    CAMPAIGN = "campaign"
+    CAMPAIGN_DAY = "campaign_day"
+    CAMPAIGN_MONTH = "campaign_month"
+    CHANNEL = "channel"
+    CHANNEL_DAY = "channel_day"
+    CHANNEL_MONTH = "channel_month"
+    DAY = "day"
+    MONTH = "month"
+
+    @property
+    def dimension(self) -> str | None:
+        return self.split("_")[0] if self not in {Grain.DAY, Grain.MONTH} else None
+
+    @property
+    def period(self) -> str | None:
+        last = self.split("_")[-1]
+        return last if last in {"day", "month"} else None
+
+
+class Statement(NamedTuple):
+    """SQL with psycopg's named placeholders, all beginning with ``report_``, and their values."""
+
+    sql: str
+    params: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignRow:
+    """A row of the report. Without a campaign ``reason`` says why, and ``channel`` what is known instead."""
+
+    campaign_id: UUID | None
+    name: str | None
+    platform: str | None
+    source: str | None
+    medium: str | None
+    channel: str | None
+    period: date | None
+    reason: str | None
+    sums: dict[str, Decimal]
+
+    def metric(self, key: str) -> Decimal | None:
+        """A metric of ``reports.metrics`` over this row's sums."""
+        return METRICS[key].value(self.sums)
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignReport:
+    rows: list[CampaignRow]
+    totals: CampaignRow
+    currency: str
+
+
+def campaign_report_statement(
+    workspace_id: UUID,
+    start: date,
+    end: date,
+    *,
+    by: Grain | str = Grain.CAMPAIGN,
+    as_known_at: datetime | None = None,
+) -> Statement:
+    """The report from ``start`` to ``end``, both included, as one statement.
+
+    Its columns: ``campaign_id, name, platform, source, medium, channel, period, reason`` and the figures of
+    ``reports.rollups.FIGURES``. Columns that the grain doesn't have are null. Raises ``ValueError`` for a
+    range that ends before it starts.
+    """
+    if end < start:
+        raise ValueError(f"The report would end on {end}, before it starts on {start}.")
+    grain = Grain(by)
+    params: dict[str, Any] = {"report_workspace": workspace_id, "report_start": start, "report_end": end}
+    if as_known_at is None:
+        cells = _present_cells(start, end, grain, params)
+        name = "k.name"
+    else:
+        params["report_known"] = as_known_at
+        cells, name = _CELLS_AS_KNOWN, _NAME_AS_KNOWN
+    sums = ", ".join(f"sum({figure}) as {figure}" for figure in FIGURES)
+    shown = ", ".join(f"{expression} as {column}" for column, expression in _columns(grain, name).items())
+    sql = f"""
+select * from (
+    select {shown}, {sums}
+    from (
+        select campaign_id, reason, channel, {_period(grain)} as period, {sums}
+        from ({cells}) cells group by 1, 2, 3, 4
+    ) c
+    left join campaign k on k.workspace_id = %(report_workspace)s and k.id = c.campaign_id
+    group by 1, 2, 3, 4, 5, 6, 7, 8
+) report
+where {" or ".join(f"{figure} <> 0" for figure in FIGURES)}
+order by period nulls first, reason is not null, cost desc, revenue desc, name, channel, reason, campaign_id
+"""  # noqa: S608
+    return Statement(sql, params)
+
+
+async def campaign_report(
+    conn: PsycopgConnection,
+    workspace_id: UUID,
+    start: date,
+    end: date,
+    *,
+    by: Grain | str = Grain.CAMPAIGN,
+    as_known_at: datetime | None = None,
+) -> CampaignReport:
+    """The report's rows and their totals."""
+    statement = campaign_report_statement(workspace_id, start, end, by=by, as_known_at=as_known_at)
+    found = await conn.execute(statement.sql, statement.params)
+    rows = [_row(values) async for values in found]
+    workspace = await conn.execute("select currency from workspace where id = %s", (workspace_id,))
+    currency = await workspace.fetchone()
+    if currency is None:
+        raise LookupError(f"There is no workspace {workspace_id}.")
+    return CampaignReport(rows, totals(rows), currency[0])
+
+
+def totals(rows: Iterable[CampaignRow]) -> CampaignRow:
+    """The sums over rows; its ratios are those of the sums."""
+    sums = dict.fromkeys(FIGURES, Decimal(0))
+    for row in rows:
+        for figure, amount in row.sums.items():
+            sums[figure] += amount
+    return CampaignRow(None, None, None, None, None, None, None, None, sums)
+
+
+def _row(values: tuple[Any, ...]) -> CampaignRow:
+    campaign, name, platform, source, medium, channel, period, reason, *amounts = values
+    sums = {figure: Decimal(amount) for figure, amount in zip(FIGURES, amounts, strict=True)}
+    return CampaignRow(campaign, name, platform, source, medium, channel, period, reason, sums)
+
+
+def _columns(grain: Grain, name: str) -> dict[str, str]:
+    """What the grain shows of a cell; each is an expression over the cell ``c`` and its campaign ``k``."""
+    hidden = "null::text"
+    channel = f"nullif(case when c.reason = '' then {_CHANNEL} else c.channel end, '')"
+    columns = {
+        "campaign_id": "null::uuid",
+        "name": hidden,
+        "platform": hidden,
+        "source": hidden,
+        "medium": hidden,
+        "channel": hidden,
+        "period": "c.period",
+        "reason": hidden,
+    }
+    if grain.dimension == "campaign":
+        columns |= {
+            "campaign_id": "case when c.reason = '' then c.campaign_id end",
+            "name": f"case when c.reason = '' then {name} end",
+            "platform": "k.platform",
+            "source": "k.source",
+            "medium": "k.medium",
+            "channel": channel,
+            "reason": "nullif(c.reason, '')",
+        }
+    elif grain.dimension == "channel":
+        # Only what has no channel at all needs a reason: a direct visit is in the channel 'direct'.
+        columns |= {"channel": channel, "reason": f"case when {channel} is null then nullif(c.reason, '') end"}
+    return columns
+
+
+def _period(grain: Grain) -> str:
+    return {"day": "day", "month": "date_trunc('month', day)::date"}.get(grain.period or "", "null::date")
+
+
+def _present_cells(start: date, end: date, grain: Grain, params: dict[str, Any]) -> str:
+    """Cells out of the rollups: whole months, and days at the edges. Days alone where days are asked for."""
+    figures = f"campaign_id, reason, channel, {', '.join(FIGURES)}"
+    first = start if start.day == 1 else _next_month(start)
+    beyond = _next_month(end) if (end + timedelta(days=1)).day == 1 else end.replace(day=1)
+    if grain.period == "day" or first >= beyond:
+        return _DAYS.format(figures=figures, start="report_start", end="report_end")
+    params |= {"report_first_month": first, "report_beyond_months": beyond}
+    parts = [
+        f"select month as day, {figures} from rollup_month where workspace_id = %(report_workspace)s"  # noqa: S608
+        " and month >= %(report_first_month)s and month < %(report_beyond_months)s"
+    ]
+    if start < first:
+        params["report_first_edge"] = first - timedelta(days=1)
+        parts.append(_DAYS.format(figures=figures, start="report_start", end="report_first_edge"))
+    if beyond <= end:
+        parts.append(_DAYS.format(figures=figures, start="report_beyond_months", end="report_end"))
+    return " union all ".join(parts)
+
+
+def _next_month(day: date) -> date:
+    return (day.replace(day=28) + timedelta(days=4)).replace(day=1)
+
+
+def _words(words: Iterable[str]) -> str:
+    return ", ".join(f"'{word}'" for word in sorted(words))
+
+
+_DAYS = (
+    "select day, {figures} from rollup_day where workspace_id = %(report_workspace)s"
+    " and day between %({start})s and %({end})s"
+)
+
+_COUNTS = ", ".join(f"count(*) filter (where kind = '{kind}') as {figure}" for kind, figure in COUNTED_AS.items())
+_CELLS_AS_KNOWN = f"""
+select day, campaign_id, reason, channel, 0 as cost, 0 as impressions, 0 as clicks, 0 as visits, {_COUNTS},
+    sum(case when kind = 'won_deal' then revenue else 0 end) as revenue
+from path
+where workspace_id = %(report_workspace)s and day between %(report_start)s and %(report_end)s
+and known_from <= %(report_known)s and (known_until is null or known_until > %(report_known)s)
+group by 1, 2, 3, 4
+union all
+select a.day, a.campaign_id, '', '', coalesce(sum(a.cost) filter (where a.currency = w.currency), 0),
+    sum(a.impressions), sum(a.clicks), 0, 0, 0, 0, 0, 0
+from ad_spend a join workspace w on w.id = a.workspace_id
+where a.workspace_id = %(report_workspace)s and a.day between %(report_start)s and %(report_end)s
+and a.known_from <= %(report_known)s and (a.known_until is null or a.known_until > %(report_known)s)
+group by 1, 2
+union all
+select s.day, s.campaign_id, s.reason, s.channel, 0, 0, 0, count(*), 0, 0, 0, 0, 0
+from settled_visit s join visit v on v.workspace_id = s.workspace_id and v.id = s.visit_id
+where s.workspace_id = %(report_workspace)s and s.day between %(report_start)s and %(report_end)s
+and v.started_at >= %(report_start)s::date - 2 and v.started_at < %(report_end)s::date + 3
+and v.loaded_at <= %(report_known)s
+group by 1, 2, 3, 4
+"""  # noqa: S608
+_NAME_AS_KNOWN = """coalesce((
+    select n.name from campaign_name n where n.workspace_id = k.workspace_id and n.campaign_id = k.id
+    and n.known_from <= %(report_known)s order by n.known_from desc limit 1
+), k.external_id)"""
+
+# The channel of a campaign, as schema.traffic tells it of a record that names a campaign.
+_SOURCE = f"""coalesce(
+    nullif(lower(k.source), ''), case k.platform when '{traffic.YANDEX_DIRECT}' then 'yandex' else k.platform end
+)"""
+_MEDIUM = "coalesce(lower(k.medium), '')"
+_CHANNEL = f"""case
+    when k.id is null then null
+    when {_MEDIUM} in ('email', 'e-mail', 'newsletter') or {_SOURCE} = 'email' then '{Channel.EMAIL}'
+    when {_MEDIUM} not in ('organic', 'referral', 'social') then case
+        when {_SOURCE} in ({_words(traffic._SOCIAL)}) then '{Channel.PAID_SOCIAL}'
+        when {_SOURCE} in ({_words(traffic._SEARCH_ENGINES | traffic._YANDEX)}) then '{Channel.PAID_SEARCH}'
+        else '{Channel.PAID_OTHER}' end
+    when {_MEDIUM} = 'organic' then '{Channel.ORGANIC}'
+    when {_SOURCE} in ({_words(traffic._SOCIAL)}) or {_MEDIUM} = 'social' then '{Channel.SOCIAL}'
+    else '{Channel.REFERRAL}' end"""
