@@ -1,0 +1,334 @@
+"""Take records into the graph of who is who, or out of it, and settle which clients follow.
+
+Work is local: the neighbourhood of the records' keys, before and after, is read, grouped in memory
+(`sync.identity.clusters`) and written back where it differs. The groups depend only on what is stored in the
+end, never on the order, the batches or the repetition in which it came.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+from uuid import UUID
+
+from schema.enums import IdentifierKind, MergeKind
+from sync.identity import store
+from sync.identity.candidates import Candidate
+from sync.identity.clusters import (
+    UNGUARDED,
+    Apart,
+    Member,
+    NodeKey,
+    carriers_of,
+    count_people,
+    name_several_people,
+    partition,
+    tells,
+)
+from sync.identity.founding import ClientRow, Founding, Group, changed, found, moves
+from sync.identity.keys import Key
+from sync.identity.names import comparable
+from sync.identity.store import CAP, Conn
+
+RULE = "rule"
+"""The actor of what follows from the keys alone."""
+
+_MOST_EVIDENCE = 50  # keys in one row of the log
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What taking records in did. ``clients``: the client of each record given, None where nothing tells;
+    ``touched``: all clients that got or lost a record or a deal, merged ones too."""
+
+    clients: dict[UUID, UUID | None] = field(default_factory=dict)
+    touched: set[UUID] = field(default_factory=set)
+    founded: int = 0
+    merged: int = 0
+    parted: int = 0
+    moved: int = 0
+
+
+async def absorb(
+    conn: Conn,
+    workspace_id: UUID,
+    candidates: Sequence[Candidate],
+    run_id: UUID | None,
+    *,
+    removed: Sequence[UUID] = (),
+) -> Outcome:
+    """Replace what these records tell, take the ``removed`` ones out, and settle whose all concerned are.
+
+    It works in the caller's transaction (which must read committed data) and holds the workspace's identity
+    until that ends; it moves the stored rows of records and deals to their new clients. The rows of the
+    candidates themselves are the caller's to write, with ``Outcome.clients``.
+    """
+    await store.lock(conn, workspace_id)
+    given = {candidate.record_id: candidate for candidate in candidates}
+    gone = [record_id for record_id in dict.fromkeys(removed) if record_id not in given]
+    if not given and not gone:
+        return Outcome()
+    before = await store.members(conn, workspace_id, [*given, *gone])
+    decided = await store.same_keys(conn, workspace_id, given)
+    given = {id: _with_decisions(candidate, decided.get(id, ())) for id, candidate in given.items()}
+    after = {id: _member(candidate, before.get(id)) for id, candidate in given.items()}
+    changed_records = {
+        id for id, member in after.items() if (old := before.get(id)) is None or _differ(member, old)
+    }
+    if not changed_records and not before.keys() & set(gone):
+        return Outcome({id: member.client_id for id, member in after.items()})
+    cause = _lost_keys(before, after)
+    settling = await settle(
+        conn,
+        workspace_id,
+        before={id: before[id] for id in before if id in changed_records or id not in after},
+        after={id: after[id] for id in changed_records},
+    )
+    await store.write_keys(conn, workspace_id, before, (given[id] for id in changed_records))
+    await store.drop_records(conn, workspace_id, gone)
+    await store.write_records(
+        conn,
+        workspace_id,
+        [(given[id], after[id].name, settling.client_of(after[id])) for id in changed_records],
+    )
+    outcome = await write(conn, workspace_id, settling, cause, RULE, run_id, written=changed_records)
+    if gone:
+        await store.move(conn, workspace_id, [(id, before[id].record_kind, None) for id in gone if id in before])
+    concerned = changed_records | {id for id in gone if id in before}
+    outcome.touched |= await store.move_deals(conn, workspace_id, concerned | settling.moved_records())
+    outcome.clients = {id: settling.client_of(member) for id, member in after.items()}
+    for id in concerned:
+        outcome.touched |= {
+            client
+            for client in (before[id].client_id if id in before else None, outcome.clients.get(id))
+            if client is not None
+        }
+    return outcome
+
+
+@dataclass(slots=True)
+class Settling:
+    """A neighbourhood, grouped anew: what would change, before anything is written."""
+
+    members: dict[UUID, Member]
+    groups: list[Group]
+    founding: Founding
+    rows: dict[UUID, ClientRow]
+    newly_shared: dict[NodeKey, int]
+    unshared: set[NodeKey]
+    shared: set[NodeKey]
+
+    def client_of(self, member: Member) -> UUID | None:
+        """The client of a record of the neighbourhood from now on."""
+        return self.founding.client_of.get(member.record_id, member.client_id)
+
+    def moved_records(self) -> set[UUID]:
+        """The records whose client is another from now on."""
+        return {id for id, client in self.founding.client_of.items() if client != self.members[id].client_id}
+
+
+async def settle(
+    conn: Conn,
+    workspace_id: UUID,
+    *,
+    before: dict[UUID, Member],
+    after: dict[UUID, Member],
+    seeds: Iterable[NodeKey] = (),
+    listed: Collection[NodeKey] = (),
+    apart: Sequence[Apart] = (),
+) -> Settling:
+    """Group the neighbourhood of changed records (``before`` → ``after``; in ``before`` alone: taken out) and of
+    ``seeds``, as if ``listed`` keys were shared and the decisions ``apart`` made. It only reads."""
+    touched = set(seeds)
+    for member in (*before.values(), *after.values()):
+        touched |= member.keys
+    members = dict(after)
+    out_of_sight = members.keys() | before.keys()
+    stored = await _gather(conn, workspace_id, touched, members, out_of_sight)
+    guarded = {key for key in touched if key.kind not in UNGUARDED}
+    held = {key for key in guarded if stored.get(key) == CAP and _lost_a_name(key, before, after)}
+    freed = set[NodeKey]()
+    for key in sorted(held):
+        names = await store.names_on(conn, workspace_id, key, out_of_sight)
+        names |= {member.name for member in members.values() if member.name and key in member.keys}
+        if not name_several_people(names, key.client_kind):
+            freed.add(key)
+    if freed:
+        for key in freed:
+            del stored[key]
+        stored |= await _gather(conn, workspace_id, freed, members, members.keys() | before.keys(), freed)
+    carriers = carriers_of(members.values())
+    newly: dict[NodeKey, int] = {}
+    for key in guarded - stored.keys():
+        names = {member.name for member in carriers.get(key, ()) if member.name}
+        if len(names) > 1 and name_several_people(names, key.client_kind):
+            newly[key] = count_people(names, key.client_kind)
+    shared = {*stored, *newly, *listed}
+    decisions = [*await store.apart(conn, workspace_id, members), *apart]
+    groups = [
+        Group(group, tells(group, shared))
+        for group in partition(list(members.values()), shared, decisions, carriers)
+    ]
+    groups = changed(groups)
+    gone = [member.client_id for id, member in before.items() if id not in after and member.client_id]
+    ids = {id for group in groups for member in group.members for id in (member.record_id, member.client_id) if id}
+    rows = {row.id: row for row in await store.clients(conn, workspace_id, ids.union(gone))}
+    came_back = [
+        row.id
+        for row in rows.values()
+        if row.merged_into is None and (founder := members.get(row.id)) is not None and founder.client_id != row.id
+    ]
+    inhabited = await store.inhabited(conn, workspace_id, came_back)
+    founding = found(groups, rows.values(), inhabited)
+    return Settling(members, groups, founding, rows, newly, freed, shared)
+
+
+async def write(
+    conn: Conn,
+    workspace_id: UUID,
+    settling: Settling,
+    cause: dict[str, Any],
+    actor: str,
+    run_id: UUID | None,
+    written: Collection[UUID] = (),
+) -> Outcome:
+    """Write what a settling changes, but for the keys and rows of the records ``written`` by the caller."""
+    founding = settling.founding
+    await store.drop_shared(conn, workspace_id, settling.unshared)
+    await store.write_shared(conn, workspace_id, settling.newly_shared, CAP)
+    await store.write_clients(conn, workspace_id, founding)
+    moved = settling.moved_records()
+    await store.move(
+        conn,
+        workspace_id,
+        [(id, settling.members[id].record_kind, founding.client_of[id]) for id in sorted(moved - set(written))],
+    )
+    outcome = Outcome(founded=len(founding.founded))
+    await _log(conn, workspace_id, settling, cause, actor, run_id, outcome)
+    for id in moved:
+        outcome.touched |= {
+            client for client in (settling.members[id].client_id, founding.client_of[id]) if client is not None
+        }
+    outcome.touched |= founding.pointed.keys()
+    return outcome
+
+
+async def _gather(
+    conn: Conn,
+    workspace_id: UUID,
+    keys: Iterable[NodeKey],
+    members: dict[UUID, Member],
+    out_of_sight: Collection[UUID],
+    passing: Collection[NodeKey] = (),
+) -> dict[NodeKey, str]:
+    """Add to ``members`` everyone who can be reached over keys that aren't shared; returns the shared keys met."""
+    known = set(out_of_sight)
+    shared: dict[NodeKey, str] = {}
+    looked_up: set[NodeKey] = set()
+    frontier = set(keys)
+    while frontier:
+        guarded = [key for key in frontier if key.kind not in UNGUARDED and key not in passing]
+        shared |= await store.shared(conn, workspace_id, guarded)
+        met = await store.carriers(conn, workspace_id, frontier - shared.keys(), known)
+        looked_up |= frontier
+        members |= met
+        known |= met.keys()
+        frontier = {key for member in met.values() for key in member.keys} - looked_up
+    return shared
+
+
+def _lost_a_name(key: NodeKey, before: dict[UUID, Member], after: dict[UUID, Member]) -> bool:
+    """Whether a key may be shared no more: only a name that goes can undo what several names did."""
+    return any(
+        key in old.keys
+        and old.name is not None
+        and ((new := after.get(id)) is None or key not in new.keys or new.name != old.name)
+        for id, old in before.items()
+    )
+
+
+def _with_decisions(candidate: Candidate, decided: Iterable[str]) -> Candidate:
+    keys = tuple(Key(IdentifierKind.VENDOR, value, "decided by hand") for value in decided)
+    return replace(candidate, keys=candidate.keys + keys) if keys else candidate
+
+
+def _member(candidate: Candidate, before: Member | None) -> Member:
+    kind = candidate.client_kind.value
+    return Member(
+        candidate.record_id,
+        candidate.record_kind.value,
+        kind,
+        candidate.at,
+        next((name for text in candidate.names if (name := comparable(text, kind)) is not None), None),
+        frozenset(NodeKey(kind, str(key.kind), key.value) for key in candidate.keys),
+        before.client_id if before is not None else None,
+    )
+
+
+def _differ(new: Member, old: Member) -> bool:
+    return new.keys != old.keys or new.name != old.name or new.at != old.at
+
+
+def _lost_keys(before: dict[UUID, Member], after: dict[UUID, Member]) -> dict[str, Any]:
+    """Why clients may part: the keys that records carry no more."""
+    lost = [
+        {"record": str(id), "kind": key.kind, "value": key.value}
+        for id, old in before.items()
+        for key in sorted(old.keys - (after[id].keys if id in after else frozenset()))
+    ]
+    return {"lost": lost[:_MOST_EVIDENCE]} if lost else {}
+
+
+async def _log(
+    conn: Conn,
+    workspace_id: UUID,
+    settling: Settling,
+    cause: dict[str, Any],
+    actor: str,
+    run_id: UUID | None,
+    outcome: Outcome,
+) -> None:
+    moved = moves(settling.groups, settling.founding)
+    if not moved:
+        return
+    group_of = {member.record_id: group for group in settling.groups for member in group.members}
+    concerned = {member.record_id for who in moved.values() for member in group_of[who[0].record_id].members}
+    raw: dict[UUID, list[tuple[str, str, str]]] = {}
+    for record, kind, value, text in await store.raw_keys(conn, workspace_id, concerned):
+        raw.setdefault(record, []).append((kind, value, text))
+    shared_now = [{"kind": key.kind, "value": key.value} for key in sorted(settling.newly_shared)]
+    rows: list[tuple[str, UUID, UUID | None, list[UUID], dict[str, Any]]] = []
+    for (old, new), who in sorted(moved.items(), key=lambda item: (item[0][0], str(item[0][1]))):
+        records = sorted(member.record_id for member in who)
+        into = settling.founding.pointed.get(old, settling.rows[old].merged_into if old in settling.rows else None)
+        if new is not None and into == new:
+            evidence = {"keys": _joining(group_of[who[0].record_id], settling.shared, raw)}
+            rows.append((MergeKind.MERGE, new, old, records, evidence))
+            outcome.merged += 1
+        else:
+            evidence = {**cause, **({"shared": shared_now} if shared_now else {})}
+            rows.append((MergeKind.SPLIT, old, new, records, evidence))
+            outcome.parted += 1
+        outcome.moved += len(records)
+    await store.write_log(conn, workspace_id, rows, actor, run_id)
+
+
+def _joining(
+    group: Group, shared: Collection[NodeKey], raw: dict[UUID, list[tuple[str, str, str]]]
+) -> list[dict[str, Any]]:
+    """The keys of a group that stand on records of several former clients (or of none), with who says them."""
+    said: dict[tuple[str, str], list[tuple[Member, str]]] = {}
+    for member in group.members:
+        for kind, value, text in raw.get(member.record_id, ()):
+            if NodeKey(member.client_kind, kind, value) not in shared:
+                said.setdefault((kind, value), []).append((member, text))
+    return [
+        {
+            "kind": kind,
+            "value": value,
+            "records": [{"record": str(m.record_id), "kind": m.record_kind, "raw": text} for m, text in by],
+        }
+        for (kind, value), by in sorted(said.items())
+        if len({member.client_id or member.record_id for member, _ in by}) > 1
+    ][:_MOST_EVIDENCE]

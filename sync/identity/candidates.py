@@ -1,0 +1,106 @@
+"""What one unified record tells about who its client is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+
+from schema.enums import ClientKind, IdentifierKind, RecordKind
+from schema.ids import record_id
+from schema.records import CallRecord, CompanyRecord, ContactRecord, LeadRecord, Record, VisitRecord
+from sync.identity.keys import Key, keys_in
+
+_REFERRED_TO = frozenset({RecordKind.CONTACT, RecordKind.LEAD, RecordKind.VISIT})
+"""Kinds of records that others name as the same client's; each carries its own id as a key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A record that can tell who a client is. ``at`` is its own time, by which the oldest founds the client;
+    ``names`` are the names on it, as they are spelled there."""
+
+    record_id: UUID
+    record_kind: RecordKind
+    connection_id: UUID
+    client_kind: ClientKind
+    at: datetime
+    keys: tuple[Key, ...]
+    names: tuple[str, ...] = ()
+
+
+def candidate_of(record: Record, connection_id: UUID, region: str) -> Candidate | None:
+    """What ``record`` tells, its phones read in ``region`` (ISO 3166).
+
+    None for a record that never tells who a client is (a deal, a user, …), and for a deleted one: its id goes
+    to `absorb` as removed. A reference to a company joins nothing: people and firms are never one client.
+    """
+    if record.deleted:
+        return None
+    phones: Iterable[str] = ()
+    emails: Iterable[str] = ()
+    other: list[tuple[IdentifierKind, str]] = []
+    references: list[tuple[RecordKind, str | None]] = []
+    names: tuple[str | None, ...] = ()
+    client_kind = ClientKind.PERSON
+    match record:
+        case ContactRecord():
+            kind, at = RecordKind.CONTACT, record.created_at
+            phones, emails = record.phones, record.emails
+            other += [(IdentifierKind.MESSENGER, text) for text in record.messengers]
+            parts = [record.first_name, record.middle_name, record.last_name]
+            names = (" ".join(filter(None, parts)), record.name)
+        case CompanyRecord():
+            kind, at = RecordKind.COMPANY, record.created_at
+            client_kind = ClientKind.COMPANY
+            phones, emails = record.phones, record.emails
+            other += [(IdentifierKind.TAX_ID, record.tax_id)] if record.tax_id else []
+            names = (record.name,)
+        case LeadRecord():
+            kind, at = RecordKind.LEAD, record.created_at
+            phones, emails = record.phones, record.emails
+            other += [(IdentifierKind.VISITOR, text) for text in record.visitor_ids]
+            references += [(RecordKind.CONTACT, record.contact), (RecordKind.VISIT, record.visit)]
+            names = (record.name,)
+        case CallRecord():
+            kind, at = RecordKind.CALL, record.started_at
+            phones = (record.client_phone,) if record.client_phone else ()
+            other += [(IdentifierKind.VISITOR, text) for text in record.visitor_ids]
+            references += [
+                (RecordKind.CONTACT, record.contact),
+                (RecordKind.LEAD, record.lead),
+                (RecordKind.VISIT, record.visit),
+            ]
+        case VisitRecord():
+            kind, at = RecordKind.VISIT, record.started_at
+            other += [(IdentifierKind.VISITOR, text) for text in record.visitor_ids]
+        case _:
+            return None
+    fields = [
+        *((IdentifierKind.PHONE, text) for text in phones),
+        *((IdentifierKind.EMAIL, text) for text in emails),
+        *other,
+    ]
+    keys = [key for field, text in fields for key in keys_in(field, text, region)]
+    own = [(kind, record.external_id)] if kind in _REFERRED_TO else []
+    keys += _vendor_keys(connection_id, [*own, *references])
+    return Candidate(
+        record_id=record_id(connection_id, kind, record.external_id),
+        record_kind=kind,
+        connection_id=connection_id,
+        client_kind=client_kind,
+        at=at or record.updated_at or datetime.now(UTC),
+        keys=tuple({(key.kind, key.value): key for key in reversed(keys)}.values()),
+        names=tuple(dict.fromkeys(name for name in names if name and name.strip())),
+    )
+
+
+def _vendor_keys(connection_id: UUID, references: Iterable[tuple[RecordKind, str | None]]) -> Iterator[Key]:
+    """Keys by the vendor's own ids: the record's own, so that others may name it before it comes, and those
+    that it names."""
+    for kind, external_id in references:
+        if external_id:
+            yield Key(
+                IdentifierKind.VENDOR, record_id(connection_id, kind, external_id).hex, f"{kind} {external_id}"
+            )

@@ -1,0 +1,211 @@
+"""Which records belong together, by their keys: pure functions of a set of records.
+
+Two guards keep different people apart. A *shared* key, carried by records that clearly name different people,
+joins nobody. And a key never joins two groups that are clearly different people already: what a stronger key
+says about a record comes before what a weaker one says.
+
+Keys are taken in one order that follows from the data alone (strength of the kind, number of carriers, value),
+so the partition doesn't depend on the order in which records came.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import combinations
+from typing import NamedTuple
+from uuid import UUID
+
+from schema.enums import IdentifierKind, RecordKind
+from sync.identity.names import clearly_differ
+
+CARDS = frozenset({RecordKind.CONTACT.value, RecordKind.COMPANY.value})
+STRENGTH = {
+    IdentifierKind.VENDOR.value: 0,  # the system itself says that it is the same one
+    IdentifierKind.TAX_ID.value: 1,
+    IdentifierKind.EMAIL.value: 2,
+    IdentifierKind.MESSENGER.value: 3,
+    IdentifierKind.VISITOR.value: 4,
+    IdentifierKind.PHONE.value: 5,
+}
+"""In which order kinds of keys join, the strongest first."""
+
+UNGUARDED = frozenset({IdentifierKind.VENDOR.value, IdentifierKind.TAX_ID.value})
+"""Keys that join whatever the names say."""
+
+
+class NodeKey(NamedTuple):
+    """A key among clients of one kind: an office phone that a firm and its people carry is two."""
+
+    client_kind: str
+    kind: str
+    value: str
+
+
+@dataclass(slots=True)
+class Member:
+    """A record as clustering sees it; ``name`` is comparable (`sync.identity.names`), ``client_id`` the client
+    that it has been in until now."""
+
+    record_id: UUID
+    record_kind: str
+    client_kind: str
+    at: datetime
+    name: str | None
+    keys: frozenset[NodeKey]
+    client_id: UUID | None = None
+
+    @property
+    def own_key(self) -> NodeKey:
+        return NodeKey(self.client_kind, IdentifierKind.VENDOR.value, self.record_id.hex)
+
+
+@dataclass(frozen=True, slots=True)
+class Apart:
+    """A decision of a person: no record of one side is one client with a record of the other."""
+
+    left: frozenset[UUID]
+    right: frozenset[UUID]
+
+
+def name_several_people(names: Iterable[str], kind: str) -> bool:
+    """Whether two of the comparable names clearly belong to different people. More names never undo it."""
+    return any(clearly_differ(one, other, kind) for one, other in combinations(set(names), 2))
+
+
+def count_people(names: Iterable[str], kind: str) -> int:
+    """About how many people the comparable names belong to: fuller names first, each to the first that fits."""
+    people: list[str] = []
+    for name in sorted(set(names), key=lambda name: (-len(name.split()), name)):
+        if all(clearly_differ(name, person, kind) for person in people):
+            people.append(name)
+    return len(people)
+
+
+def carriers_of(members: Iterable[Member]) -> dict[NodeKey, list[Member]]:
+    """Who carries each key."""
+    carriers: dict[NodeKey, list[Member]] = defaultdict(list)
+    for member in members:
+        for key in member.keys:
+            carriers[key].append(member)
+    return carriers
+
+
+def partition(
+    members: Sequence[Member],
+    shared: Collection[NodeKey] = (),
+    apart: Sequence[Apart] = (),
+    carriers: Mapping[NodeKey, list[Member]] | None = None,
+) -> list[list[Member]]:
+    """The groups that are one client each. ``members`` must hold everyone who can be reached by keys that
+    aren't ``shared``."""
+    groups = _Groups(members, apart)
+    if carriers is None:
+        carriers = carriers_of(members)
+    joining = [
+        (STRENGTH[key.kind], len(who), key) for key, who in carriers.items() if len(who) > 1 and key not in shared
+    ]
+    for _, _, key in sorted(joining):
+        groups.join(key, carriers[key])
+    return groups.all()
+
+
+def tells(group: Sequence[Member], shared: Collection[NodeKey]) -> bool:
+    """Whether a group is a client: visits alone aren't, nor is a call or a lead that nothing but shared keys
+    (or its own id) speaks for. A card in a CRM always is."""
+    return any(
+        member.record_kind in CARDS
+        or (
+            member.record_kind != RecordKind.VISIT
+            and any(key not in shared and key != member.own_key for key in member.keys)
+        )
+        for member in group
+    )
+
+
+@dataclass(slots=True)
+class _Group:
+    members: list[Member]
+    names: frozenset[str]
+    sides: frozenset[tuple[int, bool]] = field(default_factory=frozenset)
+
+
+class _Groups:
+    """Union-find whose groups know the names in them and the decisions that bind them."""
+
+    def __init__(self, members: Sequence[Member], apart: Sequence[Apart]) -> None:
+        self._of: dict[UUID, _Group] = {}
+        for member in members:
+            names = frozenset((member.name,)) if member.name else frozenset[str]()
+            self._of[member.record_id] = _Group([member], names)
+        for number, decision in enumerate(apart):
+            for side, records in ((False, decision.left), (True, decision.right)):
+                for record in records & self._of.keys():
+                    self._of[record].sides |= {(number, side)}
+
+    def all(self) -> list[list[Member]]:
+        return [group.members for group in {id(group): group for group in self._of.values()}.values()]
+
+    def join(self, key: NodeKey, carriers: Sequence[Member]) -> None:
+        groups = list({id(group): group for m in carriers if (group := self._of[m.record_id])}.values())
+        if len(groups) < 2:
+            return
+        guarded = key.kind not in UNGUARDED
+        if self._at_odds(groups, key.client_kind, guarded):
+            groups = self._of_the_owner(groups, carriers, key.client_kind, guarded)
+        if len(groups) > 1:
+            self._merge(groups, key.client_kind)
+
+    def _of_the_owner(
+        self, groups: list[_Group], carriers: Sequence[Member], kind: str, guarded: bool
+    ) -> list[_Group]:
+        """The groups that a key joins although its carriers can't all be one client: those of the person on
+        whose own records it stands with a name, and those without a name. None if that doesn't settle it."""
+        owners = {id(self._of[member.record_id]) for member in carriers if member.name}
+        owned = [group for group in groups if id(group) in owners]
+        if not owned or self._at_odds(owned, kind, guarded):
+            return []
+        others = [group for group in groups if id(group) not in owners]
+        nameless = [group for group in others if not group.names and not group.sides]
+        fitting = [
+            group
+            for group in others
+            if (group.names or group.sides)
+            and not any(self._opposed(group, owner, kind, guarded) for owner in owned)
+        ]
+        return owned + nameless + ([] if self._at_odds(fitting, kind, guarded) else fitting)
+
+    def _at_odds(self, groups: Iterable[_Group], kind: str, guarded: bool) -> bool:
+        speaking = [group for group in groups if group.sides or (guarded and group.names)]
+        return any(self._opposed(one, other, kind, guarded) for one, other in combinations(speaking, 2))
+
+    @staticmethod
+    def _opposed(one: _Group, other: _Group, kind: str, guarded: bool) -> bool:
+        if one.sides and other.sides and any((number, not side) in other.sides for number, side in one.sides):
+            return True
+        if not guarded or not one.names or not other.names:
+            return False
+        return all(clearly_differ(name, other_name, kind) for name in one.names for other_name in other.names)
+
+    def _merge(self, groups: list[_Group], kind: str) -> None:
+        largest = max(groups, key=lambda group: len(group.members))
+        names = frozenset[str]().union(*(group.names for group in groups))
+        largest.names = _fullest(names, kind) if len(names) > 1 else names
+        largest.sides = frozenset[tuple[int, bool]]().union(*(group.sides for group in groups))
+        for group in groups:
+            if group is not largest:
+                largest.members += group.members
+                for member in group.members:
+                    self._of[member.record_id] = largest
+
+
+def _fullest(names: frozenset[str], kind: str) -> frozenset[str]:
+    """Without the names that another one says more fully: 'Ivan' beside 'Ivan Petrov' would let any Ivan in."""
+    size = {name: len(name.split()) for name in names}
+    return frozenset(
+        name
+        for name in names
+        if not any(size[other] > size[name] and not clearly_differ(name, other, kind) for other in names)
+    )

@@ -1,0 +1,178 @@
+"""Keys: what a record carries that tells whose it is, brought to one spelling.
+
+Everything here is a pure function of the text. What isn't valid gives no key: it stays as text on the record.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+import phonenumbers
+from phonenumbers import PhoneNumberFormat
+
+from schema.enums import IdentifierKind
+
+_CACHED = 65_536
+_DIGITS = re.compile(r"\d+")
+_PLUS_EIGHT = re.compile(r"^\s*\+\s*8(?=\D*9)")
+_EMAIL = re.compile(r"^[^\s@,;<>()\"]{1,64}@[^\s@,;<>()\"]{3,255}$")
+_EMAIL_SEPARATORS = re.compile(r"[\s,;<>()\"]+")
+_DOMAIN = re.compile(r"^(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+(?:[a-z]{2,63}|xn--[a-z0-9-]{2,59})$")
+
+# One mailbox, several spellings of its domain, by the providers' own help pages.
+_SAME_MAILBOX = {
+    "ya.ru": "yandex.ru",
+    "yandex.com": "yandex.ru",
+    "yandex.by": "yandex.ru",
+    "yandex.kz": "yandex.ru",
+    "yandex.ua": "yandex.ru",
+    "googlemail.com": "gmail.com",
+}
+_NEVER_MAIL_NAMES = frozenset(
+    ["test", "tests", "testtest", "test1", "test123", "no", "net", "none", "nomail", "noemail", "no-mail", "no-email", "nomail", "noname", "nobody", "noreply", "no-reply", "1", "11", "111", "12", "123", "1234", "12345", "123456", "qwe", "qwerty", "asd", "asdf", "aaa", "aa", "a", "email", "e-mail", "mail", "example", "user", "name", "null", "undefined", "нет", "тест"]
+)
+_NEVER_MAIL_DOMAINS = frozenset(
+    ["test.ru", "test.com", "test.test", "example.com", "example.org", "example.net", "mail.test", "mail.mail", "email.com", "no.ru", "none.ru", "net.ru", "asd.ru", "qwe.ru", "aaa.ru", "1.ru", "123.ru"]
+)
+_NEVER_VISITORS = frozenset({"", "0", "null", "none", "undefined", "nan", "-", "(not set)"})
+_INN_10 = (2, 4, 10, 3, 5, 9, 4, 6, 8)
+_INN_11 = (7, 2, 4, 10, 3, 5, 9, 4, 6, 8)
+_INN_12 = (3, 7, 2, 4, 10, 3, 5, 9, 4, 6, 8)
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key of a record: ``value`` is normalised, ``raw`` is how the external system spells it."""
+
+    kind: str
+    value: str
+    raw: str
+
+
+def phone_key(text: str, region: str) -> str | None:
+    """The one phone that ``text`` holds, as E.164; None when it holds none, several, or one that nobody has.
+
+    Numbers without a country code are read in ``region`` (ISO 3166). An extension is left out: the desks of an
+    office share its number.
+    """
+    found = phone_keys(text, region)
+    return found[0] if len(found) == 1 else None
+
+
+@lru_cache(maxsize=_CACHED)
+def phone_keys(text: str, region: str) -> tuple[str, ...]:
+    """All phones in ``text`` as E.164, each once, in the order in which they stand there."""
+    if region == "RU":
+        text = _PLUS_EIGHT.sub("8", text)
+    try:
+        whole = phonenumbers.parse(text, region)
+    except phonenumbers.NumberParseException:
+        whole = None
+    if whole is not None and phonenumbers.is_valid_number(whole):
+        numbers = [whole]
+    elif sum(map(str.isdigit, text)) < 14:  # too few digits for two numbers
+        return ()
+    else:
+        numbers = [match.number for match in phonenumbers.PhoneNumberMatcher(text, region)]
+    return tuple(
+        dict.fromkeys(
+            phonenumbers.format_number(number, PhoneNumberFormat.E164)
+            for number in numbers
+            if not _nobodys(str(number.national_number))
+        )
+    )
+
+
+def _nobodys(national: str) -> bool:
+    """Whether a number is what people type to get past a form: valid, and still no one's."""
+    return len(set(national)) == 1 or national.endswith(("0000000", "1234567"))
+
+
+@lru_cache(maxsize=_CACHED)
+def email_key(text: str, *, plus_tags: bool = False, dots: bool = True) -> str | None:
+    """The mailbox that an address leads to, in lower case, its domain in ASCII; None when it is no address.
+
+    ``plus_tags``: keep what follows a plus as part of the name (by default ``ann+ads@x.ru`` is ``ann@x.ru``).
+    ``dots``: dots tell mailboxes apart; without it they are dropped for Gmail, which ignores them.
+    """
+    text = text.strip().strip("<>").casefold().removeprefix("mailto:").rstrip(".,;")
+    if not _EMAIL.match(text):
+        return None
+    name, domain = text.split("@")
+    try:
+        domain = domain.encode("idna").decode("ascii")
+    except UnicodeError:
+        return None
+    domain = _SAME_MAILBOX.get(domain, domain)
+    if not plus_tags:
+        name = name.partition("+")[0]
+    if not dots and domain == "gmail.com":
+        name = name.replace(".", "")
+    if not name or not _DOMAIN.match(domain) or name in _NEVER_MAIL_NAMES or domain in _NEVER_MAIL_DOMAINS:
+        return None
+    return f"{name}@{domain}"
+
+
+def email_keys(text: str) -> tuple[str, ...]:
+    """All addresses in ``text``, each once."""
+    parts = _EMAIL_SEPARATORS.split(text) if "@" in text else ()
+    return tuple(dict.fromkeys(key for part in parts if (key := email_key(part)) is not None))
+
+
+def visitor_key(text: str) -> str | None:
+    """A counter's cookie, 'counter:value'; the counter keeps ids of different counters apart."""
+    counter, colon, value = text.strip().partition(":")
+    if not colon or not counter or value.strip().casefold() in _NEVER_VISITORS:
+        return None
+    return f"{counter.casefold()}:{value.strip()}"
+
+
+def messenger_key(text: str) -> str | None:
+    """A handle in a messenger, 'network:name', in lower case and without the at sign."""
+    network, colon, handle = text.strip().casefold().partition(":")
+    handle = handle.strip().lstrip("@")
+    return f"{network}:{handle}" if colon and network and len(handle) > 2 else None
+
+
+def tax_id_key(text: str) -> str | None:
+    """A Russian taxpayer number (INN, 10 digits of a firm or 12 of a person) whose check digits are right.
+
+    The weights are those of the Federal Tax Service's order on taxpayer numbers.
+    """
+    digits = "".join(_DIGITS.findall(text))
+    numbers = [int(digit) for digit in digits]
+    if len(numbers) == 10:
+        valid = _check_digit(_INN_10, numbers) == numbers[9]
+    elif len(numbers) == 12:
+        valid = _check_digit(_INN_11, numbers) == numbers[10] and _check_digit(_INN_12, numbers) == numbers[11]
+    else:
+        valid = False
+    return digits if valid and len(set(digits)) > 1 else None
+
+
+def _check_digit(weights: tuple[int, ...], digits: list[int]) -> int:
+    return sum(weight * digit for weight, digit in zip(weights, digits, strict=False)) % 11 % 10
+
+
+def keys_in(kind: IdentifierKind, text: str, region: str) -> list[Key]:
+    """The keys of one kind that a field of a record holds."""
+    match kind:
+        case IdentifierKind.PHONE:
+            values = phone_keys(text, region)
+        case IdentifierKind.EMAIL:
+            values = email_keys(text)
+        case IdentifierKind.VISITOR:
+            values = _one(visitor_key(text))
+        case IdentifierKind.TAX_ID:
+            values = _one(tax_id_key(text))
+        case IdentifierKind.MESSENGER:
+            values = _one(messenger_key(text))
+        case _:
+            raise ValueError(f"No keys of the kind {kind} are read out of text.")
+    return [Key(kind, value, text) for value in values]
+
+
+def _one(value: str | None) -> tuple[str, ...]:
+    return () if value is None else (value,)
