@@ -7,7 +7,6 @@
 
 import asyncio
 import atexit
-import hashlib
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -101,7 +100,7 @@ class Database:
         For work that several processes would begin at the same moment, such as migrations at start. The lock
         goes with the connection, so a killed process leaves none behind.
         """
-        key = int.from_bytes(hashlib.sha256(f"skvoz {what}".encode()).digest()[:8], "big", signed=True)
+        key = roles.lock_key(what)
         async with self.owner_engine.connect() as connection:
             connection = await connection.execution_options(isolation_level="AUTOCOMMIT")
             await connection.execute(text("select pg_advisory_lock(:key)"), {"key": key})

@@ -3,6 +3,7 @@
 Roles belong to a whole server, so databases that share one share the roles of the same prefix.
 """
 
+import hashlib
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
 from typing import Any
@@ -37,8 +38,19 @@ def role_name(prefix: str, role: Role) -> str:
     return f"{prefix}_{role.value}"
 
 
+def lock_key(what: str) -> int:
+    """The key of the advisory lock for a piece of work that only one process may do at a time."""
+    return int.from_bytes(hashlib.sha256(f"skvoz {what}".encode()).digest()[:8], "big", signed=True)
+
+
+async def _lock_roles(connection: Connection) -> None:
+    """Wait for other processes that see to the roles; the lock ends with the connection."""
+    await connection.execute("select pg_advisory_lock(%s)", [lock_key("roles")])
+
+
 async def ensure_embedded(superuser: Connection, *, dbname: str, prefix: str) -> None:
     """Make the roles and the database of an embedded server; the private socket asks for no passwords."""
+    await _lock_roles(superuser)
     names = await _existing_roles(superuser, prefix)
     for role in Role:
         if role_name(prefix, role) not in names:
@@ -59,6 +71,7 @@ async def ensure_roles(
     """
     prefix = settings.role_prefix
     keyring = load_keyring(settings)
+    await _lock_roles(owner)
     names = await _existing_roles(owner, prefix)
     passwords: dict[Role, str] = {}
     wanting: list[tuple[Role, sql.Composed]] = []
@@ -153,5 +166,3 @@ async def _apply(owner: Connection, statements: list[sql.Composed]) -> None:
             "The role in DATABASE_URL may not make the roles that Skvoz needs. Let an administrator of the server "
             f"run this once, then start again:\n{lines}"
         ) from None
-    except (psycopg.errors.DuplicateObject, psycopg.errors.UniqueViolation):
-        pass  # another process made them at the same moment, with the same passwords

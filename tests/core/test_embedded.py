@@ -134,6 +134,52 @@ def test_processes_share_one_server_and_ctrl_c_ends_it_in_order(home: Path) -> N
     assert pid(home) is None
 
 
+OPENER = """
+import asyncio, sys
+from pathlib import Path
+from core.database import open_database
+from core.settings import Settings
+async def main():
+    async with open_database(Settings(home=Path(sys.argv[1])), durable=False) as database:
+        async with database.alone("test"):
+            print("opened", flush=True)
+        await asyncio.sleep(float(sys.argv[2]))
+asyncio.run(main())
+"""
+
+
+def test_processes_that_begin_at_the_same_moment(home: Path) -> None:
+    processes = [
+        subprocess.Popen([sys.executable, "-c", OPENER, str(home / "new"), "0"], stdout=subprocess.PIPE, text=True)
+        for _ in range(3)
+    ]
+    assert [process.communicate(timeout=60)[0] for process in processes] == ["opened\n"] * 3
+    assert pid(home / "new") is None
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.15, 0.3, 0.45, 0.6])
+def test_ctrl_c_at_any_moment_leaves_no_server(home: Path, delay: float) -> None:
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            OPENER.replace("async def", "print('ready', flush=True)\nasync def"),
+            str(home),
+            "30",
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    time.sleep(delay)
+    os.killpg(process.pid, signal.SIGINT)
+    process.communicate(timeout=30)
+    assert pid(home) is None
+
+
 def test_a_killed_user_holds_nothing(home: Path) -> None:
     other = hold_in_another_process(home)
     server = embedded.acquire(home, durable=False)
