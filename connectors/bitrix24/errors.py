@@ -96,7 +96,7 @@ class _Time(msgspec.Struct):
 class _Answer(msgspec.Struct):
     error: str | int | None = None
     error_description: str | None = None
-    result: msgspec.Raw | None = None
+    result: msgspec.Raw = msgspec.Raw()
     time: _Time | list[Any] | None = None
 
 
@@ -112,6 +112,8 @@ def error_of(response: httpx.Response) -> VendorError | None:
         return _moved(response)
     try:
         answer = msgspec.json.decode(response.content, type=_Answer)
+    except msgspec.ValidationError:  # JSON, but no object with a known kind of error
+        return None if status < 400 else _no_data(status)
     except msgspec.DecodeError:
         return _no_data(status)
     failure, reset_at = _failure(answer)
@@ -130,7 +132,7 @@ def _failure(answer: _Answer) -> tuple[_Failure | None, float | None]:
     reset_at = answer.time.operating_reset_at if isinstance(answer.time, _Time) else None
     if answer.error is not None:
         return _Failure(answer.error, answer.error_description), reset_at
-    if answer.result is None or bytes(memoryview(answer.result)[:1]) != b"{":
+    if bytes(memoryview(answer.result)[:1]) != b"{":
         return None, None
     try:
         batch = msgspec.json.decode(answer.result, type=_Batch)

@@ -250,7 +250,7 @@ class _CategoryAnswer(msgspec.Struct):
     result: _Categories
 
 
-class _StatusAnswer(msgspec.Struct):
+class _ListAnswer(msgspec.Struct):
     result: list[msgspec.Raw]
     next: int | None = None
 
@@ -273,18 +273,29 @@ def _read_pipelines(settings: Bitrix24Settings, position: Position, response: Ve
 
 
 def _ask_stages(settings: Bitrix24Settings, position: Position) -> VendorRequest:
-    return VendorRequest("/crm.status.list", "POST", json={"order": {"SORT": "ASC"}, "start": position["start"]})
+    return VendorRequest("/crm.status.list", "POST", json={"order": {"SORT": "ASC"}, **position})
 
 
 def _read_stages(settings: Bitrix24Settings, position: Position, response: VendorResponse) -> Page:
     """The portal's lists come all together; the stages of deals are picked out of them."""
-    answer = msgspec.json.decode(response.content, type=_StatusAnswer)
-    records = []
-    for raw in answer.result:
-        row = msgspec.json.decode(raw, type=wire.Status)
-        if mapping.is_deal_stage(row):
-            records.append(RawRecord(str(row.status_id), bytes(raw)))
-    if answer.next is not None and answer.next > position["start"]:
+    answer = msgspec.json.decode(response.content, type=_ListAnswer)
+    rows = [(msgspec.json.decode(raw, type=wire.Status), raw) for raw in answer.result]
+    stages = [RawRecord(str(row.status_id), bytes(raw)) for row, raw in rows if mapping.is_deal_stage(row)]
+    return _numbered(position, answer, stages)
+
+
+def _ask_users(settings: Bitrix24Settings, position: Position) -> VendorRequest:
+    return VendorRequest("/user.get", "POST", json={"sort": "ID", "order": "ASC", **position})
+
+
+def _read_users(settings: Bitrix24Settings, position: Position, response: VendorResponse) -> Page:
+    answer = msgspec.json.decode(response.content, type=_ListAnswer)
+    return _numbered(position, answer, [RawRecord(str(_row.decode(raw).id), bytes(raw)) for raw in answer.result])
+
+
+def _numbered(position: Position, answer: _ListAnswer, records: list[RawRecord]) -> Page:
+    """A page of a list that is too short to be worth more than page numbers; ``next`` alone proves nothing [8]."""
+    if answer.next is not None and answer.next > position["start"] and len(answer.result) >= PAGE_ROWS:
         return Page(records, next={"start": answer.next})
     return Page(records, next=None, cursor={}, done=1.0)
 
@@ -299,18 +310,14 @@ _SORTED_UP: Pairs = (("SORT", "ID"), ("ORDER", "ASC"))
 _SORTED_DOWN: Pairs = (("SORT", "ID"), ("ORDER", "DESC"))
 
 STREAMS: tuple[Stream[Bitrix24Settings], ...] = (
-    listed(
+    Stream(
         name="users",
         title="Employees",
-        makes=RecordKind.USER,
+        makes=(RecordKind.USER,),
+        start=_begin,
+        request=_ask_users,
+        read=_read_users,
         map=mapping.user,
-        listing=Listing(
-            method="user.get",
-            filter_name="FILTER",
-            ascending=(("sort", "ID"), ("order", "ASC")),
-            descending=(("sort", "ID"), ("order", "DESC")),
-            start=FROM_TOP,
-        ),
         volatile=frozenset({"LAST_LOGIN", "LAST_ACTIVITY_DATE", "IS_ONLINE", "TIMESTAMP_X"}),
     ),
     Stream(
