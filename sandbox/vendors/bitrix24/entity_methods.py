@@ -11,9 +11,9 @@ from sandbox.vendors.bitrix24.errors import RestError, not_found
 from sandbox.vendors.bitrix24.fields import ENTITIES, LOST_REASON, MULTIFIELDS, Entity, Field
 from sandbox.vendors.bitrix24.filters import conditions, ordering
 from sandbox.vendors.bitrix24.method import Answer, Call, Method, by_owner, page
-from sandbox.vendors.bitrix24.records import Row, rows
 from sandbox.vendors.bitrix24.values import show_old
 from sandbox.vendors.bitrix24.writing import check_multifields, old_draft, write_rest
+from sandbox.vendors.rows import Row, rows
 
 
 def _existing(call: Call, entity: Entity) -> Row:

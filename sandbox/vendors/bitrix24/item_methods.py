@@ -13,9 +13,9 @@ from sandbox.vendors.bitrix24.errors import RestError, item_not_found
 from sandbox.vendors.bitrix24.fields import BY_TYPE_ID, Entity, Field
 from sandbox.vendors.bitrix24.filters import conditions, ordering, split
 from sandbox.vendors.bitrix24.method import Answer, Call, Method, page
-from sandbox.vendors.bitrix24.records import Row
 from sandbox.vendors.bitrix24.values import show_new
 from sandbox.vendors.bitrix24.writing import check_multifields, new_draft, write_rest
+from sandbox.vendors.rows import Row
 
 _ATOM = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d([+-]\d\d:\d\d|Z)$")
 

@@ -11,8 +11,9 @@ from typing import Any
 from sandbox.vendors.bitrix24.errors import RestError, bad_id
 from sandbox.vendors.bitrix24.filters import Condition
 from sandbox.vendors.bitrix24.portal import User
-from sandbox.vendors.bitrix24.records import Records, Row, rows
+from sandbox.vendors.bitrix24.records import Records
 from sandbox.vendors.contract import World
+from sandbox.vendors.rows import Row, rows
 from sandbox.vendors.switches import Switches
 
 PAGE = 50

@@ -8,9 +8,10 @@ from sqlite3 import Connection
 from sandbox.vendors.bitrix24 import oauth, portal, telephony
 from sandbox.vendors.bitrix24.events import Events
 from sandbox.vendors.bitrix24.fields import BY_KEY, COMPANY, CONTACT, DEAL, LEAD, LOST_REASON, Entity
-from sandbox.vendors.bitrix24.records import Records, create_tables, digits, rows
+from sandbox.vendors.bitrix24.records import Records, create_tables, digits
 from sandbox.vendors.bitrix24.values import Stored, unix
 from sandbox.vendors.contract import World
+from sandbox.vendors.rows import rows
 from sandbox.vendors.switches import Switches, Value
 from sandbox.world.happenings import (
     Called,

@@ -16,8 +16,8 @@ from typing import Any
 from sandbox.vendors.bitrix24 import portal
 from sandbox.vendors.bitrix24.fields import ENTITIES, MULTIFIELDS, Entity
 from sandbox.vendors.bitrix24.values import PORTAL_ZONE, Stored, unix
+from sandbox.vendors.rows import Row, rows
 
-Row = dict[str, Any]
 Changed = Callable[[str, int], None]  # told the event's name and the record's id
 
 CREATED, MOVED, FINISHED, PIPELINE_CHANGED = 1, 2, 3, 5  # TYPE_ID of stage history
@@ -57,13 +57,6 @@ def create_tables(db: sqlite3.Connection) -> None:
             db.execute(f"CREATE INDEX IF NOT EXISTS {entity.table}_{code} ON {entity.table} ({code})")
     for statement in _TABLES.split(";"):
         db.execute(statement)
-
-
-def rows(db: sqlite3.Connection, sql: str, arguments: Iterable[Stored] = ()) -> list[Row]:
-    """Rows as maps of column names."""
-    cursor = db.execute(sql, tuple(arguments))
-    names = [column[0] for column in cursor.description]
-    return [dict(zip(names, row, strict=True)) for row in cursor]
 
 
 def digits(text: str) -> str:

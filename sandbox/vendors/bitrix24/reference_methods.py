@@ -12,8 +12,9 @@ from sandbox.vendors.bitrix24.errors import RestError, not_found
 from sandbox.vendors.bitrix24.fields import BY_KEY, BY_TYPE_ID, plain_fields
 from sandbox.vendors.bitrix24.filters import Condition, conditions, ordering, split
 from sandbox.vendors.bitrix24.method import PAGE, Answer, Call, Method, page
-from sandbox.vendors.bitrix24.records import digits, rows
+from sandbox.vendors.bitrix24.records import digits
 from sandbox.vendors.bitrix24.values import moment, show_old, unix
+from sandbox.vendors.rows import rows
 
 SCOPES = ["crm", "telephony", "user", "user_brief"]
 _FOUND_BY_COMMUNICATION = 20

@@ -10,8 +10,9 @@ from sandbox.vendors.bitrix24.errors import RestError
 from sandbox.vendors.bitrix24.fields import Field, plain_fields
 from sandbox.vendors.bitrix24.filters import conditions
 from sandbox.vendors.bitrix24.method import Answer, Call, Method, page
-from sandbox.vendors.bitrix24.records import Row, digits, rows
+from sandbox.vendors.bitrix24.records import digits
 from sandbox.vendors.bitrix24.values import read_moment, show_old, unix
+from sandbox.vendors.rows import Row, rows
 
 _SAME_CALL_SECONDS = 30 * 60
 _FEWEST_DIGITS = 5
