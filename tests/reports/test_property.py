@@ -1,0 +1,308 @@
+"""Whatever is loaded, changed, deleted, merged and split, in whatever order: figures are those of a count from
+nothing. Compared twice: with the product's own full recomputation, and with a plain count that shares no code
+with it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from core.database import Database, driver
+from reports.rebuild import difference_from_rebuild, rebuild
+from reports.settle import mark, settle, settle_visits
+from tests.reports.conftest import CALL_TRACKER, CRM, DIRECT, WORKSPACE, Account, ad, day, ident, organic
+
+CLIENTS = (None, "anna", "bella", "acme", "basis")
+NOTHING: dict[str, Any] = {"channel": None, "source": None, "medium": None, "campaign_id": None}
+ORIGINS: tuple[dict[str, Any], ...] = (NOTHING, ad("brand"), ad("sale"), organic(), DIRECT)
+TELLERS = (CALL_TRACKER, CRM)
+PHONES = ("+71", "+72", "anonymous", None)
+
+number = st.integers(0, 4)
+time = st.one_of(st.integers(0, 8).map(lambda n: n * 0.0006), st.integers(0, 130).map(float))
+step = st.one_of(
+    st.tuples(st.just("visit"), number, st.sampled_from(CLIENTS), time, st.sampled_from(ORIGINS)),
+    st.tuples(
+        st.just("call"),
+        number,
+        st.sampled_from(CLIENTS),
+        time,
+        st.sampled_from(ORIGINS),
+        st.sampled_from(TELLERS),
+        st.sampled_from(PHONES),
+        st.sampled_from(["inbound", "inbound", "outbound"]),
+    ),
+    st.tuples(
+        st.just("lead"),
+        number,
+        st.sampled_from(CLIENTS),
+        time,
+        st.sampled_from(ORIGINS),
+        st.sampled_from(TELLERS),
+    ),
+    st.tuples(
+        st.just("deal"),
+        number,
+        st.sampled_from(CLIENTS),
+        time,
+        st.sampled_from(ORIGINS),
+        st.sampled_from(["10.01", "300", None]),
+        st.sampled_from(["won", "won", "lost"]),
+        st.sampled_from(["RUB", "RUB", "USD"]),
+    ),
+    st.tuples(st.just("contact"), st.sampled_from(["anna", "bella"]), st.sampled_from([None, "acme", "basis"])),
+    st.tuples(st.just("company"), st.sampled_from(["acme", "basis"]), st.sampled_from(["acme", "basis"])),
+    st.tuples(st.just("spend"), st.sampled_from(["brand", "sale"]), number, st.sampled_from(["1.10", "20", "0"])),
+    st.tuples(st.just("merge"), st.sampled_from([("anna", "bella"), ("bella", "anna"), ("acme", "basis")])),
+    st.tuples(st.just("delete"), st.sampled_from(["visit", "call", "lead", "deal"]), number),
+    st.tuples(st.just("settle"), st.integers(1, 3)),
+)
+Step = tuple[Any, ...]
+
+
+@dataclass
+class Loader:
+    """Does to the tables, and to the marks, what a loading run does."""
+
+    account: Account
+    visits: set[str] = field(default_factory=set)
+    days: set[tuple[str, Any]] = field(default_factory=set)
+
+    async def do(self, what: str, *how: Any) -> None:
+        action: Callable[..., Coroutine[Any, Any, None]] = getattr(self, f"_{what}")
+        await action(*how)
+
+    async def _touch(self, table: str, name: str, cause: str) -> None:
+        """Mark the client of a record, or the record itself if it has none."""
+        found = await self.account.rows(f"select client_id from {table} where id = %s", ident(name))  # noqa: S608
+        await mark(self.account.conn, WORKSPACE, [client or ident(name) for (client,) in found], cause)
+
+    async def _visit(self, n: int, client: str | None, at: float, origin: dict[str, Any]) -> None:
+        await self._touch("visit", f"v{n}", "visit")
+        await self.account.visit(f"v{n}", client, day(at), **origin)
+        await self._touch("visit", f"v{n}", "visit")
+        self.visits.add(f"v{n}")
+
+    async def _call(
+        self, n: int, client: str | None, at: float, origin: dict[str, Any], by: Any, phone: Any, way: str
+    ) -> None:
+        more = {"told_by": by, "client_phone": phone, "direction": way, **origin}
+        await self._touch("call", f"c{n}", "call")
+        await self.account.call(f"c{n}", client, day(at), **more)
+        await self._touch("call", f"c{n}", "call")
+
+    async def _lead(self, n: int, client: str | None, at: float, origin: dict[str, Any], by: Any) -> None:
+        await self._touch("lead", f"l{n}", "lead")
+        await self.account.lead(f"l{n}", client, day(at), told_by=by, **origin)
+        await self._touch("lead", f"l{n}", "lead")
+
+    async def _deal(
+        self, n: int, client: str | None, at: float, origin: dict[str, Any], amount: Any, status: str, money: str
+    ) -> None:
+        await self._touch("deal", f"d{n}", "deal")
+        await self.account.deal(f"d{n}", client, day(at), amount, status=status, currency=money, **origin)
+        await self._touch("deal", f"d{n}", "deal")
+
+    async def _contact(self, person: str, company: str | None) -> None:
+        await self.account.contact(f"{person}-card", person, f"{company}-card" if company else None)
+        await self.account.mark(person, cause="contact")
+
+    async def _company(self, card: str, client: str) -> None:
+        await self._touch("company", f"{card}-card", "company")
+        await self.account.company(f"{card}-card", client)
+        await self.account.mark(client, cause="company")
+
+    async def _spend(self, campaign: str, n: int, cost: str) -> None:
+        on = day(n * 20).date()
+        await self.account.spend(campaign, on, cost, at=day(n))
+        self.days.add((campaign, on))
+
+    async def _merge(self, pair: tuple[str, str]) -> None:
+        into, away = pair
+        for table in ("visit", "call", "lead", "deal", "contact", "company"):
+            await self.account.conn.execute(
+                f"update {table} set client_id = %s where client_id = %s",  # noqa: S608
+                (ident(into), ident(away)),
+            )
+        await self.account.mark(into, away, cause="merge")
+
+    async def _delete(self, table: str, n: int) -> None:
+        name = f"{table[0]}{n}"
+        await self.account.delete(table, name)
+        await self._touch(table, name, table)
+        if table == "visit":
+            self.visits.add(name)
+
+    async def _settle(self, batch: int) -> None:
+        await settle(self.account.conn, WORKSPACE, None, batch=batch)
+
+    async def finish(self) -> None:
+        while (await settle(self.account.conn, WORKSPACE, None, batch=2)).remaining:
+            pass
+        await settle_visits(self.account.conn, WORKSPACE, [ident(name) for name in self.visits])
+        await self.account.settle_spend(*self.days)
+
+
+async def plain_count(account: Account) -> Counter[tuple[Any, ...]]:
+    """Campaign (or reason) × day × figure by a naive reading of the rules; deliberately slow and simple."""
+    counts: Counter[tuple[Any, ...]] = Counter()
+    visits = await account.rows(
+        "select id, client_id, started_at, coalesce(channel, 'direct'), campaign_id from visit"
+        " where deleted_at is null"
+    )
+    for _, _, at, channel, campaign in visits:
+        counts[_key(at, channel, campaign), "visits"] += 1
+    calls = await account.rows(
+        "select id, client_id, started_at, channel, campaign_id, connection_id, client_phone from call"
+        " where direction = 'inbound' and deleted_at is null order by started_at, id"
+    )
+    leads = await account.rows(
+        "select id, client_id, created_at, channel, campaign_id, connection_id, 'lead' from lead"
+        " where deleted_at is null order by created_at, id"
+    )
+    deals = await account.rows(
+        "select id, client_id, closed_at, channel, campaign_id, coalesce(amount, 0), currency, created_at from deal"
+        " where status = 'won' and deleted_at is null order by closed_at, id"
+    )
+    belongs = await account.rows(
+        "select distinct company.client_id, contact.client_id from contact join company"
+        " on company.id = contact.company_id"
+    )
+    seen: dict[Any, list[Any]] = {}
+    for record, client, at, channel, campaign in visits:
+        seen.setdefault(client, []).append((at, 0, record, channel, campaign))
+    met = []
+    for rank, told, within in ((1, calls, timedelta(seconds=120)), (2, leads, timedelta(days=1))):
+        for group in _groups(told, within):
+            knows = [r for r in group if r[4]] or [r for r in group if r[3] not in {None, "direct"}]
+            knows = knows or [r for r in group if r[3]]
+            own = (group[0][2], rank, knows[0][0], knows[0][3], knows[0][4]) if knows else None
+            if own:
+                seen.setdefault(group[0][1], []).append(own)
+            met.append((("", "calls", "leads")[rank], group[0][1], group[0][2], own))
+    seen.pop(None, None)
+    everything = {client: list(touches) for client, touches in seen.items()}
+    for company, person in belongs:
+        if company != person:
+            everything.setdefault(company, []).extend(seen.get(person, ()))
+    for figure, client, at, own in met:
+        counts[_credit(everything, client, at, own if client is None else None), figure] += 1
+    known = set()
+    for record, client, at, channel, campaign, amount, currency, created in deals:
+        own = (created, 3, record, channel, campaign) if channel or campaign else None
+        key = _credit(everything, client, at, own)
+        counts[key, "won_deals"] += 1
+        counts[key, "revenue"] += amount if currency == "RUB" else Decimal(0)  # type: ignore[assignment]
+        if client is not None and client not in known:
+            known.add(client)
+            counts[key, "new_clients"] += 1
+    for campaign, on, cost in await account.rows(
+        "select campaign_id, day, cost from ad_spend where known_until is null"
+    ):
+        counts[(on, campaign), "cost"] += cost
+    return Counter({key: amount for key, amount in counts.items() if amount})
+
+
+def _groups(told: list[Any], within: timedelta) -> list[list[Any]]:
+    groups: list[list[Any]] = []
+    for record in told:
+        phone = record[6]
+        for group in groups:
+            first = group[0]
+            if (
+                phone is not None
+                and phone != "anonymous"
+                and (first[1], first[6]) == (record[1], phone)
+                and (phone != "lead" or record[1] is not None)
+                and record[2] - first[2] <= within
+                and all(other[5] != record[5] for other in group)
+            ):
+                group.append(record)
+                break
+        else:
+            groups.append([record])
+    return groups
+
+
+def _credit(everything: dict[Any, list[Any]], client: Any, at: Any, own: Any) -> tuple[Any, Any]:
+    window = timedelta(days=90)
+    touches = [] if client is None else everything.get(client, [])
+    near = [touch for touch in touches if at - window <= touch[0] <= at]
+    older = any(touch[0] < at - window for touch in touches)
+    if own is not None and all(touch[3] == "direct" and touch[4] is None for touch in near):
+        if at - window <= own[0] <= at:
+            near = [*near, own]
+        older = older or own[0] < at - window
+    near.sort(key=lambda touch: touch[:3])
+    speaking = [touch for touch in near if touch[3] != "direct" or touch[4]] or near
+    if speaking:
+        return _key(at, *speaking[-1][3:])
+    reason = "no_client" if client is None else "window_passed" if older else "no_touches"
+    return (at + timedelta(hours=3)).date(), reason
+
+
+def _key(at: Any, channel: Any, campaign: Any) -> tuple[Any, Any]:
+    return (at + timedelta(hours=3)).date(), campaign or f"{'direct_only' if channel == 'direct' else channel}"
+
+
+async def rollup_counts(account: Account, level: str) -> Counter[tuple[Any, ...]]:
+    figures = ("cost", "visits", "calls", "leads", "new_clients", "won_deals", "revenue")
+    counts: Counter[tuple[Any, ...]] = Counter()
+    for on, campaign, reason, channel, *amounts in await account.rows(
+        f"select {level}, campaign_id, reason, channel, {', '.join(figures)} from rollup_{level}"  # noqa: S608
+    ):
+        who = campaign if not reason else channel if reason == "no_campaign" else reason
+        for figure, amount in zip(figures, amounts, strict=True):
+            counts[(on, who), figure] += amount
+    return Counter({key: amount for key, amount in counts.items() if amount})
+
+
+async def test_any_history_gives_the_figures_of_a_count_from_nothing(reports_database: Database) -> None:
+    """The whole run of hypothesis shares one connection, each example its own transaction that is undone."""
+
+    async def check(steps: list[Step]) -> None:
+        async with reports_database.loader_engine.connect() as connection:
+            account = Account(driver(connection))
+            loader = Loader(account)
+            for what, *how in steps:
+                await loader.do(what, *how)
+            await loader.finish()
+            assert await difference_from_rebuild(account.conn, WORKSPACE) == []
+            expected = await plain_count(account)
+            assert await rollup_counts(account, "day") == expected
+            months: Counter[tuple[Any, ...]] = Counter()
+            for ((on, who), figure), amount in expected.items():
+                months[(on.replace(day=1), who), figure] += amount
+            assert await rollup_counts(account, "month") == months
+            assert await rebuild(account.conn, WORKSPACE) == 0
+            assert (
+                await account.rows(
+                    "select 1 from path a join path b using (workspace_id, conversion_id)"
+                    " where a.version = b.version + 1 and b.known_until is distinct from a.known_from"
+                    " and b.known_until > a.known_from"
+                )
+                == []
+            )
+            await account.conn.rollback()
+
+    await run_examples(check)
+
+
+async def run_examples(check: Callable[[list[Step]], Coroutine[Any, Any, None]]) -> None:
+    """Let hypothesis, which calls plain functions, drive a check on this event loop."""
+    loop = asyncio.get_running_loop()
+
+    @settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+    @given(st.lists(step, min_size=3, max_size=25))
+    def examples(steps: list[Step]) -> None:
+        asyncio.run_coroutine_threadsafe(check(steps), loop).result()
+
+    await asyncio.to_thread(examples)
