@@ -1,0 +1,30 @@
+"""``skvoz match``: find the same clients in a file of contacts, with no database and nothing connected."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+from sync.identity.match import match_file, write_csv
+
+
+@click.command("match")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--region", default="RU", show_default=True, help="Country of phones that name none (ISO 3166).")
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write there, not here.")
+def command(file: Path, region: str, output: Path | None) -> None:
+    """Tell which rows of FILE are the same client.
+
+    FILE is CSV or JSON Lines with a column `id` and any of name, phones, emails, visitor ids; several values may
+    stand in one cell. The answer is CSV: id, client (the id of the client's first row), and the evidence that
+    joins the row to its client.
+    """
+    result = match_file(file, region)
+    if output is None:
+        write_csv(result, sys.stdout)
+    else:
+        with output.open("w", encoding="utf-8", newline="") as stream:
+            write_csv(result, stream)
+    clients = len({row.client for row in result.rows})
+    click.echo(f"{len(result.rows):,} rows are {clients:,} clients.", err=True)

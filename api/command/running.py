@@ -1,0 +1,56 @@
+"""How subcommands run: one event loop, an opened installation, and a workspace."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from functools import wraps
+from typing import Any, ParamSpec
+from uuid import UUID
+
+import click
+from sqlalchemy import text
+
+from core.settings import load_settings
+from sync.office import Office, create_workspace, open_office, workspace_id
+
+P = ParamSpec("P")
+
+workspace_option = click.option(
+    "--workspace", metavar="SLUG", default=None, help="Which workspace; not needed while there is only one."
+)
+
+
+def in_loop(function: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
+    """Run an async subcommand in an event loop of its own."""
+
+    @wraps(function)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        if sys.platform == "win32":
+            # psycopg's async side needs the selector loop there.
+            with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
+                runner.run(function(*args, **kwargs))
+        else:
+            import uvloop
+
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                runner.run(function(*args, **kwargs))
+
+    return run
+
+
+@asynccontextmanager
+async def at_work(slug: str | None) -> AsyncIterator[tuple[Office, UUID]]:
+    """An opened installation and the workspace to work in; the first command makes the workspace ``main``."""
+    async with open_office(load_settings()) as office:
+        if slug is None and not await _any_workspace(office):
+            yield office, await create_workspace(office, "main", "Main")
+        else:
+            yield office, await workspace_id(office, slug)
+
+
+async def _any_workspace(office: Office) -> bool:
+    async with office.database.owner_engine.connect() as db:
+        return bool((await db.execute(text("select exists (select from workspace)"))).scalar_one())

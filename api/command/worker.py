@@ -1,0 +1,36 @@
+"""``skvoz worker``: scheduled and requested syncs."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+
+import click
+
+from api.command.running import in_loop
+from core.settings import load_settings
+from sync.jobs import Jobs
+from sync.office import open_office
+
+
+@click.command("worker")
+@click.option("--concurrency", default=4, show_default=True, help="Syncs at the same time in this process.")
+@in_loop
+async def command(concurrency: int) -> None:
+    """Work on scheduled and requested syncs until interrupted.
+
+    Start as many workers as you like, on as many machines: they share the queue, the vendors' rate limits and
+    the leases of the streams. An interrupted run stops after the page in hand and goes on next time.
+    """
+    async with open_office(load_settings()) as office, Jobs(office).opened() as jobs:
+        click.echo("Waiting for work. Ctrl-C stops after the page in hand.")
+        working = asyncio.ensure_future(jobs.work(concurrency=concurrency))
+        loop = asyncio.get_running_loop()
+
+        def stop() -> None:
+            jobs.stop_runs()
+            working.cancel()
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop)
+        await asyncio.gather(working, return_exceptions=True)

@@ -1,0 +1,145 @@
+"""The closed lists of the model as GraphQL enums, each value with its meaning."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+from typing import Any, cast
+
+import strawberry
+
+from schema import enums as model
+
+_MEANINGS: Mapping[type[Enum], tuple[str, tuple[str, ...]]] = {
+    model.ClientKind: ("What a client is.", ("A human being.", "An organisation.")),
+    model.IdentifierKind: (
+        "What kind of key ties records to a client.",
+        (
+            "A phone number, E.164.",
+            "An e-mail address, lower case.",
+            "A visitor's cookie of a counter, as `counter:value`.",
+            "A tax number of an organisation.",
+            "An account in a messenger.",
+            "A click id of an ad platform.",
+            "An id in an external system.",
+        ),
+    ),
+    model.Direction: ("Who called whom.", ("The client called the business.", "The business called the client.")),
+    model.DealStatus: ("How a deal stands.", ("Still being worked on.", "Won.", "Lost.")),
+    model.DealKind: (
+        "What a deal is to the relation with the client.",
+        (
+            "The first sale to a client.",
+            "More of what the client already buys.",
+            "Something else for a client who already buys.",
+            "A contract goes on.",
+            "A client who had left comes back.",
+        ),
+    ),
+    model.Channel: (
+        "The channel groups of web analytics, told from source and medium.",
+        (
+            "Paid search ads.",
+            "Paid ads in social networks.",
+            "Other paid ads.",
+            "Unpaid results of search engines.",
+            "Unpaid posts in social networks.",
+            "Letters.",
+            "Links on other sites.",
+            "The address was typed or bookmarked; nothing else is known.",
+        ),
+    ),
+    model.ConnectionState: (
+        "Whether a connection is being read.",
+        (
+            "It is read by its schedule.",
+            "A user paused it.",
+            "Its access has ended: the account must be connected again.",
+            "Its settings are wrong and must be mended.",
+        ),
+    ),
+    model.RunState: (
+        "How a sync stands.",
+        (
+            "Waits for a worker.",
+            "A worker is at it.",
+            "Ended, everything is here.",
+            "Ended with an error.",
+            "Waits because the vendor asked to; goes on by itself.",
+        ),
+    ),
+    model.RunTrigger: (
+        "What started a sync.",
+        ("The schedule.", "A user, over the API.", "The command line.", "A webhook of the vendor."),
+    ),
+    model.Role: (
+        "What a token may do.",
+        (
+            "Everything.",
+            "Sees everything and edits clients; does not manage connections and tokens.",
+            "Reads only, with personal data masked.",
+            "A program: reads everything and manages connections; does not manage tokens.",
+        ),
+    ),
+    model.FieldRule: (
+        "How the value of a client's field was chosen.",
+        (
+            "The record that changed last.",
+            "The system that is preferred for this field.",
+            "The oldest record.",
+            "The fullest value.",
+            "All records together.",
+            "A user set it by hand.",
+        ),
+    ),
+    model.RecordKind: (
+        "What a record of an external system is here.",
+        (
+            "An employee.",
+            "A person's card.",
+            "An organisation's card.",
+            "A visit on the site.",
+            "A phone call.",
+            "A lead.",
+            "A deal.",
+            "A pipeline.",
+            "A stage of a pipeline.",
+            "A deal's coming to a stage.",
+            "A campaign.",
+            "A group of ads.",
+            "An ad.",
+            "A keyword.",
+            "A day's cost of a campaign.",
+        ),
+    ),
+}
+
+
+def graphql_enum(name: str, description: str, values: Mapping[str, tuple[str, str]]) -> Any:
+    """A GraphQL enum out of names, each with the value that it stands for and its meaning."""
+    made = Enum(name, {key: value for key, (value, _) in values.items()})  # type: ignore[misc]  # built from data
+    strawberry.enum(made, name=name, description=description)
+    definition = cast("Any", made).__strawberry_definition__
+    for each in definition.values:
+        each.description = values[each.name][1]
+    return made
+
+
+ENUMS: dict[type[Enum], Any] = {
+    source: graphql_enum(
+        source.__name__,
+        description,
+        {
+            member.name: (member.value, meaning)
+            for member, meaning in zip(source, meanings, strict=True)
+        },
+    )
+    for source, (description, meanings) in _MEANINGS.items()
+}
+"""The GraphQL enum for each enum of the model; the model's own stay free of GraphQL."""
+
+OrderDirection = graphql_enum(
+    "OrderDirection",
+    "Which way an order runs.",
+    {"ASC": ("ASC", "From the smallest, oldest or first letter."), "DESC": ("DESC", "From the greatest or newest.")},
+)

@@ -1,0 +1,98 @@
+"""What clients did: visits, calls, leads."""
+
+from __future__ import annotations
+
+from api.graphql.declare import Entity, column, many, one, table_of
+from api.graphql.masks import Mask
+from api.graphql.model.shared import node_id, origin_fields, unified_fields
+from schema import tables as t
+from schema.enums import Direction
+
+VISIT = Entity(
+    name="Visit",
+    table=table_of(t.Visit),
+    description="A visit (session) on the business's site.",
+    deletable=True,
+    order=(("startedAt", True),),
+    fields=(
+        node_id("Visit"),
+        column(t.Visit.started_at, "When the visit began.", filterable=True, sortable=True),
+        column(t.Visit.visitor_ids, "Counter cookies as `counter:value`.", mask=Mask.HIDDEN),
+        column(t.Visit.landing_url, "The page that the visitor came to, with its query.", mask=Mask.HIDDEN),
+        column(t.Visit.city, "City, as the counter tells it.", filterable=True),
+        column(t.Visit.device, "Kind of device, as the counter tells it.", filterable=True),
+        one("client", "Client", t.Visit.client_id, "The client who visited; null while nothing tells."),
+        many("calls", "Call", t.Call.visit_id, "Calls that were made out of this visit."),
+        many("leads", "Lead", t.Lead.visit_id, "Forms that were sent during this visit."),
+        *origin_fields(t.Visit),
+        *unified_fields(t.Visit),
+    ),
+)
+
+CALL = Entity(
+    name="Call",
+    table=table_of(t.Call),
+    description="A phone call between a client and the business.",
+    deletable=True,
+    order=(("startedAt", True),),
+    fields=(
+        node_id("Call"),
+        column(t.Call.started_at, "When the phone began to ring.", filterable=True, sortable=True),
+        column(t.Call.direction, "Who called whom.", enum=Direction, filterable=True),
+        column(
+            t.Call.client_phone,
+            "The client's number, E.164 where valid.",
+            mask=Mask.PHONE,
+            filterable=True,
+            phone=True,
+        ),
+        column(t.Call.tracking_phone, "The number of the business that was dialled.", filterable=True, phone=True),
+        column(t.Call.answered, "Whether somebody picked up.", filterable=True),
+        column(t.Call.wait_seconds, "Seconds until it was picked up or given up.", filterable=True, sortable=True),
+        column(t.Call.talk_seconds, "Seconds of talk.", filterable=True, sortable=True),
+        column(t.Call.status, "The vendor's own word for the result."),
+        column(t.Call.is_unique, "The vendor's judgement: first call of this number.", filterable=True),
+        column(t.Call.is_target, "The vendor's judgement: a qualified call.", filterable=True),
+        column(t.Call.recording_url, "Address of the recording.", mask=Mask.HIDDEN),
+        column(t.Call.tags, "Tags given in the external system.", filterable=True),
+        column(t.Call.comment, "Comment of an employee.", mask=Mask.HIDDEN),
+        one("client", "Client", t.Call.client_id, "The client who spoke; null while nothing tells."),
+        one("visit", "Visit", t.Call.visit_id, "The visit that the call came out of."),
+        one("contact", "Contact", t.Call.contact_id, "The CRM's card that the call is filed under."),
+        one("company", "Company", t.Call.company_id, "The CRM's company that the call is filed under."),
+        one("lead", "Lead", t.Call.lead_id, "The lead that the call belongs to."),
+        one("deal", "Deal", t.Call.deal_id, "The deal that the call belongs to."),
+        one("responsible", "User", t.Call.responsible_id, "The employee who spoke."),
+        *origin_fields(t.Call),
+        *unified_fields(t.Call),
+    ),
+)
+
+LEAD = Entity(
+    name="Lead",
+    table=table_of(t.Lead),
+    description="A first expression of interest: a form, a request, a CRM's lead.",
+    deletable=True,
+    order=(("createdAt", True),),
+    fields=(
+        node_id("Lead"),
+        column(t.Lead.created_at, "When it came.", filterable=True, sortable=True),
+        column(t.Lead.title, "Title in the external system.", mask=Mask.HIDDEN, filterable=True),
+        column(t.Lead.name, "Name that the person gave.", mask=Mask.NAME, filterable=True),
+        column(t.Lead.phones, "Phones that the person gave.", mask=Mask.PHONE, filterable=True, phone=True),
+        column(t.Lead.emails, "E-mails that the person gave.", mask=Mask.EMAIL, filterable=True),
+        column(t.Lead.status, "The external system's own word for its state.", filterable=True),
+        column(t.Lead.tags, "Tags given in the external system.", filterable=True),
+        column(t.Lead.comment, "Text of the request or an employee's comment.", mask=Mask.HIDDEN),
+        one("client", "Client", t.Lead.client_id, "The client who asked; null while nothing tells."),
+        one("visit", "Visit", t.Lead.visit_id, "The visit during which it was sent."),
+        one("contact", "Contact", t.Lead.contact_id, "The CRM's card that it became."),
+        one("company", "Company", t.Lead.company_id, "The CRM's company that it belongs to."),
+        one("responsible", "User", t.Lead.responsible_id, "The employee in charge."),
+        many("deals", "Deal", t.Deal.lead_id, "Deals that grew out of it."),
+        *origin_fields(t.Lead),
+        *unified_fields(t.Lead),
+    ),
+)
+
+ENTITIES = (VISIT, CALL, LEAD)

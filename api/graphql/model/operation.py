@@ -1,0 +1,227 @@
+"""The workspace, its connections and what their syncs did."""
+
+from __future__ import annotations
+
+from api.graphql.declare import Entity, Kind, Listing, Many, column, computed, many, one, table_of
+from api.graphql.masks import Mask
+from api.graphql.model.shared import STAFF, node_id
+from schema import tables as t
+from schema.enums import ConnectionState, Role, RunState, RunTrigger
+
+_STATE_SENTENCE = (
+    "coalesce({x}.state_reason, case {x}.state "
+    "when 'active' then case when not exists(select from sync_run r where r.workspace_id = {x}.workspace_id "
+    "and r.connection_id = {x}.id and r.state = 'succeeded') then 'Connected; nothing is synced yet.' "
+    "else 'Everything is in order.' end "
+    "when 'paused' then 'Paused by a user: nothing is read until it is resumed.' "
+    "when 'needs_reauth' then 'The account must be connected again: its access has ended.' "
+    "else 'The settings must be mended.' end)"
+)
+
+WORKSPACE = Entity(
+    name="Workspace",
+    table=table_of(t.Workspace),
+    tenant="id",
+    description="One business: everything that a token reaches belongs to its workspace.",
+    fields=(
+        node_id("Workspace"),
+        column(t.Workspace.slug, "Short name for addresses and the command line."),
+        column(t.Workspace.title, "Name of the business."),
+        column(t.Workspace.time_zone, "IANA zone; its days are the days of reports."),
+        column(t.Workspace.currency, "ISO 4217; the currency of reports."),
+        column(t.Workspace.phone_region, "Region in which phones without a country code are read."),
+        column(
+            t.Workspace.attribution_window_days,
+            "How many days before a conversion a touch may have brought it.",
+        ),
+        column(t.Workspace.created_at, "When the workspace was made."),
+    ),
+)
+
+CONNECTION = Entity(
+    name="Connection",
+    table=table_of(t.Connection),
+    description="One configured account in one external system.",
+    order=(("createdAt", False),),
+    fields=(
+        node_id("Connection"),
+        column(t.Connection.connector, "Key of the connector (`bitrix24`).", filterable=True),
+        column(t.Connection.title, "The user's own name for it.", filterable=True, sortable=True),
+        column(t.Connection.account_name, "What the vendor calls the account."),
+        column(
+            t.Connection.state, "Whether it is being read.", enum=ConnectionState, filterable=True
+        ),
+        computed(
+            "stateSentence",
+            Kind.STRING,
+            _STATE_SENTENCE,
+            "One plain sentence: how it stands, or what must be done.",
+            nullable=False,
+        ),
+        column(
+            t.Connection.settings,
+            "The settings as a JSON object, without secrets.",
+            roles=STAFF,
+        ),
+        computed(
+            "secretFields",
+            Kind.STRING,
+            "array(select jsonb_object_keys({x}.secrets) order by 1)",
+            "Names of the secret settings that are stored. Their values are never given out.",
+            many=True,
+            roles=STAFF,
+        ),
+        computed(
+            "hasSecret",
+            Kind.BOOLEAN,
+            "({x}.secrets <> '{{}}'::jsonb)",
+            "Whether any secret (key, token) is stored for it.",
+            nullable=False,
+        ),
+        column(
+            t.Connection.interval_seconds,
+            "Seconds from the start of a scheduled sync until the next one is due.",
+        ),
+        column(t.Connection.next_run_at, "When the next scheduled sync is due."),
+        column(t.Connection.created_at, "When it was connected.", filterable=True, sortable=True),
+        column(t.Connection.updated_at, "When its settings were last changed."),
+        Listing(
+            name="streams",
+            target="Stream",
+            description="The lists that are read from it, each with how fresh it is.",
+            on="{t}.connection_id = {x}.id",
+            order="{t}.stream",
+        ),
+        many("runs", "SyncRun", t.SyncRun.connection_id, "Its syncs, newest first."),
+        Many(
+            name="quarantine",
+            target="QuarantinedRecord",
+            description="Records that could not be understood and wait to be read again, newest first.",
+            on="{t}.connection_id = {x}.id",
+        ),
+    ),
+)
+
+STREAM = Entity(
+    name="Stream",
+    table=table_of(t.StreamState),
+    node=False,
+    key="connection_id",
+    description="One list of records in an external system, and how far it is read.",
+    fields=(
+        column(t.StreamState.stream, "Name of the list in the connector.", name="name"),
+        column(t.StreamState.fresh_until, "Everything that happened there before this moment is here."),
+        computed(
+            "lagSeconds",
+            Kind.INT,
+            "greatest(0, extract(epoch from now() - {x}.fresh_until))::int",
+            "Seconds that we are behind; null before the first sync has ended.",
+        ),
+        computed(
+            "reading",
+            Kind.BOOLEAN,
+            "({x}.position is not null)",
+            "Whether a run is in the middle of it.",
+            nullable=False,
+        ),
+        column(t.StreamState.error_code, "Stable code of why it stands; null while it goes."),
+        column(t.StreamState.error, "Why it stands, in one sentence; null while it goes."),
+    ),
+)
+
+_COUNTS = (
+    ("fetched", "Records that were read; the sum of the following five."),
+    ("created", "Records that were new."),
+    ("updated", "Records that had changed."),
+    ("unchanged", "Records that had not changed."),
+    ("skipped", "Records that are left out on purpose."),
+    ("quarantined", "Records that could not be understood and were set aside."),
+    ("deleted", "Records that were found deleted in the external system."),
+)
+
+SYNC_RUN = Entity(
+    name="SyncRun",
+    table=table_of(t.SyncRun),
+    description="One pass over the streams of a connection.",
+    order=(("queuedAt", True),),
+    fields=(
+        node_id("SyncRun"),
+        column(t.SyncRun.trigger, "What started it.", enum=RunTrigger, filterable=True),
+        column(t.SyncRun.state, "How it stands.", enum=RunState, filterable=True),
+        column(t.SyncRun.queued_at, "When it was asked for.", filterable=True, sortable=True),
+        column(t.SyncRun.started_at, "When a worker took it up.", filterable=True),
+        column(t.SyncRun.finished_at, "When it ended.", filterable=True),
+        column(t.SyncRun.resume_at, "When a waiting run goes on."),
+        column(t.SyncRun.error_code, "Stable code of what went wrong.", filterable=True),
+        column(t.SyncRun.error, "What went wrong, in one sentence."),
+        *(column(getattr(t.SyncRun, name), text) for name, text in _COUNTS),
+        column(t.SyncRun.requests, "Requests sent to the external system."),
+        one("connection", "Connection", t.SyncRun.connection_id, "The connection."),
+        Listing(
+            name="streams",
+            target="StreamRun",
+            description="What it did in each stream.",
+            on="{t}.run_id = {x}.id",
+            order="{t}.started_at, {t}.stream",
+        ),
+    ),
+)
+
+STREAM_RUN = Entity(
+    name="StreamRun",
+    table=table_of(t.StreamRun),
+    node=False,
+    key="run_id",
+    description="What one run did in one stream.",
+    fields=(
+        column(t.StreamRun.stream, "Name of the stream.", name="name"),
+        column(t.StreamRun.started_at, "When it was begun."),
+        column(t.StreamRun.finished_at, "When it ended."),
+        *(column(getattr(t.StreamRun, name), text) for name, text in _COUNTS),
+        column(t.StreamRun.pages, "Pages that were read."),
+        column(t.StreamRun.done, "Share that is behind us, 0 to 1, where it is known."),
+        column(t.StreamRun.error_code, "Stable code of what went wrong."),
+        column(t.StreamRun.error, "What went wrong, in one sentence."),
+    ),
+)
+
+QUARANTINED = Entity(
+    name="QuarantinedRecord",
+    table=(
+        "(select q.*, (select n.id from (select md5(q.connection_id || q.stream || q.external_id)::uuid as id) n)"
+        " as id from quarantine q)"
+    ),
+    node=False,
+    description="A record that could not be understood. It is kept and can be read again by a mended connector.",
+    listed_if="{x}.resolved_at is null",
+    order=(("lastAt", True),),
+    fields=(
+        column(t.Quarantine.stream, "Stream that it came in.", filterable=True),
+        column(t.Quarantine.external_id, "Its id in the external system.", filterable=True),
+        column(t.Quarantine.reason, "Why it could not be understood.", mask=Mask.HIDDEN),
+        column(t.Quarantine.first_at, "When it first came."),
+        column(t.Quarantine.last_at, "When it last came.", sortable=True, filterable=True),
+        column(t.Quarantine.attempts, "How often it was tried."),
+        one("connection", "Connection", t.Quarantine.connection_id, "The connection."),
+    ),
+)
+
+API_TOKEN = Entity(
+    name="ApiToken",
+    key_kind=Kind.STRING,
+    table=table_of(t.ApiToken),
+    node=False,
+    description="A key to this API. Its secret was shown once and is not stored.",
+    order=(("createdAt", True),),
+    fields=(
+        column(t.ApiToken.id, "The public part, by which it is revoked."),
+        column(t.ApiToken.label, "What it is for."),
+        column(t.ApiToken.role, "What it may do.", enum=Role),
+        column(t.ApiToken.created_at, "When it was made.", sortable=True),
+        column(t.ApiToken.expires_at, "When it ends by itself; null: never."),
+        column(t.ApiToken.last_used_at, "When it was last used, to the minute."),
+        column(t.ApiToken.revoked_at, "When it was revoked."),
+    ),
+)
+
+ENTITIES = (WORKSPACE, CONNECTION, STREAM, SYNC_RUN, STREAM_RUN, QUARANTINED, API_TOKEN)

@@ -1,0 +1,240 @@
+"""Clients and the cards, people and firms behind them."""
+
+from __future__ import annotations
+
+from api.graphql.declare import Arm, Entity, Kind, Listing, Timeline, column, computed, many, one, table_of
+from api.graphql.masks import Mask
+from api.graphql.model.shared import node_id, unified_fields
+from schema import tables as t
+from schema.enums import ClientKind, FieldRule, IdentifierKind, RecordKind
+
+_SURVIVOR = (
+    "(with recursive way(id, merged_into, step) as ("
+    "select c.id, c.merged_into, 1 from client c where c.workspace_id = %(workspace)s::uuid and c.id = {id} "
+    "union all select c.id, c.merged_into, way.step + 1 from way join client c "
+    "on c.workspace_id = %(workspace)s::uuid and c.id = way.merged_into where way.step < 100) "
+    "select way.id from way where way.merged_into is null)"
+)
+
+CLIENT = Entity(
+    name="Client",
+    table=table_of(t.Client),
+    description=(
+        "A customer, person or organisation: all records of all connected systems that are one and the same "
+        "client. Its id never changes; a client that was merged away is still found by its old id, which leads to "
+        "the client that it is part of now."
+    ),
+    resolve_id=_SURVIVOR,
+    listed_if="{x}.merged_into is null",
+    order=(("lastSeenAt", True),),
+    fields=(
+        node_id("Client"),
+        column(t.Client.kind, "Whether it is a human being or an organisation.", enum=ClientKind, filterable=True),
+        column(
+            t.Client.name,
+            "The name that holds, chosen among what the records say (`fields` tells how).",
+            mask=Mask.NAME,
+            filterable=True,
+            sortable=True,
+        ),
+        column(t.Client.phone, "The main phone, E.164.", mask=Mask.PHONE, filterable=True, phone=True),
+        column(t.Client.email, "The main e-mail, lower case.", mask=Mask.EMAIL, filterable=True),
+        one("responsible", "User", t.Client.responsible_id, "The employee who leads the client now."),
+        column(
+            t.Client.founded_at,
+            "Time of the client's first record that tells who it is.",
+            filterable=True,
+            sortable=True,
+        ),
+        column(t.Client.last_seen_at, "Time of the client's newest record.", filterable=True, sortable=True),
+        column(t.Client.created_at, "When Skvoz made the client."),
+        column(t.Client.changed_at, "When Skvoz last changed the client.", filterable=True),
+        many("contacts", "Contact", t.Contact.client_id, "Cards of persons in the CRMs that are this client."),
+        many("companies", "Company", t.Company.client_id, "Cards of organisations that are this client."),
+        Listing(
+            name="identifiers",
+            target="Identifier",
+            description="The keys by which the client's records were recognised, each with who carries it.",
+            on="{t}.client_id = {x}.id",
+            order="{t}.kind, {t}.value",
+        ),
+        many("visits", "Visit", t.Visit.client_id, "Visits on the site, newest first."),
+        many("calls", "Call", t.Call.client_id, "Phone calls, newest first."),
+        many("leads", "Lead", t.Lead.client_id, "Forms, requests and leads of the CRMs, newest first."),
+        many("deals", "Deal", t.Deal.client_id, "Possible and done sales, newest first."),
+        Timeline(
+            name="history",
+            union="HistoryItem",
+            description="Everything that happened with the client in one order of time, newest first.",
+            arms=(
+                Arm(target="Visit", at="{t}.started_at", on="{t}.client_id = {x}.id"),
+                Arm(target="Call", at="{t}.started_at", on="{t}.client_id = {x}.id"),
+                Arm(target="Lead", at="{t}.created_at", on="{t}.client_id = {x}.id"),
+                Arm(target="Deal", at="{t}.created_at", on="{t}.client_id = {x}.id"),
+                Arm(
+                    target="StageChange",
+                    at="{t}.changed_at",
+                    source=(
+                        "deal d join stage_change {t} on {t}.workspace_id = d.workspace_id and {t}.deal_id = d.id"
+                    ),
+                    on="d.workspace_id = %(workspace)s::uuid and d.client_id = {x}.id",
+                ),
+            ),
+        ),
+        Listing(
+            name="fields",
+            target="ClientField",
+            description="Where each field of the client has its value from, and what the other records say.",
+            on="{t}.client_id = {x}.id",
+            order="{t}.field",
+        ),
+        Listing(
+            name="merges",
+            target="Merge",
+            description="The merges and splits that made the client what it is, newest first.",
+            on="({t}.client_id = {x}.id or {t}.other_id = {x}.id)",
+            order="{t}.at desc, {t}.id desc",
+        ),
+    ),
+)
+
+CLIENT_FIELD = Entity(
+    name="ClientField",
+    table=table_of(t.ClientField),
+    node=False,
+    key="client_id",
+    description="The provenance of one field of a client.",
+    fields=(
+        column(t.ClientField.field, "Name of the client's field (`name`, `phone`, `email`, …)."),
+        column(t.ClientField.value, "The value that holds.", mask=Mask.HIDDEN),
+        column(t.ClientField.rule, "The rule by which the value was chosen.", enum=FieldRule),
+        column(t.ClientField.record_kind, "What kind of record gave the value.", enum=RecordKind),
+        column(
+            t.ClientField.others,
+            "What the other records say: a JSON object from each other value to the records that say it.",
+            mask=Mask.HIDDEN,
+        ),
+    ),
+)
+
+_KEYS_OF_CLIENTS = (
+    "(select r.workspace_id, r.client_id, i.kind, i.value, min(i.raw) as raw, count(*)::int as records, "
+    "exists(select from shared_key s where s.workspace_id = r.workspace_id and s.kind = i.kind "
+    "and s.value = i.value) as shared "
+    "from identity_record r join identifier i on i.workspace_id = r.workspace_id and i.record_id = r.record_id "
+    "group by r.workspace_id, r.client_id, i.kind, i.value)"
+)
+
+IDENTIFIER = Entity(
+    name="Identifier",
+    table=_KEYS_OF_CLIENTS,
+    node=False,
+    key="client_id",
+    description="A key that ties records to a client: a phone, an e-mail, a visitor's cookie, a tax id.",
+    fields=(
+        computed(
+            "kind", Kind.STRING, "{x}.kind", "What kind of key it is.", nullable=False, enum=IdentifierKind
+        ),
+        computed(
+            "value",
+            Kind.STRING,
+            "{x}.value",
+            "The key in its normal form (E.164, lower-case e-mail).",
+            mask=Mask.HIDDEN,
+        ),
+        computed("raw", Kind.STRING, "{x}.raw", "One spelling of it in the records.", mask=Mask.HIDDEN),
+        computed("records", Kind.INT, "{x}.records", "How many of the client's records carry it.", nullable=False),
+        computed(
+            "shared",
+            Kind.BOOLEAN,
+            "{x}.shared",
+            "Whether too many people carry the key for it to join anyone (an office's phone).",
+            nullable=False,
+        ),
+    ),
+)
+
+MERGE = Entity(
+    name="Merge",
+    table=table_of(t.MergeLog),
+    node=False,
+    description="An entry of the log of merges and splits of clients; entries are never changed.",
+    fields=(
+        column(t.MergeLog.at, "When it was done."),
+        column(t.MergeLog.kind, "`merge` or `split`."),
+        one("client", "Client", t.MergeLog.client_id, "The client that survived, or that was parted."),
+        computed(
+            "otherId",
+            Kind.STRING,
+            "'Client:' || {x}.other_id",
+            "Global id of the client merged away, or of the one that went out.",
+            nullable=False,
+        ),
+        column(t.MergeLog.evidence, "The keys that joined them, or the reason to part.", mask=Mask.HIDDEN),
+        column(t.MergeLog.actor, "Who did it: `rule`, or the token that asked for it."),
+    ),
+)
+
+CONTACT = Entity(
+    name="Contact",
+    table=table_of(t.Contact),
+    description="A person's card in a CRM.",
+    deletable=True,
+    order=(),
+    fields=(
+        node_id("Contact"),
+        column(t.Contact.name, "Full name as the CRM has it.", mask=Mask.NAME, filterable=True, sortable=True),
+        column(t.Contact.first_name, "First name.", mask=Mask.NAME),
+        column(t.Contact.middle_name, "Middle name (patronymic).", mask=Mask.NAME),
+        column(t.Contact.last_name, "Last name.", mask=Mask.NAME, filterable=True, sortable=True),
+        column(t.Contact.position, "Position in the company."),
+        column(t.Contact.phones, "Phones, E.164 where valid.", mask=Mask.PHONE, filterable=True, phone=True),
+        column(t.Contact.emails, "E-mails.", mask=Mask.EMAIL, filterable=True),
+        column(t.Contact.created_at, "When the card was made in the CRM.", filterable=True, sortable=True),
+        one("client", "Client", t.Contact.client_id, "The client whose card it is."),
+        one("company", "Company", t.Contact.company_id, "The organisation that the card hangs on."),
+        one("responsible", "User", t.Contact.responsible_id, "The employee in charge of the card."),
+        many("deals", "Deal", t.Deal.contact_id, "Deals that name this contact, newest first."),
+        *unified_fields(t.Contact),
+    ),
+)
+
+COMPANY = Entity(
+    name="Company",
+    table=table_of(t.Company),
+    description="An organisation's card in a CRM.",
+    deletable=True,
+    fields=(
+        node_id("Company"),
+        column(t.Company.name, "Name of the organisation.", filterable=True, sortable=True),
+        column(t.Company.tax_id, "Tax number (in Russia the INN).", filterable=True),
+        column(t.Company.website, "Address of its site."),
+        column(t.Company.phones, "Phones, E.164 where valid.", mask=Mask.PHONE, filterable=True, phone=True),
+        column(t.Company.emails, "E-mails.", mask=Mask.EMAIL, filterable=True),
+        column(t.Company.created_at, "When the card was made in the CRM.", filterable=True, sortable=True),
+        one("client", "Client", t.Company.client_id, "The client whose card it is."),
+        one("responsible", "User", t.Company.responsible_id, "The employee in charge of the card."),
+        many("people", "Contact", t.Contact.company_id, "Cards of the people who work there."),
+        many("deals", "Deal", t.Deal.company_id, "Deals that name this company, newest first."),
+        *unified_fields(t.Company),
+    ),
+)
+
+USER = Entity(
+    name="User",
+    table=table_of(t.User),
+    description="An employee of the business, as an external system knows them (a manager in the CRM).",
+    deletable=True,
+    fields=(
+        node_id("User"),
+        column(t.User.name, "Name of the employee.", filterable=True, sortable=True),
+        column(t.User.email, "Work e-mail.", filterable=True),
+        column(t.User.phone, "Work phone."),
+        column(t.User.active, "Whether the employee still works there.", filterable=True),
+        many("clients", "Client", t.Client.responsible_id, "Clients whom the employee leads."),
+        many("deals", "Deal", t.Deal.responsible_id, "Deals that the employee is in charge of."),
+        *unified_fields(t.User),
+    ),
+)
+
+ENTITIES = (CLIENT, CLIENT_FIELD, IDENTIFIER, MERGE, CONTACT, COMPANY, USER)

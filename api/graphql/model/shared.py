@@ -1,0 +1,72 @@
+"""Fields that many types have."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from api.graphql.declare import Column, Kind, One, column, computed, one
+from api.graphql.masks import Mask
+from schema.enums import Channel, Role
+
+STAFF = frozenset({Role.OWNER, Role.INTEGRATION})
+"""Who sees how the systems are connected."""
+
+
+def node_id(type_name: str) -> Column:
+    return Column(
+        name="id",
+        kind=Kind.ID,
+        sql="{x}.id",
+        nullable=False,
+        filterable=True,
+        description=f"Global id of the {type_name.lower()}: stable for ever, opaque, good for `node`.",
+    )
+
+
+def origin_fields(table: Any) -> tuple[Column | One, ...]:
+    """Where a record came from, of tables that have it."""
+    return (
+        column(
+            table.channel,
+            "Channel group that the source and medium fall into; null where nothing tells the origin.",
+            enum=Channel,
+            filterable=True,
+        ),
+        column(table.source, "Traffic source that holds, lower case (`yandex`).", filterable=True),
+        column(table.medium, "Traffic medium that holds, lower case (`cpc`).", filterable=True),
+        one("campaign", "Campaign", table.campaign_id, "The campaign that the record names, if any."),
+        column(table.utm_source, "Tag `utm_source` as it came."),
+        column(table.utm_medium, "Tag `utm_medium` as it came."),
+        column(table.utm_campaign, "Tag `utm_campaign` as it came.", filterable=True),
+        column(table.utm_content, "Tag `utm_content` as it came."),
+        column(table.utm_term, "Tag `utm_term` as it came."),
+        column(table.click_id, "The ad platform's click id (`yclid`, `gclid` and their kind).", mask=Mask.HIDDEN),
+        column(table.referrer, "Address of the page that led here."),
+    )
+
+
+def unified_fields(table: Any) -> tuple[Column | One, ...]:
+    """What every record has that was read from an external system."""
+    return (
+        one("connection", "Connection", table.connection_id, "The connection that the record was read from."),
+        column(table.external_id, "Its id in the external system.", filterable=True),
+        column(table.updated_at, "When the external system last changed it, by its own clock."),
+        column(table.loaded_at, "When Skvoz learnt this state.", filterable=True),
+        column(table.deleted_at, "When it was found deleted in the external system; null while it is there."),
+        column(
+            table.custom,
+            "The vendor's custom fields as a JSON object, by the vendor's field key.",
+            mask=Mask.HIDDEN,
+        ),
+    )
+
+
+def count(name: str, table: str, on: str, description: str) -> Column:
+    """A number of rows that belong to the row."""
+    return computed(
+        name,
+        Kind.INT,
+        f"(select count(*) from {table} c where c.workspace_id = {{x}}.workspace_id and {on})",
+        description,
+        nullable=False,
+    )

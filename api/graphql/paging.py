@@ -1,0 +1,176 @@
+"""Keyset paging: pages begin after a row, not after a number of rows, so rows that come or go shift nothing.
+
+A cursor is the base64url form of a JSON array: the order it belongs to, then the row's values in that order.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from typing import Any
+
+from api.graphql.declare import Column, Entity, Kind
+from api.graphql.errors import CallerError
+from api.graphql.filters import Binder, refuse_personal
+from api.graphql.values import Convert, Viewer, current
+
+DEFAULT_PAGE = 20
+LARGEST_PAGE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One term of an order; ``sql`` is over ``{x}``."""
+
+    name: str
+    sql: str
+    kind: Kind
+    descending: bool
+    nullable: bool = False
+
+    def order(self, x: str, *, backwards: bool) -> str:
+        """Nulls stand last (first when read backwards); where there are none the index's own order is kept."""
+        descending = self.descending is not backwards
+        nulls = (" nulls first" if backwards else " nulls last") if self.nullable else ""
+        return f"{self.sql.format(x=x)}{' desc' if descending else ''}{nulls}"
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Which page is asked for. ``size`` is a bind parameter; ``cursor`` the values after which it begins."""
+
+    keys: tuple[Key, ...]
+    size: str
+    backwards: bool
+    cursor: tuple[str, ...] | None
+
+    def order(self, x: str) -> str:
+        return ", ".join(key.order(x, backwards=self.backwards) for key in self.keys)
+
+    def beyond(self, x: str) -> str:
+        """The condition that a row lies on the page's side of the cursor."""
+        return "true" if self.cursor is None else _after(self.keys, self.cursor, x, backwards=self.backwards)
+
+    def behind(self, x: str) -> str:
+        """The condition that a row lies on the other side: at the cursor or before it."""
+        if self.cursor is None:
+            return "false"
+        return _after(self.keys, self.cursor, x, backwards=not self.backwards, inclusive=True)
+
+    def row_cursor(self, x: str) -> str:
+        """The expression that makes a row's cursor."""
+        values = ", ".join(key.sql.format(x=x) for key in self.keys)
+        text = f"json_build_array('{_tag(self.keys)}'::text, {values})::text"
+        return f"translate(encode(convert_to({text}, 'UTF8'), 'base64'), E'+/=\\n', '-_')"
+
+
+def window(binder: Binder, keys: Sequence[Key], arguments: Mapping[str, Any]) -> Window:
+    """Read ``first``, ``after``, ``last`` and ``before`` by Relay's rules; both directions at once are refused."""
+    first, last = arguments.get("first"), arguments.get("last")
+    after, before = arguments.get("after"), arguments.get("before")
+    if first is not None and last is not None:
+        raise CallerError("Ask for either first or last, not both.")
+    backwards = last is not None or (before is not None and first is None)
+    if (before if not backwards else after) is not None:
+        raise CallerError("Page forwards with first and after, or backwards with last and before.")
+    size = last if backwards else first
+    cursor = before if backwards else after
+    limit = binder.bind(DEFAULT_PAGE if size is None else size, "integer", _page_size)
+    tag = _tag(tuple(keys))
+    parts = None
+    if cursor is not None:
+        parts = tuple(
+            binder.bind(cursor, key.kind.value, _part(tag, index)) for index, key in enumerate(keys, start=1)
+        )
+    return Window(tuple(keys), limit, backwards, parts)
+
+
+def entity_keys(binder: Binder, entity: Entity, order_by: Sequence[Mapping[str, Any]] | None) -> tuple[Key, ...]:
+    """The order asked for, or the entity's own; the id comes last, so that no two rows stand alike."""
+    wanted: list[tuple[str, bool]] = []
+    for term in order_by or ():
+        name = current(term["field"])
+        name = getattr(name, "value", name)
+        if name not in [known for known, _ in wanted]:
+            wanted.append((name, getattr(term["direction"], "value", term["direction"]) == "DESC"))
+    keys = []
+    for name, descending in wanted or entity.order:
+        column = entity.column(name)
+        refuse_personal(binder.role, column, "sort by")
+        keys.append(Key(name, column.sql, column.kind, descending, column.nullable))
+    last = keys[-1].descending if keys else False
+    keys.append(Key("id", f'{{x}}."{entity.key}"', entity.key_kind, last))
+    return tuple(keys)
+
+
+def page_size(arguments: Mapping[str, Any]) -> int:
+    """How many rows a connection may give at most: what its cost is counted by."""
+    sizes = [current(arguments[name]) for name in ("first", "last") if arguments.get(name) is not None]
+    return min(sizes[0], LARGEST_PAGE) if sizes else DEFAULT_PAGE
+
+
+def _after(keys: Sequence[Key], cursor: Sequence[str], x: str, *, backwards: bool, inclusive: bool = False) -> str:
+    """Rows beyond the cursor in the order of the keys. Where all keys run one way and none can be null a
+    comparison of rows does, which an index answers at once."""
+    directions = {key.descending is not backwards for key in keys}
+    if len(directions) == 1 and not any(key.nullable for key in keys):
+        expressions = ", ".join(key.sql.format(x=x) for key in keys)
+        sign = ("<" if directions.pop() else ">") + ("=" if inclusive else "")
+        return f"({expressions}) {sign} ({', '.join(cursor)})"
+    ways = []
+    equal: list[str] = []
+    for key, value in zip(keys, cursor, strict=True):
+        expression = key.sql.format(x=x)
+        sign = "<" if key.descending is not backwards else ">"
+        beyond = f"{expression} {sign} {value}"
+        if key.nullable and backwards:
+            beyond = f"({beyond} or ({value} is null and {expression} is not null))"
+        elif key.nullable:
+            beyond = f"({beyond} or ({value} is not null and {expression} is null))"
+        ways.append(" and ".join([*equal, beyond]))
+        same = "is not distinct from" if key.nullable else "="
+        equal.append(f"{expression} {same} {value}")
+    if inclusive:
+        ways.append(" and ".join(equal))
+    return "(" + " or ".join(f"({way})" for way in ways) + ")"
+
+
+def _tag(keys: tuple[Key, ...]) -> str:
+    return ",".join(f"{key.name}{'-' if key.descending else ''}" for key in keys)
+
+
+def _page_size(value: Any, _viewer: Viewer) -> int:
+    size = int(value)
+    if not 0 <= size <= LARGEST_PAGE:
+        raise CallerError(f"A page holds 0 to {LARGEST_PAGE} rows, not {size}.")
+    return size
+
+
+@cache
+def _part(tag: str, index: int) -> Convert:
+    def convert(value: Any, _viewer: Viewer) -> str | None:
+        return _decoded(str(value), tag)[index]
+
+    return convert
+
+
+@lru_cache(maxsize=256)
+def _decoded(cursor: str, tag: str) -> tuple[str | None, ...]:
+    try:
+        raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        values = json.loads(raw, parse_float=str, parse_int=str)
+    except (binascii.Error, ValueError, RecursionError):
+        values = None
+    if not isinstance(values, list) or not values or not all(_scalar(value) for value in values):
+        raise CallerError("The cursor isn't one that this API gave: use endCursor or startCursor of a page.")
+    if values[0] != tag or len(values) != tag.count(",") + 2:
+        raise CallerError("The cursor belongs to another order: begin again without it when orderBy changes.")
+    return tuple(str(value).lower() if isinstance(value, bool) else value for value in values)
+
+
+def _scalar(value: Any) -> bool:
+    return value is None or isinstance(value, str | bool)

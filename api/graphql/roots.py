@@ -1,0 +1,190 @@
+"""The fields of `Query` that the planner answers, each with its SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Optional
+
+import strawberry
+from strawberry.types.field import StrawberryField
+
+from api.graphql.build import Node, Types, argument, field
+from api.graphql.errors import CallerError
+from api.graphql.ids import parse_id
+from api.graphql.plan import Details, Planner
+from api.graphql.run import Expression
+from api.graphql.values import Viewer
+
+LARGEST_NODES = 100
+_NO_TYPE = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """A planned field: how it looks in the schema, and its SQL."""
+
+    field: StrawberryField
+    expression: Expression
+
+
+def by_id(types: Types, name: str, type_name: str, description: str) -> Root:
+    """A row by its global id, or null."""
+    entity = types.entities[type_name]
+    made = field(
+        name,
+        Optional[types[type_name]],  # noqa: UP045 - at run time
+        description,
+        [argument("id", strawberry.ID, f"Global id of the {type_name}.")],
+    )
+
+    def expression(planner: Planner, parent: str, details: Details, _source: Any) -> str:
+        wanted = planner.arguments(parent, details)["id"]
+        return planner.by_id(entity, details, planner.bind(wanted, "uuid", partial(_uuid_of, type_name)))
+
+    return Root(made, expression)
+
+
+def page_of(types: Types, name: str, type_name: str, description: str) -> Root:
+    """A connection over all rows of the workspace."""
+    entity = types.entities[type_name]
+    made = field(
+        name,
+        Optional[types.connection(type_name)],  # noqa: UP045 - at run time
+        description,
+        types.connection_arguments(entity),
+    )
+
+    def expression(planner: Planner, parent: str, details: Details, _source: Any) -> str:
+        return planner.connection(entity, parent, details)
+
+    return Root(made, expression)
+
+
+def own_workspace(types: Types) -> Root:
+    entity = types.entities["Workspace"]
+    made = field("workspace", Optional[types["Workspace"]], "The workspace that the token belongs to.")  # noqa: UP045
+
+    def expression(planner: Planner, _parent: str, details: Details, _source: Any) -> str:
+        return planner.by_id(entity, details, "%(workspace)s::uuid")
+
+    return Root(made, expression)
+
+
+def node(types: Types) -> Root:
+    made = field(
+        "node",
+        Optional[Node],  # noqa: UP045 - at run time
+        "The object with that global id, of whatever type; null if there is none.",
+        [argument("id", strawberry.ID, "A global id.")],
+    )
+
+    def expression(planner: Planner, parent: str, details: Details, _source: Any) -> str:
+        wanted = planner.arguments(parent, details)["id"]
+        return planner.choice(
+            _node_names(types),
+            details,
+            planner.bind(wanted, "text", _type_name),
+            planner.bind(wanted, "uuid", _any_uuid),
+        )
+
+    return Root(made, expression)
+
+
+def nodes(types: Types) -> Root:
+    made = field(
+        "nodes",
+        list[Optional[Node]],  # type: ignore[misc]  # noqa: UP045 - at run time
+        f"The objects with those global ids, in their order, null where there is none; {LARGEST_NODES} at most.",
+        [argument("ids", list[strawberry.ID], "Global ids.")],
+    )
+
+    def expression(planner: Planner, parent: str, details: Details, _source: Any) -> str:
+        wanted = planner.arguments(parent, details)["ids"]
+        if isinstance(wanted, list) and not all(isinstance(each, str) for each in wanted):
+            raise CallerError("Give ids either as one variable or as literals, not mixed.")
+        kinds = planner.bind(wanted, "text[]", _type_names)
+        ids = planner.bind(wanted, "uuid[]", _any_uuids)
+        row = planner.alias()
+        found = planner.choice(_node_names(types), details, f"{row}.kind", f"{row}.id")
+        return (
+            f"(select coalesce(json_agg({found} order by {row}.i), '[]'::json) "
+            f"from unnest({kinds}, {ids}) with ordinality {row}(kind, id, i))"
+        )
+
+    return Root(made, expression)
+
+
+def payload(types: Types, name: str, type_name: str, description: str) -> Root:
+    """The row that a mutation has written; its source is the row's uuid."""
+    entity = types.entities[type_name]
+    made = field(name, Optional[types[type_name]], description)  # noqa: UP045 - at run time
+
+    def expression(planner: Planner, _parent: str, details: Details, _source: Any) -> str:
+        return planner.by_id(entity, details, "%(source)s::uuid")
+
+    return Root(made, expression)
+
+
+def query_roots(types: Types) -> list[Root]:
+    one, page = partial(by_id, types), partial(page_of, types)
+    return [
+        own_workspace(types),
+        node(types),
+        nodes(types),
+        one("client", "Client", "The client with that id; of a merged client the one that it is part of now."),
+        page("clients", "Client", "Clients, the ones with the newest records first."),
+        one("contact", "Contact", "The contact with that id."),
+        page("contacts", "Contact", "Cards of persons in the CRMs."),
+        one("company", "Company", "The company with that id."),
+        page("companies", "Company", "Cards of organisations in the CRMs."),
+        one("deal", "Deal", "The deal with that id."),
+        page("deals", "Deal", "Deals, newest first."),
+        one("call", "Call", "The call with that id."),
+        page("calls", "Call", "Calls, newest first."),
+        one("lead", "Lead", "The lead with that id."),
+        page("leads", "Lead", "Leads, newest first."),
+        one("visit", "Visit", "The visit with that id."),
+        page("visits", "Visit", "Visits, newest first."),
+        one("campaign", "Campaign", "The campaign with that id."),
+        page("campaigns", "Campaign", "Campaigns by name."),
+        page("users", "User", "Employees, as the external systems know them."),
+        page("pipelines", "Pipeline", "Pipelines that deals go through."),
+        one("connection", "Connection", "The connection with that id."),
+        page("connections", "Connection", "Connected accounts, in the order in which they were connected."),
+        one("syncRun", "SyncRun", "The sync with that id."),
+        page("syncRuns", "SyncRun", "Syncs of all connections, newest first."),
+        page("quarantine", "QuarantinedRecord", "Records that could not be understood, newest first."),
+    ]
+
+
+def _node_names(types: Types) -> Sequence[str]:
+    return [name for name, entity in types.entities.items() if entity.node]
+
+
+def _uuid_of(type_name: str, value: Any, _viewer: Viewer) -> Any:
+    found = parse_id(str(value))
+    return found[1] if found is not None and found[0] == type_name else None
+
+
+def _any_uuid(value: Any, _viewer: Viewer) -> Any:
+    found = parse_id(str(value))
+    return found[1] if found is not None else None
+
+
+def _type_name(value: Any, _viewer: Viewer) -> str:
+    found = parse_id(str(value))
+    return found[0] if found is not None else _NO_TYPE
+
+
+def _any_uuids(values: Any, viewer: Viewer) -> list[Any]:
+    if len(values) > LARGEST_NODES:
+        raise CallerError(f"At most {LARGEST_NODES} ids at once, not {len(values)}.")
+    return [_any_uuid(value, viewer) for value in values]
+
+
+def _type_names(values: Any, viewer: Viewer) -> list[str]:
+    return [_type_name(value, viewer) for value in values]
+
+

@@ -1,0 +1,108 @@
+"""From a plan to the answer: one statement in one transaction, bound to the workspace, in one round trip."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+from graphql import GraphQLResolveInfo
+from graphql.execution.collect_fields import FieldDetails, FragmentDetails
+
+from api.graphql.declare import Entity
+from api.graphql.plan import Details, Plan, Planner
+from api.graphql.values import Viewer, shape
+from core.database import WORKSPACE_SETTING, Database, PsycopgConnection
+
+STATEMENT_TIMEOUT_SECONDS = 15
+
+_BIND = (
+    "select set_config(%s, %s, true), set_config('statement_timeout', %s, true), "
+    "set_config('TimeZone', 'UTC', true), set_config('jit', 'off', true)"
+)
+
+Expression = Callable[[Planner, str, Details, Any], str]
+"""Gives the SQL of a planned field: the planner, the name of its parent type, the field's nodes, its source."""
+
+
+class PlanCache:
+    """Plans of the operations of one document; the document is their key's greater part."""
+
+    def __init__(self, size: int = 64) -> None:
+        self._plans: dict[Any, Plan] = {}
+        self._size = size
+
+    def get(self, key: Any, make: Callable[[], Plan]) -> Plan:
+        found = self._plans.get(key)
+        if found is None:
+            found = make()
+            if len(self._plans) >= self._size:
+                del self._plans[next(iter(self._plans))]
+            self._plans[key] = found
+        return found
+
+
+@dataclass(slots=True)
+class RequestContext:
+    """What resolvers know of the request."""
+
+    viewer: Viewer
+    database: Database
+    plans: PlanCache = field(default_factory=PlanCache)
+    """Replaced by the document's own cache when the document is known."""
+
+
+class PlannedField:
+    """The resolver of a field that is answered by one statement."""
+
+    def __init__(self, entities: Mapping[str, Entity], expression: Expression) -> None:
+        self._entities = entities
+        self._expression = expression
+
+    async def __call__(self, source: Any, info: GraphQLResolveInfo, **_arguments: Any) -> orjson.Fragment | None:
+        context: RequestContext = info.context
+        key = (
+            info.operation.name.value if info.operation.name else None,
+            tuple(step for step in info.path.as_list() if isinstance(step, str)),
+            context.viewer.role,
+            shape(info.variable_values),
+        )
+        plan = context.plans.get(key, lambda: self._plan(source, info, context.viewer))
+        parameters = plan.bind(info.variable_values, context.viewer)
+        if source is not None:
+            parameters["source"] = source
+        return await fetch_json(context.database, plan, parameters)
+
+    def _plan(self, source: Any, info: GraphQLResolveInfo, viewer: Viewer) -> Plan:
+        fragments = {name: FragmentDetails(each) for name, each in info.fragments.items()}
+        planner = Planner(
+            self._entities, info.schema, info.operation, fragments, info.variable_values, viewer.role
+        )
+        nodes = [FieldDetails(node, None) for node in info.field_nodes]
+        return planner.plan(self._expression(planner, info.parent_type.name, nodes, source))
+
+
+async def fetch_json(database: Database, plan: Plan, parameters: Mapping[str, Any]) -> orjson.Fragment | None:
+    """Run the plan as its workspace; the JSON stays bytes on its way."""
+    workspace_id = str(parameters["workspace"])
+    async with database.app_pool.connection() as connection:
+        raw = await _run(connection, workspace_id, plan.sql, parameters)
+    return None if raw is None else orjson.Fragment(raw)
+
+
+async def _run(
+    connection: PsycopgConnection, workspace_id: str, sql: bytes, parameters: Mapping[str, Any]
+) -> bytes | None:
+    async with connection.pipeline():
+        await connection.execute("BEGIN READ ONLY", prepare=True)
+        await connection.execute(
+            _BIND, (WORKSPACE_SETTING, workspace_id, f"{STATEMENT_TIMEOUT_SECONDS}s"), prepare=True
+        )
+        answer = await connection.execute(sql, parameters, prepare=True)
+        await connection.execute("COMMIT", prepare=True)
+        await answer.fetchone()
+    result = answer.pgresult
+    if result is None:
+        raise RuntimeError("The statement gave no result.")
+    return result.get_value(0, 0)

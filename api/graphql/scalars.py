@@ -1,0 +1,93 @@
+"""The scalars. Values come out of PostgreSQL as JSON already; these say what they mean and read what comes in."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timezone
+from decimal import Decimal, InvalidOperation
+from typing import Any, NewType
+
+import strawberry
+from strawberry.schema.config import StrawberryConfig
+from strawberry.types.scalar import ScalarDefinition
+
+from api.graphql.declare import Kind
+from api.graphql.errors import CallerError
+
+DateTimeText = NewType("DateTimeText", str)
+DateText = NewType("DateText", str)
+DecimalText = NewType("DecimalText", str)
+JsonValue = NewType("JsonValue", object)
+
+
+def _date_time(value: Any) -> str:
+    try:
+        moment = datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        raise CallerError(f"{value!r} isn't a time like 2026-03-01T12:00:00Z.") from None
+    if moment.tzinfo is None:
+        raise CallerError(f"{value!r} names no time zone: end it with Z or an offset like +03:00.")
+    return moment.astimezone(timezone.utc).isoformat()
+
+
+def _date(value: Any) -> str:
+    try:
+        return date.fromisoformat(value).isoformat()
+    except (TypeError, ValueError):
+        raise CallerError(f"{value!r} isn't a day like 2026-03-01.") from None
+
+
+def _decimal(value: Any) -> str:
+    try:
+        number = Decimal(str(value))
+    except InvalidOperation:
+        raise CallerError(f"{value!r} isn't a decimal number.") from None
+    if not number.is_finite() or abs(number.adjusted()) > 100:
+        raise CallerError(f"{value!r} isn't a decimal number of a sensible size.")
+    return format(number, "f")
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _scalar(name: str, description: str, parse: Any, address: str | None = None) -> ScalarDefinition:
+    return strawberry.scalar(
+        name=name, description=description, serialize=_same, parse_value=parse, specified_by_url=address
+    )
+
+
+SCALARS: dict[object, ScalarDefinition] = {
+    DateTimeText: _scalar(
+        "DateTime",
+        "A moment, RFC 3339 with an offset; given in UTC (`2026-03-01T09:00:00+00:00`).",
+        _date_time,
+        "https://scalars.graphql.org/andimarek/date-time.html",
+    ),
+    DateText: _scalar(
+        "Date",
+        "A calendar day, `2026-03-01`.",
+        _date,
+        "https://scalars.graphql.org/andimarek/local-date.html",
+    ),
+    DecimalText: _scalar(
+        "Decimal", "An exact decimal number as a string (`\"1234.50\"`); money is never a float.", _decimal
+    ),
+    JsonValue: _scalar("JSON", "Any JSON value, as it is.", _same),
+}
+
+PYTHON: dict[Kind, Any] = {
+    Kind.ID: strawberry.ID,
+    Kind.STRING: str,
+    Kind.INT: int,
+    Kind.FLOAT: float,
+    Kind.DECIMAL: DecimalText,
+    Kind.BOOLEAN: bool,
+    Kind.DATE_TIME: DateTimeText,
+    Kind.DATE: DateText,
+    Kind.JSON: JsonValue,
+}
+"""The Python type that stands for each kind of leaf in Strawberry's annotations."""
+
+
+def config() -> StrawberryConfig:
+    return StrawberryConfig(auto_camel_case=False, scalar_map=SCALARS, disable_field_suggestions=True)

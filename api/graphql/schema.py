@@ -1,0 +1,45 @@
+"""The GraphQL schema as a whole."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import strawberry
+
+from api.graphql import scalars
+from api.graphql.build import Types, add_fields, object_type
+from api.graphql.executor import FragmentExecutor
+from api.graphql.model import interactions, marketing, operation, parties, sales
+from api.graphql.roots import Root, query_roots
+from api.graphql.run import PlannedField
+
+ENTITIES = (
+    *parties.ENTITIES,
+    *interactions.ENTITIES,
+    *sales.ENTITIES,
+    *marketing.ENTITIES,
+    *operation.ENTITIES,
+)
+
+
+def build_schema() -> strawberry.Schema:
+    types = Types(ENTITIES)
+    roots = query_roots(types)
+    query = object_type("Query", "Everything that can be read.")
+    add_fields(query, [root.field for root in roots])
+    schema = strawberry.Schema(
+        query=query,
+        types=types.nodes(),
+        config=scalars.config(),
+        execution_context_class=FragmentExecutor,
+    )
+    plan_fields(schema, types, "Query", roots)
+    return schema
+
+
+def plan_fields(schema: strawberry.Schema, types: Types, parent: str, roots: list[Root]) -> None:
+    """Give the planned fields their resolver, below Strawberry's: it would make objects of the arguments,
+    and the planner reads them out of the document itself."""
+    fields: Any = schema._schema.type_map[parent]
+    for root in roots:
+        fields.fields[root.field.graphql_name].resolve = PlannedField(types.entities, root.expression)
