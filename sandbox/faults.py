@@ -187,7 +187,7 @@ class FaultGate:
         if answer is not None:
             await answer(scope, receive, send)
         elif fault.kind in _BODY_FAULTS:
-            start, body = await self._answer(scope, receive)
+            start, body = await self._answer(_plain(scope) if fault.kind == "edit" else scope, receive)
             await _BODY_FAULTS[fault.kind](start, body, params, send, raw)
         else:
             await self._app(scope, receive, send)
@@ -215,6 +215,11 @@ class FaultGate:
 
         await self._app(dict(scope), receive, keep)
         return start, bytes(body)
+
+
+def _plain(scope: Scope) -> Scope:
+    """The request of a client that takes no compression, so that the answer is text."""
+    return {**scope, "headers": [pair for pair in scope["headers"] if pair[0] != b"accept-encoding"]}
 
 
 async def _replayable(receive: Receive) -> Receive:

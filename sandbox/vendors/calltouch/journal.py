@@ -257,8 +257,8 @@ class Journal:
         if switch not in self._on:
             return None
         tags = []
-        # The vendor's own speech recognition tags every third call, some hours to three days after it.
-        heard = kind == "call" and row["talk"] >= TARGET_SECONDS and row["id"] % 3 == 0
+        # The vendor's own speech recognition tags every second call, some hours to three days after it.
+        heard = kind == "call" and row["talk"] >= TARGET_SECONDS and row["id"] % 2 == 0
         if heard and self._now >= row["at"] + 7200 + row["id"] % 7 * 36_000:
             tags.append({"category": "Предикт", "type": "AUTO_PR", "names": ["Целевой", "Запись на услугу"]})
         query = "SELECT tag FROM calltouch_tag WHERE kind = ? AND lead = ? ORDER BY tag"

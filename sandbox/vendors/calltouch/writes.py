@@ -35,7 +35,7 @@ def put_orders(body: dict[str, Any], db: Connection, now: int) -> Answer:
         if not number:
             wrong.append({"orderNumber": None, "message": "orderNumber обязателен"})
             continue
-        found, lead = _match(order.get("matching") or [], db)
+        found, lead = _match(order.get("matching") or [], db, now)
         if not found and not _known_order(number, db):
             wrong.append({"orderNumber": number, "message": "По заданным условиям лид не найден"})
             continue
@@ -124,7 +124,7 @@ def tag_leads(body: dict[str, Any], db: Connection, now: int) -> Answer:
     """tag/lead/add."""
     answers = []
     for item in _items(body, "leads"):
-        _, lead = _match(item.get("matching") or [], db)
+        _, lead = _match(item.get("matching") or [], db, now)
         tags = item.get("addTags") or {}
         if lead is not None:
             if tags.get("overwrite"):
@@ -138,7 +138,7 @@ def comment_leads(body: dict[str, Any], db: Connection, now: int) -> Answer:
     """comment/lead/add."""
     answers = []
     for item in _items(body, "comments"):
-        _, lead = _match(item.get("matching") or [], db)
+        _, lead = _match(item.get("matching") or [], db, now)
         if lead is not None:
             db.execute(
                 "INSERT INTO calltouch_comment (kind, lead, text) VALUES (?, ?, ?)",
@@ -167,27 +167,27 @@ def _items(body: dict[str, Any], name: str) -> list[dict[str, Any]]:
     return items
 
 
-def _match(matching: list[dict[str, Any]], db: Connection) -> tuple[bool, Lead | None]:
+def _match(matching: list[dict[str, Any]], db: Connection, now: int) -> tuple[bool, Lead | None]:
     """Whether any entry fits, and the lead that it found (none for the kinds that need none)."""
     for entry in matching:
         kind = entry.get("type")
         if kind in ("customSources", "withoutSource"):
             return True, None
         params = entry.get(f"{kind}Params") or {}
-        lead = _lead(str(kind), params, db)
+        lead = _lead(str(kind), params, db, now)
         if lead is not None:
             return True, lead
     return False, None
 
 
-def _lead(kind: str, params: dict[str, Any], db: Connection) -> Lead | None:
+def _lead(kind: str, params: dict[str, Any], db: Connection, now: int) -> Lead | None:
     if kind in ("call", "request"):
         query = f"SELECT id FROM calltouch_{kind} WHERE id = ?"  # noqa: S608 - one of two names
         row = db.execute(query, (params.get(f"{kind}Id"),)).fetchone()
         return (kind, row[0]) if row else None
     if kind not in ("leadContact", "callContact", "requestContact"):
         return None
-    at = _time(params["date"]) if params.get("date") else 1 << 40
+    at = _time(params["date"]) if params.get("date") else now
     since = at - int(params.get("searchDepth", 262_800)) * 60
     wanted = params.get(f"{kind.removesuffix('Contact')}TypeToMatch", "nearestUniq")
     first = " AND first" if wanted == "nearestUniq" else ""

@@ -179,8 +179,8 @@ class Cabinet:
             "SELECT c.id, c.changed_at, max(s.told_at) FROM yandex_direct_campaign c"
             " LEFT JOIN yandex_direct_stat s ON s.campaign = c.id GROUP BY c.id"
         ):
-            changes = ["SELF"] if changed_at > since else []
-            if (told_at or 0) > since:
+            changes = ["SELF"] if changed_at >= since else []
+            if (told_at or 0) >= since:
                 changes.append("STAT")
             if changes:
                 found.append({"CampaignId": number, "ChangesIn": changes})
@@ -197,13 +197,13 @@ class Cabinet:
         modified: Row = {}
         names = params.get("FieldNames", [])
         if "CampaignIds" in names:
-            modified["CampaignIds"] = [number for number in wanted if known.get(number, 0) > since]
+            modified["CampaignIds"] = [number for number in wanted if known.get(number, 0) >= since]
         for name in ("AdGroupIds", "AdIds"):
             if name in names:
                 modified[name] = []
         if "CampaignsStat" in names:
             borders = db.execute(
-                "SELECT campaign, min(day) FROM yandex_direct_stat WHERE told_at > ? GROUP BY 1", (since,)
+                "SELECT campaign, min(day) FROM yandex_direct_stat WHERE told_at >= ? GROUP BY 1", (since,)
             )
             modified["CampaignsStat"] = [
                 {"CampaignId": number, "BorderDate": day} for number, day in borders if number in set(wanted)
@@ -291,6 +291,8 @@ def _only(row: Row, params: Row) -> Row:
 
 
 def _since(params: Row) -> int:
+    """The second from which changes count, itself included: what happened in the second of a Timestamp may have
+    come after it was given."""
     try:
         return int(datetime.strptime(params["Timestamp"], TIME).replace(tzinfo=UTC).timestamp())
     except (KeyError, TypeError, ValueError) as error:
