@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
+import hypothesis
 import psycopg
 import pytest
 from psycopg import sql
@@ -18,6 +19,9 @@ from pydantic import SecretStr
 from core import embedded
 from core.database import Database, open_database
 from core.settings import Settings
+
+hypothesis.settings.register_profile("skvoz", deadline=None)  # a busy machine is no failure
+hypothesis.settings.load_profile("skvoz")
 
 MASTER_KEY = base64.b64encode(bytes(range(32))).decode()
 

@@ -3,6 +3,7 @@ import copy
 import json
 import os
 import pickle
+import string
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -63,13 +64,12 @@ def test_rows_that_were_swapped_do_not_open() -> None:
         other_key.open(DATA_KEY.seal("secret", field="token"), field="token")
 
 
-@given(SECRETS, st.data())
-def test_an_altered_value_does_not_open(secret: str, data: st.DataObject) -> None:
-    sealed = DATA_KEY.seal(secret, field="token")
-    version, identity, nonce, ciphertext = sealed.split(".")
-    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-    at = data.draw(st.integers(0, len(nonce) - 2))  # the last letter of base64 may hold bits that don't count
-    letter = data.draw(st.sampled_from(letters).filter(lambda letter: letter != nonce[at]))
+@given(SECRETS, st.integers(0, 15), st.integers(1, 63))
+def test_an_altered_value_does_not_open(secret: str, at: int, shift: int) -> None:
+    """One letter of the nonce is another one; its 96 bits fill sixteen letters exactly."""
+    letters = string.ascii_letters + string.digits + "-_"
+    version, identity, nonce, ciphertext = DATA_KEY.seal(secret, field="token").split(".")
+    letter = letters[(letters.index(nonce[at]) + shift) % 64]
     with pytest.raises(KeyringError):
         DATA_KEY.open(f"{version}.{identity}.{nonce[:at]}{letter}{nonce[at + 1 :]}.{ciphertext}", field="token")
 
