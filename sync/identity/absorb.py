@@ -16,7 +16,7 @@ from schema.enums import IdentifierKind, MergeKind
 from sync.identity import store
 from sync.identity.candidates import Candidate
 from sync.identity.clusters import (
-    UNGUARDED,
+    UNLIMITED,
     Apart,
     Member,
     NodeKey,
@@ -40,10 +40,12 @@ _MOST_EVIDENCE = 50  # keys in one row of the log
 @dataclass(slots=True)
 class Outcome:
     """What taking records in did. ``clients``: the client of each record given, None where nothing tells;
-    ``touched``: all clients that got or lost a record or a deal, merged ones too."""
+    ``touched``: all clients that got or lost a record or a deal, merged ones too; ``orphaned``: records and
+    deals, other than those given, that are nobody's from now on."""
 
     clients: dict[UUID, UUID | None] = field(default_factory=dict)
     touched: set[UUID] = field(default_factory=set)
+    orphaned: set[UUID] = field(default_factory=set)
     founded: int = 0
     merged: int = 0
     parted: int = 0
@@ -96,7 +98,11 @@ async def absorb(
     if gone:
         await store.move(conn, workspace_id, [(id, before[id].record_kind, None) for id in gone if id in before])
     concerned = changed_records | {id for id in gone if id in before}
-    outcome.touched |= await store.move_deals(conn, workspace_id, concerned | settling.moved_records())
+    deals = await store.move_deals(conn, workspace_id, concerned | settling.moved_records())
+    outcome.touched |= {client for _, old, new in deals for client in (old, new) if client is not None}
+    outcome.orphaned = {deal for deal, _, new in deals if new is None} | {
+        id for id in settling.moved_records() - given.keys() if settling.founding.client_of[id] is None
+    }
     outcome.clients = {id: settling.client_of(member) for id, member in after.items()}
     for id in concerned:
         outcome.touched |= {
@@ -146,7 +152,7 @@ async def settle(
     members = dict(after)
     out_of_sight = members.keys() | before.keys()
     stored = await _gather(conn, workspace_id, touched, members, out_of_sight)
-    guarded = {key for key in touched if key.kind not in UNGUARDED}
+    guarded = {key for key in touched if key.kind not in UNLIMITED}
     held = {key for key in guarded if stored.get(key) == CAP and _lost_a_name(key, before, after)}
     freed = set[NodeKey]()
     for key in sorted(held):
@@ -228,7 +234,7 @@ async def _gather(
     looked_up: set[NodeKey] = set()
     frontier = set(keys)
     while frontier:
-        guarded = [key for key in frontier if key.kind not in UNGUARDED and key not in passing]
+        guarded = [key for key in frontier if key.kind not in UNLIMITED and key not in passing]
         shared |= await store.shared(conn, workspace_id, guarded)
         met = await store.carriers(conn, workspace_id, frontier - shared.keys(), known)
         looked_up |= frontier

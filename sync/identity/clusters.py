@@ -1,8 +1,9 @@
 """Which records belong together, by their keys: pure functions of a set of records.
 
-Two guards keep different people apart. A *shared* key, carried by records that clearly name different people,
-joins nobody. And a key never joins two groups that are clearly different people already: what a stronger key
-says about a record comes before what a weaker one says.
+Three guards keep different people apart. A *shared* key, carried by records that clearly name different people,
+joins nobody. A key never joins two groups that are clearly different people already: what a stronger key says
+about a record comes before what a weaker one says. And a CRM that hangs a call on a card has found the card by
+the call's phone, so a call from a shared phone doesn't belong to the card either.
 
 Keys are taken in one order that follows from the data alone (strength of the kind, number of carriers, value),
 so the partition doesn't depend on the order in which records came.
@@ -22,6 +23,9 @@ from schema.enums import IdentifierKind, RecordKind
 from sync.identity.names import clearly_differ
 
 CARDS = frozenset({RecordKind.CONTACT.value, RecordKind.COMPANY.value})
+FOUND_BY_PHONE = frozenset({RecordKind.CONTACT.value, RecordKind.LEAD.value})
+"""What a CRM hangs a call on by its phone; a visit it can only know from the site."""
+
 STRENGTH = {
     IdentifierKind.VENDOR.value: 0,  # the system itself says that it is the same one
     IdentifierKind.TAX_ID.value: 1,
@@ -32,8 +36,8 @@ STRENGTH = {
 }
 """In which order kinds of keys join, the strongest first."""
 
-UNGUARDED = frozenset({IdentifierKind.VENDOR.value, IdentifierKind.TAX_ID.value})
-"""Keys that join whatever the names say."""
+UNLIMITED = frozenset({IdentifierKind.VENDOR.value, IdentifierKind.TAX_ID.value})
+"""Kinds of keys that are never shared, however many carry them."""
 
 
 class NodeKey(NamedTuple):
@@ -57,9 +61,15 @@ class Member:
     keys: frozenset[NodeKey]
     client_id: UUID | None = None
 
-    @property
-    def own_key(self) -> NodeKey:
-        return NodeKey(self.client_kind, IdentifierKind.VENDOR.value, self.record_id.hex)
+
+def decision_key(decision_id: UUID) -> str:
+    """A decision that records are one client joins them as a key of a vendor would; this is its value."""
+    return f"same:{decision_id.hex}"
+
+
+def is_decision(key: NodeKey) -> bool:
+    """Whether a key is a decision: it joins whatever the names say."""
+    return key.value.startswith("same:") and key.kind == IdentifierKind.VENDOR
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +114,24 @@ def partition(
     groups = _Groups(members, apart)
     if carriers is None:
         carriers = carriers_of(members)
-    joining = [
-        (STRENGTH[key.kind], len(who), key) for key, who in carriers.items() if len(who) > 1 and key not in shared
-    ]
-    for _, _, key in sorted(joining):
-        groups.join(key, carriers[key])
+    kinds = {member.record_id.hex: member.record_kind for member in members}
+    joining = []
+    for key, who in carriers.items():
+        if key in shared or len(who) < 2:
+            continue
+        if key.kind == IdentifierKind.VENDOR and kinds.get(key.value) in FOUND_BY_PHONE:
+            who = [member for member in who if not _on_shared_phone(member, shared)]
+        joining.append((STRENGTH[key.kind], len(who), key, who))
+    joining.sort(key=lambda join: join[:3])
+    for _, _, key, who in joining:
+        groups.join(key, who)
     return groups.all()
+
+
+def _on_shared_phone(member: Member, shared: Collection[NodeKey]) -> bool:
+    return member.record_kind == RecordKind.CALL and any(
+        key in shared and key.kind == IdentifierKind.PHONE for key in member.keys
+    )
 
 
 def tells(group: Sequence[Member], shared: Collection[NodeKey]) -> bool:
@@ -119,10 +141,15 @@ def tells(group: Sequence[Member], shared: Collection[NodeKey]) -> bool:
         member.record_kind in CARDS
         or (
             member.record_kind != RecordKind.VISIT
-            and any(key not in shared and key != member.own_key for key in member.keys)
+            and (len(group) > 1 or any(_speaks(key) and key not in shared for key in member.keys))
         )
         for member in group
     )
+
+
+def _speaks(key: NodeKey) -> bool:
+    """Whether a key alone says something about a person; a vendor's id does only in company."""
+    return key.kind != IdentifierKind.VENDOR
 
 
 @dataclass(slots=True)
@@ -152,7 +179,7 @@ class _Groups:
         groups = list({id(group): group for m in carriers if (group := self._of[m.record_id])}.values())
         if len(groups) < 2:
             return
-        guarded = key.kind not in UNGUARDED
+        guarded = not is_decision(key) and key.kind != IdentifierKind.TAX_ID
         if self._at_odds(groups, key.client_kind, guarded):
             groups = self._of_the_owner(groups, carriers, key.client_kind, guarded)
         if len(groups) > 1:

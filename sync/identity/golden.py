@@ -23,7 +23,8 @@ said as materialized (
     from ids cross join lateral (
         select * from contact where workspace_id = %(workspace)s and client_id = ids.id offset 0) r
     cross join lateral (
-        select 'name', coalesce(nullif(r.name, ''), nullif(concat_ws(' ', r.first_name, r.last_name), '')), 0::bigint
+        select 'name',
+            coalesce(nullif(r.name, ''), nullif(concat_ws(' ', r.first_name, r.last_name), '')), 0::bigint
         union all select 'responsible_id', r.responsible_id::text, 0
         union all select 'phone', p.value, p.place from unnest(r.phones) with ordinality as p (value, place)
         union all select 'email', e.value, e.place from unnest(r.emails) with ordinality as e (value, place)

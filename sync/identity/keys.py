@@ -31,10 +31,17 @@ _SAME_MAILBOX = {
     "googlemail.com": "gmail.com",
 }
 _NEVER_MAIL_NAMES = frozenset(
-    ["test", "tests", "testtest", "test1", "test123", "no", "net", "none", "nomail", "noemail", "no-mail", "no-email", "nomail", "noname", "nobody", "noreply", "no-reply", "1", "11", "111", "12", "123", "1234", "12345", "123456", "qwe", "qwerty", "asd", "asdf", "aaa", "aa", "a", "email", "e-mail", "mail", "example", "user", "name", "null", "undefined", "нет", "тест"]
+    """
+    test tests testtest test1 test123 no net none nomail noemail no-mail no-email nomail noname nobody noreply
+    no-reply 1 11 111 12 123 1234 12345 123456 qwe qwerty asd asdf aaa aa a email e-mail mail example user name
+    null undefined нет тест
+    """.strip().split()
 )
 _NEVER_MAIL_DOMAINS = frozenset(
-    ["test.ru", "test.com", "test.test", "example.com", "example.org", "example.net", "mail.test", "mail.mail", "email.com", "no.ru", "none.ru", "net.ru", "asd.ru", "qwe.ru", "aaa.ru", "1.ru", "123.ru"]
+    """
+    test.ru test.com test.test example.com example.org example.net mail.test mail.mail email.com no.ru none.ru
+    net.ru asd.ru qwe.ru aaa.ru 1.ru 123.ru
+    """.strip().split()
 )
 _NEVER_VISITORS = frozenset({"", "0", "null", "none", "undefined", "nan", "-", "(not set)"})
 _INN_10 = (2, 4, 10, 3, 5, 9, 4, 6, 8)

@@ -16,16 +16,19 @@ from psycopg.types.json import Jsonb
 
 from schema.enums import RecordKind
 from sync.identity.candidates import Candidate
-from sync.identity.clusters import Apart, Member, NodeKey
+from sync.identity.clusters import Apart, Member, NodeKey, decision_key
 from sync.identity.founding import ClientRow, Founding
 
 Conn = psycopg.AsyncConnection[Any]
 
 CAP, LISTED = "cap", "listed"
 SAME, APART = "same", "apart"
+_KEYS: LiteralString = (
+    "unnest(%(client_kinds)s::text[], %(kinds)s::text[], %(values)s::text[]) as k (client_kind, kind, value)"
+)
 _MEMBERS: LiteralString = """
     select r.record_id, r.record_kind, r.client_kind, r.at, r.name, r.client_id, i.kinds, i.values
-    from {} m
+    from met m
     cross join lateral (
         select * from identity_record
         where workspace_id = %(workspace)s and record_id = m.record_id offset 0
@@ -35,17 +38,29 @@ _MEMBERS: LiteralString = """
         where workspace_id = %(workspace)s and record_id = m.record_id offset 0
     ) i
 """
-_BY_ID = _MEMBERS.format("(select distinct record_id from unnest(%(records)s::uuid[]) record_id)")
-_BY_KEY = """with met as materialized (
-        select distinct i.record_id
-        from unnest(%(client_kinds)s::text[], %(kinds)s::text[], %(values)s::text[]) as k (client_kind, kind, value)
-        cross join lateral (
+_BY_ID: LiteralString = f"""
+    with met as materialized (select distinct record_id from unnest(%(records)s::uuid[]) record_id)
+    {_MEMBERS}"""  # noqa: S608  # of constants; values are bound
+_BY_KEY: LiteralString = f"""
+    with met as materialized (
+        select distinct i.record_id from {_KEYS} cross join lateral (
             select record_id from identifier
             where workspace_id = %(workspace)s and kind = k.kind and value = k.value
                 and client_kind = k.client_kind offset 0
         ) i
         where i.record_id <> all (%(known)s::uuid[])
-    )""" + _MEMBERS.format("met")
+    )
+    {_MEMBERS}"""  # noqa: S608  # of constants; values are bound
+_SHARED: LiteralString = f"""
+    select s.client_kind, s.kind, s.value, s.reason from {_KEYS} cross join lateral (
+        select * from shared_key
+        where workspace_id = %(workspace)s and client_kind = k.client_kind and kind = k.kind
+            and value = k.value offset 0
+    ) s"""  # noqa: S608  # of constants; values are bound
+_DROP_SHARED: LiteralString = f"""
+    delete from shared_key s using {_KEYS}
+    where s.workspace_id = %(workspace)s and s.client_kind = k.client_kind and s.kind = k.kind
+        and s.value = k.value"""  # noqa: S608  # of constants; values are bound
 
 
 async def lock(conn: Conn, workspace_id: UUID) -> None:
@@ -103,13 +118,7 @@ async def shared(conn: Conn, workspace_id: UUID, keys: Collection[NodeKey]) -> d
     if not keys:
         return {}
     cursor = await conn.execute(
-        """select s.client_kind, s.kind, s.value, s.reason
-        from unnest(%(client_kinds)s::text[], %(kinds)s::text[], %(values)s::text[]) as k (client_kind, kind, value)
-        cross join lateral (
-            select * from shared_key
-            where workspace_id = %(workspace)s and client_kind = k.client_kind and kind = k.kind
-                and value = k.value offset 0
-        ) s""",
+        _SHARED,
         {"workspace": workspace_id, **_columns(keys)},
     )
     return {NodeKey(*key): reason for *key, reason in await cursor.fetchall()}
@@ -136,12 +145,8 @@ async def same_keys(conn: Conn, workspace_id: UUID, record_ids: Iterable[UUID]) 
     )
     found: dict[UUID, list[str]] = {}
     for record_id, decision_id in await cursor.fetchall():
-        found.setdefault(record_id, []).append(same_key(decision_id))
+        found.setdefault(record_id, []).append(decision_key(decision_id))
     return found
-
-
-def same_key(decision_id: UUID) -> str:
-    return f"same:{decision_id.hex}"
 
 
 async def apart(conn: Conn, workspace_id: UUID, record_ids: Iterable[UUID]) -> list[Apart]:
@@ -240,7 +245,7 @@ async def drop_records(conn: Conn, workspace_id: UUID, record_ids: list[UUID]) -
         return
     for table in ("identifier", "identity_record"):
         await conn.execute(
-            f"delete from {table} where workspace_id = %s and record_id = any(%s::uuid[])",  # type: ignore[arg-type]  # noqa: S608
+            f"delete from {table} where workspace_id = %s and record_id = any(%s::uuid[])",  # noqa: S608
             (workspace_id, record_ids),
         )
 
@@ -294,10 +299,7 @@ async def drop_shared(conn: Conn, workspace_id: UUID, keys: Collection[NodeKey])
     if not keys:
         return
     await conn.execute(
-        """delete from shared_key s
-        using unnest(%(client_kinds)s::text[], %(kinds)s::text[], %(values)s::text[]) as k (client_kind, kind, value)
-        where s.workspace_id = %(workspace)s and s.client_kind = k.client_kind and s.kind = k.kind
-            and s.value = k.value""",
+        _DROP_SHARED,
         {"workspace": workspace_id, **_columns(keys)},
     )
 
@@ -307,7 +309,7 @@ async def write_clients(conn: Conn, workspace_id: UUID, founding: Founding) -> N
     if founding.founded:
         await conn.execute(
             """insert into client (workspace_id, id, kind, founded_at, last_seen_at)
-            select %s, id, kind, at, at from unnest(%s::uuid[], %s::text[], %s::timestamptz[]) as c (id, kind, at)""",
+            select %s, c.*, c.at from unnest(%s::uuid[], %s::text[], %s::timestamptz[]) as c (id, kind, at)""",
             (
                 workspace_id,
                 [row.id for row in founding.founded],
@@ -334,18 +336,20 @@ async def move(conn: Conn, workspace_id: UUID, moved: Sequence[tuple[UUID, str, 
             continue
         column = "record_id" if table == "identity_record" else "id"
         await conn.execute(
-            f"update {table} t set client_id = m.client_id"  # type: ignore[arg-type]  # noqa: S608
+            f"update {table} t set client_id = m.client_id"  # noqa: S608
             f" from unnest(%s::uuid[], %s::uuid[]) as m (id, client_id) where t.workspace_id = %s"
             f" and t.{column} = m.id and t.client_id is distinct from m.client_id",
             ([id for id, _ in pairs], [client for _, client in pairs], workspace_id),
         )
 
 
-async def move_deals(conn: Conn, workspace_id: UUID, record_ids: Collection[UUID]) -> set[UUID]:
+async def move_deals(
+    conn: Conn, workspace_id: UUID, record_ids: Collection[UUID]
+) -> list[tuple[UUID, UUID | None, UUID | None]]:
     """Give the deals that name any of these records their client: that of their company, else of their
-    contact, else of their lead. Returns the clients that got or lost a deal."""
+    contact, else of their lead. Returns the deals moved, each with its former and its new client."""
     if not record_ids:
-        return set()
+        return []
     cursor = await conn.execute(
         """with named as materialized (select id from unnest(%(records)s::uuid[]) id),
         met as materialized (
@@ -369,13 +373,13 @@ async def move_deals(conn: Conn, workspace_id: UUID, record_ids: Collection[UUID
     )
     moved = await cursor.fetchall()
     if not moved:
-        return set()
+        return []
     await conn.execute(
         """update deal d set client_id = m.client_id from unnest(%s::uuid[], %s::uuid[]) as m (id, client_id)
         where d.workspace_id = %s and d.id = m.id""",
         ([id for id, _, _ in moved], [new for _, _, new in moved], workspace_id),
     )
-    return {client for _, old, new in moved for client in (old, new) if client is not None}
+    return moved
 
 
 async def raw_keys(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import psycopg
 import pytest
@@ -29,7 +30,7 @@ async def identity_database(postgres: Postgres) -> str:
 
 
 @pytest.fixture
-async def conn(identity_database: str) -> AsyncIterator[psycopg.AsyncConnection[tuple[object, ...]]]:
+async def conn(identity_database: str) -> AsyncIterator[psycopg.AsyncConnection[tuple[Any, ...]]]:
     """A connection whose work is undone after the test."""
     async with await psycopg.AsyncConnection.connect(identity_database) as connection:
         yield connection

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any, LiteralString
 from uuid import UUID, uuid4
 
 import psycopg
@@ -13,7 +14,7 @@ from schema.records import CallRecord, CompanyRecord, ContactRecord, LeadRecord,
 from sync.identity import absorb, candidate_of
 from sync.identity.absorb import Outcome
 
-Conn = psycopg.AsyncConnection[tuple[object, ...]]
+Conn = psycopg.AsyncConnection[tuple[Any, ...]]
 
 BITRIX, AMO, TRACKER = UUID(int=1), UUID(int=2), UUID(int=3)
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -73,7 +74,8 @@ class World:
         )
         row = await cursor.fetchone()
         assert row is not None
-        return row[0]  # type: ignore[return-value]
+        client: UUID | None = row[0]
+        return client
 
     async def contact(self, external_id: str, connection: UUID = BITRIX) -> UUID | None:
         return await self.client(RecordKind.CONTACT, external_id, connection)
@@ -81,8 +83,8 @@ class World:
     async def call(self, external_id: str, connection: UUID = TRACKER) -> UUID | None:
         return await self.client(RecordKind.CALL, external_id, connection)
 
-    async def rows(self, query: str) -> list[tuple[object, ...]]:
-        cursor = await self.conn.execute(query, {"w": self.workspace_id})  # type: ignore[arg-type]
+    async def rows(self, query: LiteralString) -> list[tuple[Any, ...]]:
+        cursor = await self.conn.execute(query, {"w": self.workspace_id})
         return await cursor.fetchall()
 
     async def shared(self) -> set[object]:
@@ -109,10 +111,8 @@ async def test_the_older_client_survives_a_merge_and_the_log_says_why(conn: Conn
     assert (outcome.merged, outcome.parted, outcome.founded) == (1, 0, 0)
     assert outcome.touched == {old, new}
     assert await world.contact("new") == old
-    [(merged_into,)] = await world.rows(
-        f"select merged_into from client where workspace_id = %(w)s and id = '{new}'"
-    )
-    assert merged_into == old
+    rows = await world.rows("select id, merged_into from client where workspace_id = %(w)s order by founded_at")
+    assert rows == [(old, None), (new, old)]
     [(kind, client, other, records, evidence)] = await world.rows(
         "select kind, client_id, other_id, records, evidence from merge_log where workspace_id = %(w)s"
     )
