@@ -40,7 +40,10 @@ def error_of(response: httpx.Response) -> VendorError | None:
             "may see that site."
         )
     if status == 404:
-        return BadSettings("Calltouch knows no such site: check the site id.", "site_id")
+        return BadSettings(
+            "Calltouch has nothing there: check the site id, and the API's address if it isn't the usual one.",
+            "site_id",
+        )
     if 300 <= status < 400:
         return BadSettings(
             "Calltouch sends us to another page instead of answering: check the site id and the API's address.",

@@ -1,4 +1,4 @@
-"""Yandex.Direct: campaigns, and what each of them cost on each day."""
+"""Yandex.Direct: campaigns, what they consist of, and what each of them cost on each day."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import httpx
 from connectors.auth import Bearer
 from connectors.contract import Connector, RateLimit, Stream, TokenStore
 from connectors.yandex_direct.health import check, error_of
-from connectors.yandex_direct.mapping import map_ad_spend, map_campaign
+from connectors.yandex_direct.mapping import map_ad, map_ad_group, map_ad_spend, map_campaign, map_keyword
 from connectors.yandex_direct.reads import (
     ask_ad_spend,
     ask_campaigns,
@@ -19,6 +19,7 @@ from connectors.yandex_direct.reads import (
     start_campaigns,
 )
 from connectors.yandex_direct.settings import DirectSettings
+from connectors.yandex_direct.structure import AD_GROUPS, ADS, KEYWORDS
 from schema.enums import RecordKind
 
 
@@ -41,7 +42,7 @@ def _account(settings: DirectSettings) -> str:
 CONNECTOR = Connector(
     key="yandex_direct",
     title="Yandex.Direct",
-    description="Advertising cabinet: campaigns, and their costs by day.",
+    description="Advertising cabinet: campaigns with their groups, ads and keywords, and their costs by day.",
     docs_url="https://yandex.com/dev/direct/doc/en/",
     settings=DirectSettings,
     streams=(
@@ -63,6 +64,33 @@ CONNECTOR = Connector(
             request=ask_ad_spend,
             read=read_ad_spend,
             map=map_ad_spend,
+        ),
+        Stream(
+            name="ad_groups",
+            title="Groups of ads",
+            makes=(RecordKind.AD_GROUP,),
+            start=AD_GROUPS.start,
+            request=AD_GROUPS.ask,
+            read=AD_GROUPS.read,
+            map=map_ad_group,
+        ),
+        Stream(
+            name="ads",
+            title="Ads",
+            makes=(RecordKind.AD,),
+            start=ADS.start,
+            request=ADS.ask,
+            read=ADS.read,
+            map=map_ad,
+        ),
+        Stream(
+            name="keywords",
+            title="Keywords",
+            makes=(RecordKind.KEYWORD,),
+            start=KEYWORDS.start,
+            request=KEYWORDS.ask,
+            read=KEYWORDS.read,
+            map=map_keyword,
         ),
     ),
     base_url=_base_url,

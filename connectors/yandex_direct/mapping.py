@@ -1,4 +1,4 @@
-"""From Direct's campaigns and report lines to unified records: pure functions of a record's bytes."""
+"""From Direct's objects and report lines to unified records: pure functions of a record's bytes."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from connectors.contract import Mapped
 from connectors.errors import BadRecord
 from connectors.yandex_direct.report import Line
 from connectors.yandex_direct.settings import DirectSettings
-from connectors.yandex_direct.wire import Campaign
-from schema.records import AdSpendRecord, CampaignRecord
+from connectors.yandex_direct.wire import Ad, AdGroup, Campaign, Keyword, ResponsiveAd, TextAd
+from schema.records import AdGroupRecord, AdRecord, AdSpendRecord, CampaignRecord, KeywordRecord
 from schema.traffic import YANDEX_DIRECT
 
 NO_VALUE = frozenset({"--", ""})
@@ -21,6 +21,9 @@ MICROS_STEP = 10_000  # money in micros is rounded to a hundredth: a whole numbe
 NO_CURRENCY = frozenset({"YND_FIXED"})  # Direct's own unit of old accounts, no currency
 
 _CAMPAIGN = msgspec.json.Decoder(Campaign)
+_AD_GROUP = msgspec.json.Decoder(AdGroup)
+_AD = msgspec.json.Decoder(Ad)
+_KEYWORD = msgspec.json.Decoder(Keyword)
 _LINE = msgspec.json.Decoder(Line)
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _ID = re.compile(r"\d+")
@@ -38,6 +41,39 @@ def map_campaign(_settings: DirectSettings, body: bytes) -> Mapped:
             state=wire.state,
             currency=currency_of(wire.currency),
             custom={key: value for key, value in told.items() if value is not None} or None,
+        )
+    ]
+
+
+def map_ad_group(_settings: DirectSettings, body: bytes) -> Mapped:
+    wire = _AD_GROUP.decode(body)
+    return [
+        AdGroupRecord(
+            external_id=str(wire.id), platform=YANDEX_DIRECT, campaign=str(wire.campaign_id), name=wire.name
+        )
+    ]
+
+
+def map_ad(_settings: DirectSettings, body: bytes) -> Mapped:
+    """An ad; those of other types than text and responsive have neither title nor address here."""
+    wire = _AD.decode(body)
+    text, responsive = wire.text_ad or TextAd(), wire.responsive_ad or ResponsiveAd()
+    return [
+        AdRecord(
+            external_id=str(wire.id),
+            platform=YANDEX_DIRECT,
+            ad_group=str(wire.ad_group_id),
+            title=text.title or next(iter(responsive.titles or ()), None),
+            landing_url=text.href or responsive.href,
+        )
+    ]
+
+
+def map_keyword(_settings: DirectSettings, body: bytes) -> Mapped:
+    wire = _KEYWORD.decode(body)
+    return [
+        KeywordRecord(
+            external_id=str(wire.id), platform=YANDEX_DIRECT, ad_group=str(wire.ad_group_id), text=wire.keyword
         )
     ]
 

@@ -14,7 +14,7 @@ from connectors.windows import Window
 from connectors.yandex_direct.mapping import currency_of
 from connectors.yandex_direct.report import HEADERS, report_lines, report_params
 from connectors.yandex_direct.settings import DirectSettings
-from connectors.yandex_direct.wire import CampaignKey, CampaignsAnswer, Client, ClientsAnswer
+from connectors.yandex_direct.wire import CampaignsAnswer, Client, ClientsAnswer, ObjectKey
 
 SERVICES = "/json/v501"  # [5] v5 hides unified campaigns
 CAMPAIGNS_LIMIT = 10_000
@@ -25,7 +25,7 @@ KEPT_YEARS = 3  # [11] counted from the first day of the month
 DAYS_OF = ZoneInfo("Europe/Moscow")  # [12] where a report's day begins and ends
 
 _CAMPAIGNS = msgspec.json.Decoder(CampaignsAnswer)
-_CAMPAIGN_KEY = msgspec.json.Decoder(CampaignKey)
+_KEY = msgspec.json.Decoder(ObjectKey)
 _CLIENTS = msgspec.json.Decoder(ClientsAnswer)
 
 
@@ -34,22 +34,18 @@ def start_campaigns(_settings: DirectSettings, _start: Start) -> Position | None
 
 
 def ask_campaigns(settings: DirectSettings, position: Position) -> VendorRequest:
-    return service(
-        settings,
-        "campaigns",
-        {
-            "SelectionCriteria": {},
-            "FieldNames": list(CAMPAIGN_FIELDS),
-            "Page": {"Limit": CAMPAIGNS_LIMIT, "Offset": position["offset"]},
-        },
-    )
+    return _list_campaigns(settings, CAMPAIGN_FIELDS, position)
+
+
+def ask_campaign_ids(settings: DirectSettings, position: Position) -> VendorRequest:
+    return _list_campaigns(settings, ("Id",), position)
 
 
 def read_campaigns(_settings: DirectSettings, position: Position, response: VendorResponse) -> Page:
     """One page of all campaigns, archived ones too. Raises VendorChanged where it has another shape."""
     try:
         result = _CAMPAIGNS.decode(response.content).result
-        records = [RawRecord(str(_CAMPAIGN_KEY.decode(raw).id), bytes(raw)) for raw in result.campaigns]
+        records = [RawRecord(str(_KEY.decode(raw).id), bytes(raw)) for raw in result.campaigns]
     except msgspec.MsgspecError as error:
         raise VendorChanged(f"Direct's list of campaigns has an unknown shape: {error}.") from error
     if result.limited_by is None:
@@ -116,14 +112,19 @@ def read_clients(response: VendorResponse) -> list[Client]:
         raise VendorChanged(f"Direct's list of clients has an unknown shape: {error}.") from error
 
 
-def service(settings: DirectSettings, name: str, params: dict[str, Any]) -> VendorRequest:
-    """A ``get`` of one of Direct's JSON services."""
+def service(settings: DirectSettings, name: str, params: dict[str, Any], *, method: str = "get") -> VendorRequest:
+    """A request to one of Direct's JSON services."""
     return VendorRequest(
         path=f"{SERVICES}/{name}",
         method="POST",
-        json={"method": "get", "params": params},
+        json={"method": method, "params": params},
         headers=_headers(settings),
     )
+
+
+def _list_campaigns(settings: DirectSettings, fields: tuple[str, ...], position: Position) -> VendorRequest:
+    page = {"Limit": CAMPAIGNS_LIMIT, "Offset": position["offset"]}
+    return service(settings, "campaigns", {"SelectionCriteria": {}, "FieldNames": list(fields), "Page": page})
 
 
 def _headers(settings: DirectSettings) -> dict[str, str]:
