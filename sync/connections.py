@@ -9,7 +9,6 @@ from uuid import UUID, uuid4
 
 from pydantic import SecretStr, ValidationError
 from sqlalchemy import RowMapping, insert, select, text, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from connectors.contract import Connector, ConnectorSettings, Health
 from connectors.errors import BadSettings, VendorError
@@ -20,6 +19,7 @@ from schema.tables import Connection, StreamState, Workspace
 from sync.budget import Budget
 from sync.errors import NotFound, SettingsProblem, SettingsRefused
 from sync.office import Office
+from sync.removal import remove_data
 from sync.tokens import StoredTokens
 from sync.vendor import Unstored, vendor_client
 
@@ -170,7 +170,7 @@ async def remove_connection(
     await _row(office, workspace_id, connection_id)
     async with office.database.loading(workspace_id) as db:
         if with_data:
-            await _remove_data(db, workspace_id, connection_id)
+            await remove_data(driver(db), workspace_id, connection_id)
         for table in ("stream_run", "sync_run", "stream_state", "connection"):
             column = {"connection": "id", "stream_run": "run_id"}.get(table, "connection_id")
             where = "in (select id from sync_run where workspace_id = :ws and connection_id = :id)"
@@ -319,7 +319,3 @@ async def _change(office: Office, workspace_id: UUID, connection_id: UUID, value
         )
     if changed.rowcount == 0:
         raise NotFound("There is no such connection in this workspace.")
-
-
-async def _remove_data(db: AsyncConnection, workspace_id: UUID, connection_id: UUID) -> None:
-    raise NotImplementedError

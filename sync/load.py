@@ -340,7 +340,7 @@ async def _write(conn: Conn, loading: Loading, source: Source, mapped: Mapped) -
     await write_assignments(conn, source, mapped.of(RecordKind.CONTACT, RecordKind.COMPANY))
     touched = set(outcome.touched) | {client for client in clients.values() if client is not None}
     await refresh_golden(conn, loading.workspace_id, sorted(touched), loading.run_id)
-    await mark(conn, loading.workspace_id, touched, "late_data")
+    await mark(conn, loading.workspace_id, touched | outcome.orphaned, "late_data")
     await _settle_unowned(conn, loading.workspace_id, mapped)
     if mapped.spend:
         days = await write_spend(conn, source, mapped.spend, loading.run_id)

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from uuid import UUID, uuid4
 
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from core.database import Database, open_database
@@ -80,3 +80,11 @@ async def _check_key(database: Database, keyring: Keyring) -> None:
             await db.execute(insert(Installation).values(name=_CANARY, value=keyring.make_canary()))
         else:
             keyring.check_canary(canary)
+
+
+async def replace_canary(office: Office) -> None:
+    """Make the canary anew by the present master key, after a rotation."""
+    async with office.database.owner_engine.begin() as db:
+        await db.execute(
+            update(Installation).where(Installation.name == _CANARY).values(value=office.keyring.make_canary())
+        )

@@ -182,9 +182,7 @@ class Unstored:
 
     def __init__(self, connector: Connector[S], settings: S) -> None:
         first = connector.tokens(settings) if connector.tokens is not None else None
-        if first is None:
-            raise BadSettings("The settings hold no access token.", "access_token")
-        self.tokens = first
+        self.tokens = first or Tokens("")
 
     async def current(self) -> Tokens:
         return self.tokens
