@@ -13,6 +13,7 @@ from sqlalchemy import RowMapping, insert, select, text, update
 from connectors.contract import Connector, ConnectorSettings, Health
 from connectors.errors import BadSettings, VendorError
 from connectors.registry import connector
+from core.database import driver
 from core.secrets import DataKey
 from schema.enums import ConnectionState
 from schema.tables import Connection, StreamState, Workspace
