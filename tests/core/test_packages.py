@@ -4,6 +4,11 @@ import tomllib
 from importlib.metadata import distributions
 from pathlib import Path
 
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -40,3 +45,26 @@ def test_locks_agree() -> None:
         return {line.split(" ")[0] for line in lines if line[:1].isalnum()}
 
     assert pins("requirements.lock") <= pins("requirements-dev.lock")
+
+
+@pytest.mark.parametrize(("lock", "extras"), [("requirements.lock", ()), ("requirements-dev.lock", ("dev",))])
+def test_locks_hold_what_the_project_asks_for(lock: str, extras: tuple[str, ...]) -> None:
+    """A dependency that was added without `make lock` would be missing from a clean installation."""
+    pinned: dict[str, set[Version]] = {}
+    for line in (ROOT / lock).read_text(encoding="utf-8").splitlines():
+        if line[:1].isalnum():
+            pin = Requirement(line.rstrip("\\ "))
+            pinned.setdefault(canonicalize_name(pin.name), set()).update(
+                Version(specifier.version) for specifier in pin.specifier
+            )
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        project = tomllib.load(file)["project"]
+    wanted = [
+        *project["dependencies"],
+        *(line for extra in extras for line in project["optional-dependencies"][extra]),
+    ]
+    for line in wanted:
+        requirement = Requirement(line)
+        versions = pinned.get(canonicalize_name(requirement.name), set())
+        assert versions, f"{requirement.name} isn't in {lock}; run make lock"
+        assert all(version in requirement.specifier for version in versions), f"{line} isn't met by {lock}"

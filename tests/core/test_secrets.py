@@ -142,8 +142,15 @@ class TestSecret:
         assert self.secret != self.secret.reveal()
         assert not Secret("")
 
-    def test_keys_show_nothing(self) -> None:
-        assert "b'" not in f"{KEYRING!r}{DATA_KEY!r}"
+    def test_keys_show_their_ids_only(self) -> None:
+        keyring = Keyring(NEW)
+        data_key = keyring.unwrap(
+            keyring.new_data_key(workspace=WORKSPACE, connection=CONNECTION),
+            workspace=WORKSPACE,
+            connection=CONNECTION,
+        )
+        assert repr(keyring) == f"Keyring({keyring.key_id})"
+        assert repr(data_key) == f"DataKey(workspace={WORKSPACE!r}, connection={CONNECTION!r})"
 
 
 class TestLoading:
