@@ -104,7 +104,7 @@ class Stream:
         self._db = db
         self._lives = Lives(self.market, plan.mess)
         self._spending = Spending(self.market, plan.seed)
-        self._utm_cache: dict[tuple[int, int], dict[str, str]] = {}
+        self._tagged: dict[tuple[int, int], tuple[dict[str, str], str]] = {}
         self._script: list[Event] = []
         self.place = self._load()
         if self.place.day >= 0:
@@ -145,19 +145,24 @@ class Stream:
         weekday = (self.plan.start.weekday() + day) % 7
         newcomers = int(self.plan.people_a_day * _WEEKDAYS[weekday] * rng.uniform(0.85, 1.15) + rng.random())
         by_day: dict[int, list[Event]] = {day: []}
+
+        def put_by(event: Event) -> None:
+            by_day.setdefault((event[0] - self.plan.first_second) // DAY, []).append(event)
+
         for _ in range(newcomers):
             self.place.people += 1
             for event in self._lives.draw(self.place.people, start, rng):
-                by_day.setdefault((event[0] - self.plan.first_second) // DAY, []).append(event)
+                put_by(event)
+        earlier = self._read_day(day)
+        paid_visits = [event for event in earlier + by_day[day] if event[3] == VISIT and event[7]]
+        for event in self._spending.of_day(day, start, paid_visits, rng):
+            put_by(event)
         self._db.execute("DELETE FROM world_future WHERE due < ?", (day,))
-        visits = [e for e in self._read_day(day) + by_day[day] if e[3] == VISIT and e[7]]
-        for event in self._spending.of_day(day, start, visits, rng):
-            by_day.setdefault((event[0] - self.plan.first_second) // DAY, []).append(event)
         self._db.executemany(
             "INSERT INTO world_future VALUES (?, ?, ?)",
             ((due, day, orjson.dumps(events)) for due, events in by_day.items()),
         )
-        self._script = self._read_day(day)
+        self._script = sorted(earlier + by_day[day], key=_when)
         self.place.day, self.place.told = day, 0
 
     def _read_day(self, day: int) -> list[Event]:
@@ -233,7 +238,7 @@ class Stream:
     def _ad_traffic(self, campaign_id: int, ad_place: int, visit: int, tags_lost: bool) -> tuple[Traffic, str]:
         market = self.market
         campaign = market.campaign(campaign_id)
-        utm = {} if tags_lost else self._utm(campaign_id, ad_place)
+        utm, query = ({}, "") if tags_lost else self._tags(campaign_id, ad_place)
         group = ad = keyword = click = None
         if campaign.platform == "yandex_direct":
             shown = market.ads_of[campaign_id][ad_place]
@@ -241,7 +246,6 @@ class Stream:
             group, ad, keyword = shown.ad_group, shown.id, words[visit % len(words)].id
             if not tags_lost or visit & 1:  # what strips the tags strips the click id half of the time
                 click = str(mix(market.seed, visit, 4))
-        query = "&".join(f"{name}={quote(value, safe='')}" for name, value in utm.items())
         if click:
             query += f"{'&' if query else ''}yclid={click}"
         url = f"{SITE}/?{query}" if query else SITE + "/"
@@ -253,22 +257,25 @@ class Stream:
         return traffic, url
 
     def _utm(self, campaign_id: int, ad_place: int) -> dict[str, str]:
-        """The tags of an ad. Callers share the dictionary and must not change it."""
-        if not campaign_id:
-            return {}
-        known = self._utm_cache.get((campaign_id, ad_place))
+        """The tags of an ad, none for free traffic. Callers share the dictionary and must not change it."""
+        return self._tags(campaign_id, ad_place)[0] if campaign_id else {}
+
+    def _tags(self, campaign_id: int, ad_place: int) -> tuple[dict[str, str], str]:
+        """The tags of an ad, and as they stand in an address."""
+        known = self._tagged.get((campaign_id, ad_place))
         if known is None:
             campaign = self.market.campaign(campaign_id)
-            known = {
+            tags = {
                 "utm_source": campaign.utm_source,
                 "utm_medium": campaign.utm_medium,
                 "utm_campaign": campaign.utm_campaign,
             }
             ads = self.market.ads_of.get(campaign_id)
             if ads:
-                known["utm_content"] = str(ads[ad_place].id)
-                known["utm_term"] = self.market.keywords_of[ads[ad_place].ad_group][0].phrase
-            self._utm_cache[campaign_id, ad_place] = known
+                tags["utm_content"] = str(ads[ad_place].id)
+                tags["utm_term"] = self.market.keywords_of[ads[ad_place].ad_group][0].phrase
+            known = tags, "&".join(f"{name}={quote(value, safe='')}" for name, value in tags.items())
+            self._tagged[campaign_id, ad_place] = known
         return known
 
 
