@@ -89,8 +89,8 @@ class Identifier(InWorkspace, Base):
 
 
 class SharedKey(InWorkspace, Base):
-    """A key that joins nobody: because more people carry it than one person's key would (``cap``), or because
-    somebody said so (``listed``)."""
+    """A key that joins nobody: because records with clearly different names carry it (``cap``), because a firm's
+    card carries it too (``office``: a landline, a mailbox like info@), or because somebody said so (``listed``)."""
 
     __tablename__ = "shared_key"
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
-from schema.enums import IdentifierKind, MergeKind
+from schema.enums import ClientKind, IdentifierKind, MergeKind
 from sync.identity import store
 from sync.identity.candidates import Candidate
 from sync.identity.clusters import (
@@ -23,13 +23,14 @@ from sync.identity.clusters import (
     carriers_of,
     count_people,
     name_several_people,
+    office_key,
     partition,
     tells,
 )
 from sync.identity.founding import ClientRow, Founding, Group, changed, found, moves
 from sync.identity.keys import Key
 from sync.identity.names import comparable
-from sync.identity.store import CAP, Conn
+from sync.identity.store import CAP, OFFICE, Conn
 
 RULE = "rule"
 """The actor of what follows from the keys alone."""
@@ -121,7 +122,7 @@ class Settling:
     groups: list[Group]
     founding: Founding
     rows: dict[UUID, ClientRow]
-    newly_shared: dict[NodeKey, int]
+    newly_shared: dict[NodeKey, tuple[str, int]]
     unshared: set[NodeKey]
     shared: set[NodeKey]
 
@@ -149,27 +150,40 @@ async def settle(
     touched = set(seeds)
     for member in (*before.values(), *after.values()):
         touched |= member.keys
+    touched |= {
+        key._replace(client_kind=ClientKind.PERSON.value)
+        for key in touched
+        if key.client_kind == ClientKind.COMPANY and key.kind not in UNLIMITED
+    }
     members = dict(after)
     out_of_sight = members.keys() | before.keys()
     stored = await _gather(conn, workspace_id, touched, members, out_of_sight)
     guarded = {key for key in touched if key.kind not in UNLIMITED}
-    held = {key for key in guarded if stored.get(key) == CAP and _lost_a_name(key, before, after)}
+    firms = {key: firm for key in guarded if (firm := office_key(key)) is not None}
+    on_firms = await store.carried(conn, workspace_id, set(firms.values()), out_of_sight)
+    on_firms |= {
+        key for member in after.values() if member.client_kind == ClientKind.COMPANY for key in member.keys
+    }
+    offices = {key for key, firm in firms.items() if firm in on_firms}
     freed = set[NodeKey]()
-    for key in sorted(held):
-        names = await store.names_on(conn, workspace_id, key, out_of_sight)
-        names |= {member.name for member in members.values() if member.name and key in member.keys}
-        if not name_several_people(names, key.client_kind):
-            freed.add(key)
+    for key in sorted(guarded - offices):
+        if stored.get(key) == OFFICE or (stored.get(key) == CAP and _lost_a_name(key, before, after)):
+            names = await store.names_on(conn, workspace_id, key, out_of_sight)
+            names |= {member.name for member in members.values() if member.name and key in member.keys}
+            if not name_several_people(names, key.client_kind):
+                freed.add(key)
     if freed:
         for key in freed:
             del stored[key]
         stored |= await _gather(conn, workspace_id, freed, members, members.keys() | before.keys(), freed)
     carriers = carriers_of(members.values())
-    newly: dict[NodeKey, int] = {}
+    newly: dict[NodeKey, tuple[str, int]] = {}
     for key in guarded - stored.keys():
         names = {member.name for member in carriers.get(key, ()) if member.name}
-        if len(names) > 1 and name_several_people(names, key.client_kind):
-            newly[key] = count_people(names, key.client_kind)
+        if key in offices:
+            newly[key] = OFFICE, count_people(names, key.client_kind)
+        elif len(names) > 1 and name_several_people(names, key.client_kind):
+            newly[key] = CAP, count_people(names, key.client_kind)
     shared = {*stored, *newly, *listed}
     decisions = [*await store.apart(conn, workspace_id, members), *apart]
     groups = [
@@ -202,7 +216,7 @@ async def write(
     """Write what a settling changes, but for the keys and rows of the records ``written`` by the caller."""
     founding = settling.founding
     await store.drop_shared(conn, workspace_id, settling.unshared)
-    await store.write_shared(conn, workspace_id, settling.newly_shared, CAP)
+    await store.write_shared(conn, workspace_id, settling.newly_shared)
     await store.write_clients(conn, workspace_id, founding)
     moved = settling.moved_records()
     await store.move(

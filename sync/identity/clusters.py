@@ -1,9 +1,9 @@
 """Which records belong together, by their keys: pure functions of a set of records.
 
-Three guards keep different people apart. A *shared* key, carried by records that clearly name different people,
-joins nobody. A key never joins two groups that are clearly different people already: what a stronger key says
-about a record comes before what a weaker one says. And a CRM that hangs a call on a card has found the card by
-the call's phone, so a call from a shared phone doesn't belong to the card either.
+Three guards keep different people apart. A *shared* key joins nobody: one on records that clearly name different
+people, or an office's phone or mailbox. A key never joins two groups that are clearly different people already:
+what a stronger key says about a record comes before what a weaker one says. And a CRM that hangs a call on a card
+has found the card by the call's phone, so a call from a shared phone doesn't belong to the card either.
 
 Keys are taken in one order that follows from the data alone (strength of the kind, number of carriers, value),
 so the partition doesn't depend on the order in which records came.
@@ -19,7 +19,8 @@ from itertools import combinations
 from typing import NamedTuple
 from uuid import UUID
 
-from schema.enums import IdentifierKind, RecordKind
+from schema.enums import ClientKind, IdentifierKind, RecordKind
+from sync.identity.keys import is_landline, is_role_mailbox
 from sync.identity.names import clearly_differ
 
 CARDS = frozenset({RecordKind.CONTACT.value, RecordKind.COMPANY.value})
@@ -83,6 +84,18 @@ class Apart:
 def name_several_people(names: Iterable[str], kind: str) -> bool:
     """Whether two of the comparable names clearly belong to different people. More names never undo it."""
     return any(clearly_differ(one, other, kind) for one, other in combinations(set(names), 2))
+
+
+def office_key(key: NodeKey) -> NodeKey | None:
+    """The key that a firm's card carries if this key of a person is the firm's desk and not the person's own;
+    None where a firm's card says nothing about that (a mobile phone on it may well be the owner's)."""
+    if key.client_kind != ClientKind.PERSON:
+        return None
+    if (key.kind == IdentifierKind.PHONE and is_landline(key.value)) or (
+        key.kind == IdentifierKind.EMAIL and is_role_mailbox(key.value)
+    ):
+        return key._replace(client_kind=ClientKind.COMPANY.value)
+    return None
 
 
 def count_people(names: Iterable[str], kind: str) -> int:

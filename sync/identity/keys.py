@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import phonenumbers
-from phonenumbers import PhoneNumberFormat
+from phonenumbers import PhoneNumberFormat, PhoneNumberType
 
 from schema.enums import IdentifierKind
 
@@ -43,7 +43,14 @@ _NEVER_MAIL_DOMAINS = frozenset(
     net.ru asd.ru qwe.ru aaa.ru 1.ru 123.ru
     """.strip().split()
 )
+_ROLE_MAILBOXES = frozenset(
+    """
+    info office sales sale zakaz order orders admin contact contacts hello support help buh buhgalter hr manager
+    shop opt reception secretary post priem pochta service director
+    """.strip().split()
+)
 _NEVER_VISITORS = frozenset({"", "0", "null", "none", "undefined", "nan", "-", "(not set)"})
+_OF_A_PLACE = frozenset({PhoneNumberType.FIXED_LINE, PhoneNumberType.TOLL_FREE, PhoneNumberType.UAN})
 _INN_10 = (2, 4, 10, 3, 5, 9, 4, 6, 8)
 _INN_11 = (7, 2, 4, 10, 3, 5, 9, 4, 6, 8)
 _INN_12 = (3, 7, 2, 4, 10, 3, 5, 9, 4, 6, 8)
@@ -90,6 +97,17 @@ def phone_keys(text: str, region: str) -> tuple[str, ...]:
             if not _nobodys(str(number.national_number))
         )
     )
+
+
+@lru_cache(maxsize=_CACHED)
+def is_landline(phone: str) -> bool:
+    """Whether an E.164 phone is bound to a place (or to a firm, as toll-free numbers are), and not to a pocket."""
+    return phonenumbers.number_type(phonenumbers.parse(phone)) in _OF_A_PLACE
+
+
+def is_role_mailbox(email: str) -> bool:
+    """Whether an address names a desk and not a human being: info@, sales@."""
+    return email.partition("@")[0] in _ROLE_MAILBOXES
 
 
 def _nobodys(national: str) -> bool:

@@ -21,7 +21,7 @@ from sync.identity.founding import ClientRow, Founding
 
 Conn = psycopg.AsyncConnection[Any]
 
-CAP, LISTED = "cap", "listed"
+CAP, OFFICE, LISTED = "cap", "office", "listed"
 SAME, APART = "same", "apart"
 _KEYS: LiteralString = (
     "unnest(%(client_kinds)s::text[], %(kinds)s::text[], %(values)s::text[]) as k (client_kind, kind, value)"
@@ -57,6 +57,12 @@ _SHARED: LiteralString = f"""
         where workspace_id = %(workspace)s and client_kind = k.client_kind and kind = k.kind
             and value = k.value offset 0
     ) s"""  # noqa: S608  # of constants; values are bound
+_CARRIED: LiteralString = f"""
+    select k.client_kind, k.kind, k.value from {_KEYS} where exists (
+        select from identifier
+        where workspace_id = %(workspace)s and kind = k.kind and value = k.value
+            and client_kind = k.client_kind and record_id <> all (%(but)s::uuid[])
+    )"""  # noqa: S608  # of constants; values are bound
 _DROP_SHARED: LiteralString = f"""
     delete from shared_key s using {_KEYS}
     where s.workspace_id = %(workspace)s and s.client_kind = k.client_kind and s.kind = k.kind
@@ -122,6 +128,14 @@ async def shared(conn: Conn, workspace_id: UUID, keys: Collection[NodeKey]) -> d
         {"workspace": workspace_id, **_columns(keys)},
     )
     return {NodeKey(*key): reason for *key, reason in await cursor.fetchall()}
+
+
+async def carried(conn: Conn, workspace_id: UUID, keys: Collection[NodeKey], but: Collection[UUID]) -> set[NodeKey]:
+    """Which of the keys any record carries, apart from these records."""
+    if not keys:
+        return set()
+    cursor = await conn.execute(_CARRIED, {"workspace": workspace_id, "but": list(but), **_columns(keys)})
+    return {NodeKey(*key) for key in await cursor.fetchall()}
 
 
 async def names_on(conn: Conn, workspace_id: UUID, key: NodeKey, but: Collection[UUID]) -> set[str]:
@@ -277,20 +291,24 @@ async def write_records(
     )
 
 
-async def write_shared(conn: Conn, workspace_id: UUID, rows: Mapping[NodeKey, int], reason: str) -> None:
-    """These keys join nobody from now on; a listed one stays listed."""
+async def write_shared(conn: Conn, workspace_id: UUID, rows: Mapping[NodeKey, tuple[str, int]]) -> None:
+    """These keys join nobody from now on, for a reason, with so many people on them; a listed one stays listed."""
     if not rows:
         return
-    columns = _columns(rows)
     await conn.execute(
         """insert into shared_key as s (workspace_id, client_kind, kind, value, reason, carriers, at)
-        select %(workspace)s, k.client_kind, k.kind, k.value, %(reason)s, k.carriers, now()
-        from unnest(%(client_kinds)s::text[], %(kinds)s::text[], %(values)s::text[], %(carriers)s::int[])
-            as k (client_kind, kind, value, carriers)
+        select %(workspace)s, k.*, now()
+        from unnest(%(client_kinds)s::text[], %(kinds)s::text[], %(values)s::text[], %(reasons)s::text[],
+            %(carriers)s::int[]) as k (client_kind, kind, value, reason, carriers)
         on conflict (workspace_id, client_kind, kind, value) do update
             set reason = excluded.reason, carriers = excluded.carriers, at = excluded.at
             where s.reason <> 'listed'""",
-        {"workspace": workspace_id, "reason": reason, "carriers": list(rows.values()), **columns},
+        {
+            "workspace": workspace_id,
+            "reasons": [reason for reason, _ in rows.values()],
+            "carriers": [carriers for _, carriers in rows.values()],
+            **_columns(rows),
+        },
     )
 
 
