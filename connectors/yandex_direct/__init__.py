@@ -33,7 +33,7 @@ def _base_url(settings: DirectSettings) -> str:
 
 def _account(settings: DirectSettings) -> str:
     """Limits are counted per advertiser: by login, or by the token's owner, whose login isn't known here."""
-    owner = settings.client_login
+    owner = settings.login
     if owner is None:
         owner = "token-" + hashlib.sha256(settings.token.get_secret_value().encode()).hexdigest()[:12]
     return f"{httpx.URL(settings.base_url).netloc.decode()}/{owner}"

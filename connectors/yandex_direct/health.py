@@ -50,7 +50,7 @@ ERRORS: dict[int, Callable[[str], VendorError]] = {
     ),
     506: lambda said: RateLimited(f"Too many requests to this cabinet at once: {said}", WAIT_QUEUE),
     513: lambda said: BadSettings(
-        f"That login has no cabinet in Direct: check the advertiser's login ({said})", "client_login"
+        f"That login has no cabinet in Direct: check the advertiser's login ({said})", "login"
     ),
     1000: lambda said: Transient(f"Direct has a fault of its own: {said}"),
     1001: lambda said: Transient(f"Direct has a fault of its own: {said}"),
@@ -126,7 +126,7 @@ async def check(session: VendorSession[DirectSettings]) -> Health:
 async def _of_an_agency(session: VendorSession[DirectSettings]) -> str | None:
     """What to say if the token is an agency's and no client's login is given; None if that isn't the fault."""
     settings = session.settings
-    if settings.client_login is not None:
+    if settings.login is not None:
         return None
     request = service(
         settings,
@@ -161,7 +161,7 @@ def _named(error: Error, response: httpx.Response) -> VendorError:
         return VendorChanged(f"Direct gives an error without a number: {error.error_code} {said}")
     said = f"{said or 'no reason given'}, error {code}"
     if "client-login" in said.casefold():
-        return BadSettings(f"Direct wants another advertiser's login ({said})", "client_login")
+        return BadSettings(f"Direct wants another advertiser's login ({said})", "login")
     if code == 1002 and "oauth" in said.casefold():
         return ERRORS[53](said)
     if code == 152:

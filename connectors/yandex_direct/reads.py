@@ -129,8 +129,8 @@ def _list_campaigns(settings: DirectSettings, fields: tuple[str, ...], position:
 
 def _headers(settings: DirectSettings) -> dict[str, str]:
     headers = {"Accept-Language": "en"}
-    if settings.client_login is not None:
-        headers["Client-Login"] = settings.client_login
+    if settings.login is not None:
+        headers["Client-Login"] = settings.login
     return headers
 
 

@@ -53,7 +53,7 @@ def report_params(settings: DirectSettings, first: date, last: date, run_id: str
         "Format": "TSV",
         "IncludeVAT": "YES" if settings.include_vat else "NO",
     }
-    content = hashlib.sha256(msgspec.json.encode([params, settings.client_login])).hexdigest()[:12]
+    content = hashlib.sha256(msgspec.json.encode([params, settings.login])).hexdigest()[:12]
     name = f"skvoz ad_spend|{first.isoformat()}..{last.isoformat()}|{content}|{run_id}"
     return {"params": {**params, "ReportName": name}}
 

@@ -16,7 +16,7 @@ class DirectSettings(ConnectorSettings):
         ),
         min_length=1,
     )
-    client_login: str | None = Field(
+    login: str | None = Field(
         default=None,
         title="Advertiser's login",
         description=(

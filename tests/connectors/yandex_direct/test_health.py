@@ -29,7 +29,7 @@ from connectors.yandex_direct.settings import DirectSettings
 
 SAMPLES = Path(__file__).parent / "samples"
 OWN = DirectSettings(token="secret-token")
-AGENCY = DirectSettings(token="secret-token", client_login="shop-moscow")
+AGENCY = DirectSettings(token="secret-token", login="shop-moscow")
 
 
 def failed(code: int | str, text: str = "", detail: str = "", status: int = 200) -> httpx.Response:
@@ -187,10 +187,10 @@ async def test_check_warns_of_few_points_and_of_an_archived_advertiser(session_t
     "settings",
     [
         {"token": ""},
-        {"token": "t", "client_login": "two words"},
+        {"token": "t", "login": "two words"},
         {"token": "t", "base_url": "api.direct.yandex.com"},
         {"token": "t", "reread_days": 1},
-        {"token": "t", "login": "x"},
+        {"token": "t", "client": "x"},
     ],
 )
 def test_settings_that_can_not_be_right(settings: dict[str, Any]) -> None:

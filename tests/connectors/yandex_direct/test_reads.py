@@ -18,7 +18,7 @@ from connectors.yandex_direct import CONNECTOR
 from connectors.yandex_direct.settings import DirectSettings
 
 SAMPLES = Path(__file__).parent / "samples"
-SETTINGS = DirectSettings(token="secret-token", client_login="shop-moscow")
+SETTINGS = DirectSettings(token="secret-token", login="shop-moscow")
 OWN = DirectSettings(token="secret-token")
 NOW = datetime(2026, 4, 30, 22, 30, tzinfo=UTC)  # the first of May in Moscow
 
@@ -143,7 +143,7 @@ def test_an_unknown_list_is_not_an_empty_one(content: bytes | dict[str, Any]) ->
         CONNECTOR.stream("campaigns").read(OWN, {"offset": 0}, answered(content))
 
 
-def test_client_login_is_sent_for_agencies_only() -> None:
+def test_login_is_sent_for_agencies_only() -> None:
     stream = CONNECTOR.stream("campaigns")
     assert stream.request(SETTINGS, {"offset": 0}).headers["Client-Login"] == "shop-moscow"
     assert "Client-Login" not in stream.request(OWN, {"offset": 0}).headers
@@ -189,7 +189,7 @@ def test_a_report_has_one_name_a_run() -> None:
     assert report_body(SETTINGS, begin(since))["ReportName"] == name
     assert report_body(SETTINGS, begin(since, run=2))["ReportName"] != name
     assert report_body(OWN, begin(since))["ReportName"] != name
-    without_vat = DirectSettings(token="secret-token", client_login="shop-moscow", include_vat=False)
+    without_vat = DirectSettings(token="secret-token", login="shop-moscow", include_vat=False)
     assert report_body(without_vat, begin(since))["ReportName"] != name
     assert report_body(without_vat, begin(since))["IncludeVAT"] == "NO"
 
