@@ -8,10 +8,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from urllib.parse import parse_qsl
 
 import httpx
 import pytest
 
+from sandbox.vendors import php
 from sandbox.vendors.amocrm import VENDOR
 from sandbox.vendors.amocrm.account import MAIN, WORKING, user_id
 from sandbox.world.happenings import Called, CardEdited, CardMade, DealMoved, DealOpened
@@ -572,6 +574,23 @@ def test_an_edited_card(account: Account) -> None:
     assert [one["field_code"] for one in contact["custom_fields_values"]] == ["PHONE"]
     assert [one["id"] for one in account.listed("contacts", query="9031112233")] == [1]
     assert account.ask("GET", "contacts", params={"query": "9160000001"}).status_code == 204
+
+
+def test_webhooks_speak_the_old_way(account: Account) -> None:
+    account.stage.switch(webhook="http://127.0.0.1:1/hook")
+    account.stage.happen(card(1, firm=3), deal(1, 1))
+    assert account.stage.world.webhooks == []  # history tells nobody
+    account.stage.world.start_clock()
+    account.send("PATCH", "leads/1", {"status_id": 142})
+    account.send("PATCH", "companies/1", {"name": "Ромашка"})
+    hooks = [php.decode_brackets(parse_qsl(hook.content.decode())) for hook in account.stage.world.webhooks]
+    assert [next(iter(hook)) for hook in hooks] == ["leads", "leads", "contacts"]
+    (status,) = hooks[1]["leads"]["status"]
+    assert (status["status_id"], status["old_status_id"], status["price"]) == ("142", str(WORKING[0]), "1000")
+    assert {"id", "name", "code", "values"} >= set(status["custom_fields"][0]) >= {"id", "name", "values"}
+    (company,) = hooks[2]["contacts"]["update"]
+    assert (company["type"], company["name"]) == ("company", "Ромашка")
+    assert hooks[2]["account"]["id"] == str(account.get("account")["id"])
 
 
 def test_pages_shift_while_leads_change(account: Account) -> None:

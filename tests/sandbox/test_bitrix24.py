@@ -617,6 +617,18 @@ def test_events_name_the_record_and_nothing_more(portal: Portal) -> None:
     }
 
 
+def test_the_end_of_a_call_is_told(portal: Portal) -> None:
+    portal.stage.switch(event_handler="http://127.0.0.1:1/hook")
+    portal.stage.world.start_clock()
+    call = {"USER_ID": 1, "PHONE_NUMBER": "+79161112233", "TYPE": 1}
+    call_id = portal.as_application("telephony.externalCall.register", call).json()["result"]["CALL_ID"]
+    portal.as_application("telephony.externalCall.finish", {"CALL_ID": call_id, "USER_ID": 1, "DURATION": 5})
+    (hook,) = portal.stage.world.webhooks
+    event = php.decode_brackets(parse_qsl(hook.content.decode(), keep_blank_values=True))
+    assert (event["event"], event["data"]["CALL_ID"]) == ("ONVOXIMPLANTCALLEND", call_id)
+    assert (event["data"]["CALL_DURATION"], event["data"]["CALL_FAILED_CODE"]) == ("5", "200")
+
+
 def test_pages_shift_when_rows_are_deleted(portal: Portal) -> None:
     portal.stage.happen(card(1), *(deal(number, 1) for number in range(1, 5)))
     assert VENDOR.shift_pages is not None

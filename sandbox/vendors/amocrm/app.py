@@ -9,7 +9,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from sandbox.vendors.amocrm import oauth
-from sandbox.vendors.amocrm.context import Context, sent_json, switches
+from sandbox.vendors.amocrm.behaviour import switches
+from sandbox.vendors.amocrm.context import Context, sent_json
 from sandbox.vendors.amocrm.entities import Entities
 from sandbox.vendors.amocrm.gate import Gate, Handler
 from sandbox.vendors.amocrm.hal import Problem, hal

@@ -7,30 +7,15 @@ from dataclasses import dataclass
 import orjson
 from starlette.requests import Request
 
-from sandbox.vendors.amocrm.account import KEY, account_id, users
+from sandbox.vendors.amocrm.account import account_id, users
 from sandbox.vendors.amocrm.hal import Problem
 from sandbox.vendors.amocrm.records import Records
 from sandbox.vendors.amocrm.registry import ENTITIES, EntityName, Registry
 from sandbox.vendors.amocrm.showing import Shower
 from sandbox.vendors.contract import World
-from sandbox.vendors.switches import Switches, Value
+from sandbox.vendors.switches import Switches
 
 _MOST_WRITTEN = 250
-SWITCHES: dict[str, Value] = {
-    "api_filter_enabled": True,  # False: filters of leads, contacts, companies are ignored in silence
-    "price_with_minor_units": True,  # newer accounts show the exact price beside the whole one
-    "duplicate_control": True,  # /leads/complex finds contacts that are there already
-    "access_seconds": 86400,  # how long an access token lives
-    "html_429": False,  # too many requests are answered in HTML, not in JSON
-    "breaches_until_block": 100,  # so many 429 within a minute, and the account answers 403 to everything
-    "blocked": False,  # that state; only support lifts it
-    "webhook": "",  # where webhooks go
-}
-
-
-def switches(world: World) -> Switches:
-    """The account's switches."""
-    return Switches(world, KEY, SWITCHES)
 
 
 @dataclass(frozen=True)

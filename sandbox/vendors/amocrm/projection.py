@@ -6,7 +6,7 @@ from sqlite3 import Connection
 
 from sandbox.vendors.amocrm import oauth
 from sandbox.vendors.amocrm.account import KEY, LOST, MAIN, ROBOT, WON, WORKING, user_id
-from sandbox.vendors.amocrm.context import switches
+from sandbox.vendors.amocrm.behaviour import switches
 from sandbox.vendors.amocrm.notes import place_of_call
 from sandbox.vendors.amocrm.records import CustomValues, Records, create_tables, stored_values
 from sandbox.vendors.amocrm.registry import INN, EntityName, Registry

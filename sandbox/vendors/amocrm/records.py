@@ -14,7 +14,9 @@ from sqlite3 import Connection
 from typing import Any
 
 from sandbox.vendors.amocrm.account import LOST, MAIN, ROBOT, WON
+from sandbox.vendors.amocrm.behaviour import switches
 from sandbox.vendors.amocrm.registry import SINGULAR, EntityName, Registry
+from sandbox.vendors.amocrm.webhooks import Webhooks
 from sandbox.vendors.contract import World
 from sandbox.vendors.rows import Row, rows
 
@@ -90,6 +92,7 @@ class Records:
         self._world = world
         self._db = world.db
         self.registry = registry
+        self._webhooks = Webhooks(world, switches(world), registry)
 
     # -- records
 
@@ -114,6 +117,8 @@ class Records:
             row.setdefault("status_id", MAIN.statuses[1].id)
             closed = row["status_id"] in {WON, LOST}
             row["closed_at"] = (row.get("closed_at") or now) if closed else None
+        if entity == "leads":
+            row.setdefault("price", 0)
         row["custom_fields"] = json.dumps(custom, ensure_ascii=False)
         marks = ", ".join("?" for _ in row)
         cursor = self._db.execute(
@@ -122,6 +127,7 @@ class Records:
         id_ = int(cursor.lastrowid or 0)
         self._keep_phones(entity, id_, custom)
         self.log(f"{SINGULAR[entity]}_added", entity, id_, int(row["created_by"]), now)
+        self._webhooks.tell("add", entity, {**row, "id": id_}, custom)
         return id_
 
     def update(
@@ -149,12 +155,21 @@ class Records:
         sets = ", ".join(f"{name} = ?" for name in row)
         self._db.execute(f"UPDATE {table(entity)} SET {sets} WHERE id = ?", (*row.values(), id_))
         self._log_changes(entity, id_, before, row, now, user)
+        after = before | row
+        self._webhooks.tell("update", entity, after, stored_values(after))
+        if entity == "leads" and after["status_id"] != before["status_id"]:
+            left = {"old_status_id": before["status_id"], "old_pipeline_id": before["pipeline_id"]}
+            self._webhooks.tell("status", entity, after | left, stored_values(after))
 
     def delete(self, entity: EntityName, id_: int, now: int) -> None:
         """Put a record into the bin: lists pass it over, the log of events tells of it."""
+        before = self.get(entity, id_)
+        if before is None:
+            raise LookupError(f"{entity} {id_}")
         self._db.execute(f"UPDATE {table(entity)} SET is_deleted = 1, updated_at = ? WHERE id = ?", (now, id_))
         self._db.execute("DELETE FROM amocrm_phone WHERE entity = ? AND entity_id = ?", (entity, id_))
         self.log(f"{SINGULAR[entity]}_deleted", entity, id_, ROBOT, now)
+        self._webhooks.tell("delete", entity, before, {})
 
     def _keep_phones(self, entity: EntityName, id_: int, custom: CustomValues) -> None:
         field = self.registry.by_code(entity, "PHONE")

@@ -57,9 +57,10 @@ class Doors:
     def __init__(self, world: World) -> None:
         self._world = world
         self._switches = switches(world)
-        records = Records(world.db, Events(world, self._switches).tell)
+        events = Events(world, self._switches)
+        records = Records(world.db, events.tell)
         users = portal.users(world.market.managers)
-        self._portal = Portal(world, records, users, self._switches)
+        self._portal = Portal(world, records, users, self._switches, events)
         self._bucket = Bucket(lambda: world.limits)
         self._runner = runner.Runner(Operating(lambda: world.limits))
 

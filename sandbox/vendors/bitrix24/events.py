@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import urlencode
 
 from sandbox.vendors import php
 from sandbox.vendors.bitrix24 import oauth
-from sandbox.vendors.bitrix24.values import unix
+from sandbox.vendors.bitrix24.values import moment, unix
 from sandbox.vendors.contract import World
+from sandbox.vendors.rows import rows
 from sandbox.vendors.switches import Switches
+
+_TOLD_OF_CALLS = (
+    *("CALL_ID", "CALL_TYPE", "PHONE_NUMBER", "PORTAL_NUMBER", "PORTAL_USER_ID", "CALL_DURATION", "COST"),
+    *("COST_CURRENCY", "CALL_FAILED_CODE", "CALL_FAILED_REASON", "CRM_ACTIVITY_ID"),
+)
 
 
 class Events:
@@ -19,14 +26,23 @@ class Events:
         self._switches = switches
 
     def tell(self, event: str, id_: int) -> None:
-        """Send one event, e.g. ``ONCRMDEALUPDATE``; without a handler nothing is sent."""
+        """Send one event of a record, e.g. ``ONCRMDEALUPDATE``; without a handler nothing is sent."""
+        self._send(event, {"FIELDS": {"ID": str(id_)}})
+
+    def tell_call(self, id_: int) -> None:
+        """Send ONVOXIMPLANTCALLEND, whose data stand without FIELDS around them."""
+        (row,) = rows(self._world.db, "SELECT * FROM bitrix24_call WHERE ID = ?", [id_])
+        named = {name: "" if row[name] is None else str(row[name]) for name in _TOLD_OF_CALLS}
+        self._send("ONVOXIMPLANTCALLEND", named | {"CALL_START_DATE": moment(row["CALL_START_DATE"])})
+
+    def _send(self, event: str, data: dict[str, Any]) -> None:
         handler = self._switches.get("event_handler", str)
         if not handler:
             return
         body = {
             "event": event,
             "event_handler_id": "1",
-            "data": {"FIELDS": {"ID": str(id_)}},
+            "data": data,
             "ts": str(unix(self._world.now())),
             "auth": {
                 "domain": "portal.example",

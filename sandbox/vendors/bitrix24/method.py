@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from sandbox.vendors.bitrix24.errors import RestError, bad_id
+from sandbox.vendors.bitrix24.events import Events
 from sandbox.vendors.bitrix24.filters import Condition
 from sandbox.vendors.bitrix24.portal import User
 from sandbox.vendors.bitrix24.records import Records
@@ -27,6 +28,7 @@ class Portal:
     records: Records
     users: list[User]
     switches: Switches
+    events: Events
 
     def now(self) -> datetime:
         """The portal's clock."""

@@ -71,7 +71,8 @@ class Bitrix24Projection:
     def __init__(self, world: World) -> None:
         self._world = world
         self._switches = switches(world)
-        self._records = Records(world.db, Events(world, self._switches).tell)
+        self._events = Events(world, self._switches)
+        self._records = Records(world.db, self._events.tell)
 
     def prepare(self, db: Connection) -> None:
         """Make the tables; repeatable."""
@@ -138,7 +139,7 @@ class Bitrix24Projection:
             self._world.db,
             "SELECT l.ID FROM bitrix24_multifield mine JOIN bitrix24_multifield theirs"
             " ON theirs.OWNER = 'LEAD' AND theirs.TYPE_ID = mine.TYPE_ID AND (theirs.VALUE = mine.VALUE"
-            " OR (mine.DIGITS <> '' AND substr(theirs.DIGITS, -10) = substr(mine.DIGITS, -10)))"
+            " OR substr(theirs.DIGITS, -10) = substr(mine.DIGITS, -10))"
             " JOIN bitrix24_lead l ON l.ID = theirs.OWNER_ID AND l.STATUS_SEMANTIC_ID = 'P'"
             " WHERE mine.OWNER = 'CONTACT' AND mine.OWNER_ID = ? ORDER BY l.ID LIMIT 1",
             [contact],
@@ -321,6 +322,7 @@ class Bitrix24Projection:
                 (unix(call.at), owner_id),
             )
         self._world.truth.record(KEY, "call", id_, call.person, call.call)
+        self._events.tell_call(id_)
 
 
 def _utm(tags: dict[str, str]) -> dict[str, Stored]:

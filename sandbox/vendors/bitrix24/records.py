@@ -25,7 +25,7 @@ CREATED, MOVED, FINISHED, PIPELINE_CHANGED = 1, 2, 3, 5  # TYPE_ID of stage hist
 _TABLES = """
 CREATE TABLE IF NOT EXISTS bitrix24_multifield (
     ID INTEGER PRIMARY KEY AUTOINCREMENT, OWNER TEXT NOT NULL, OWNER_ID INTEGER NOT NULL,
-    TYPE_ID TEXT NOT NULL, VALUE_TYPE TEXT NOT NULL, VALUE TEXT NOT NULL, DIGITS TEXT NOT NULL);
+    TYPE_ID TEXT NOT NULL, VALUE_TYPE TEXT NOT NULL, VALUE TEXT NOT NULL, DIGITS TEXT);
 CREATE INDEX IF NOT EXISTS bitrix24_multifield_owner ON bitrix24_multifield (OWNER_ID, OWNER);
 CREATE INDEX IF NOT EXISTS bitrix24_multifield_value ON bitrix24_multifield (VALUE);
 CREATE INDEX IF NOT EXISTS bitrix24_multifield_digits ON bitrix24_multifield (DIGITS);
@@ -241,15 +241,15 @@ class Records:
         self._db.execute(
             "INSERT INTO bitrix24_multifield (OWNER, OWNER_ID, TYPE_ID, VALUE_TYPE, VALUE, DIGITS)"
             " VALUES (?, ?, ?, ?, ?, ?)",
-            (entity.letters, id_, kind, value_type, value, digits(value) if kind == "PHONE" else ""),
+            (entity.letters, id_, kind, value_type, value, (digits(value) or None) if kind == "PHONE" else None),
         )
 
     def change_multifield(self, entity: Entity, id_: int, multifield: int, value: str, value_type: str) -> None:
         """Write another value over one of the record's own multifields."""
         self._db.execute(
             "UPDATE bitrix24_multifield SET VALUE = ?, VALUE_TYPE = ?,"
-            " DIGITS = CASE TYPE_ID WHEN 'PHONE' THEN ? ELSE '' END WHERE ID = ? AND OWNER = ? AND OWNER_ID = ?",
-            (value, value_type, digits(value), multifield, entity.letters, id_),
+            " DIGITS = CASE TYPE_ID WHEN 'PHONE' THEN ? END WHERE ID = ? AND OWNER = ? AND OWNER_ID = ?",
+            (value, value_type, digits(value) or None, multifield, entity.letters, id_),
         )
 
     def remove_multifield(self, entity: Entity, id_: int, multifield: int) -> None:

@@ -150,6 +150,7 @@ def _finish(call: Call) -> Answer:
                 row["ID"],
             ),
         )
+        call.portal.events.tell_call(row["ID"])
     row = _by_call_id(call, row["CALL_ID"])
     return Answer(
         {

@@ -1,0 +1,73 @@
+"""Account webhooks: form-encoded, everything a text, the old names of fields, companies among the contacts."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+from sandbox.vendors import php
+from sandbox.vendors.amocrm.account import account_id
+from sandbox.vendors.amocrm.registry import EntityName, Registry
+from sandbox.vendors.contract import World
+from sandbox.vendors.rows import Row
+from sandbox.vendors.switches import Switches
+
+
+class Webhooks:
+    """Tells the subscriber of the switch ``webhook`` what changed."""
+
+    def __init__(self, world: World, switches: Switches, registry: Registry) -> None:
+        self._world = world
+        self._switches = switches
+        self._registry = registry
+
+    def tell(self, action: str, entity: EntityName, row: Row, custom: dict[int, list[dict[str, Any]]]) -> None:
+        """Send ``add``, ``update``, ``delete`` or ``status`` of a record; without a subscriber nothing is sent."""
+        subscriber = self._switches.get("webhook", str)
+        if not subscriber:
+            return
+        told = {
+            "id": row["id"],
+            "name": row["name"],
+            "responsible_user_id": row["responsible_user_id"],
+            "last_modified": row["updated_at"],
+            "modified_user_id": row["updated_by"],
+            "created_user_id": row["created_by"],
+            "date_create": row["created_at"],
+            "account_id": account_id(self._world),
+            "created_at": row["created_at"],
+            "updated_at": row["updated_at"],
+        }
+        if entity == "leads":
+            told |= {"price": row["price"] // 100}
+            told |= {name: row[name] for name in ("status_id", "pipeline_id")}
+            told |= {name: row[name] for name in ("old_status_id", "old_pipeline_id") if name in row}
+        else:
+            told["type"] = "company" if entity == "companies" else "contact"
+        fields = self._fields(custom)
+        if fields:
+            told["custom_fields"] = fields
+        body = {
+            "leads" if entity == "leads" else "contacts": {action: [told]},
+            "account": {
+                "subdomain": "sandbox",
+                "id": account_id(self._world),
+                "_links": {"self": "https://sandbox.example"},
+            },
+        }
+        content = urlencode(php.encode_brackets(body)).encode()
+        self._world.deliver(subscriber, content, "application/x-www-form-urlencoded")
+
+    def _fields(self, custom: dict[int, list[dict[str, Any]]]) -> list[dict[str, Any]]:
+        known = self._registry.all()
+        shown = []
+        for field_id, listed in custom.items():
+            field = known.get(field_id)
+            if field is None:
+                continue
+            values = [
+                {"value": one["value"]} | ({"enum": one["enum_id"]} if one.get("enum_id") else {}) for one in listed
+            ]
+            one: dict[str, Any] = {"id": field.id, "name": field.name, "values": values}
+            shown.append(one | ({"code": field.code} if field.code else {}))
+        return shown
