@@ -39,17 +39,18 @@ def connection(
     source: str,
     node: Callable[[Details, str], str],
     row: Callable[[Details, str], list[Pair]] | None = None,
+    narrowed: str | None = None,
 ) -> str:
     """The connection's object.
 
     ``source`` is a FROM clause that has the candidate rows under the alias ``x``, and a WHERE clause. ``node`` gives the object of a row of the page under the alias given; ``row`` its pairs, if it
-    has them.
+    has them. ``narrowed`` stands for ``source`` where only rows that can be on the page matter.
     """
     selected = planner.selected(type_name, details)
     names = [each[0].node.name.value for each in selected.values()]
     if row is not None and not page.backwards and set(names) <= {"nodes", "__typename"}:
         return _nodes_only(planner, type_name, details, page, x, source=source, row=row)
-    return _Page(planner, type_name, edge_name, page, x, source, node).object(details)
+    return _Page(planner, type_name, edge_name, page, x, source, narrowed or source, node).object(details)
 
 
 def _nodes_only(
@@ -83,11 +84,13 @@ class _Page:
         page: Window,
         x: str,
         source: str,
+        narrowed: str,
         node: Callable[[Details, str], str],
     ) -> None:
         self._planner, self._type, self._edge = planner, type_name, edge_name
         self._page, self._x, self._node = page, x, node
-        self._rows = f"select {x}.* {source}"
+        self._all = f"select {x}.* {source}"
+        self._candidates = f"select {x}.* {narrowed}"
         self._each = planner.alias()
         self._sums = planner.alias()
         self._per_row: dict[str, str] = {}
@@ -96,7 +99,7 @@ class _Page:
     def object(self, details: Details) -> str:
         pairs = self._planner.of_object(self._type, details, self._field)
         x, page = self._x, self._page
-        candidates = f"{self._rows} and {page.beyond(x)} order by {page.order(x)} limit {page.size} + 1"
+        candidates = f"{self._candidates} and {page.beyond(x)} order by {page.order(x)} limit {page.size} + 1"
         row_columns = ", ".join(f"{sql} as {name}" for name, sql in self._per_row.items())
         each = f"select row_number() over (order by {page.order(x)}) as i{', ' if row_columns else ''}{row_columns} "
         each += f"from ({candidates}) {x}"
@@ -114,7 +117,7 @@ class _Page:
                 edge = self._planner.of_object(self._edge, details, self._edge_field)
                 return self._array(one_object(edge, self._planner.alias()))
             case "totalCount":
-                return f"(select count(*) from ({self._rows}) {self._planner.alias()})"
+                return f"(select count(*) from ({self._all}) {self._planner.alias()})"
             case "pageInfo":
                 return one_object(
                     self._planner.of_object("PageInfo", details, self._page_info), self._planner.alias()
@@ -141,7 +144,7 @@ class _Page:
             return self._sum(f"count(*) > {self._page.size}")
         if self._page.cursor is None:
             return "false"
-        behind = f"{self._rows} and {self._page.behind(self._x)}"
+        behind = f"{self._all} and {self._page.behind(self._x)}"
         return f"exists({behind})"
 
     def _array(self, per_row: str) -> str:

@@ -196,7 +196,8 @@ class Planner:
         arguments = self.arguments(entity.name, details)
         arms = timeline_arms(declared, arguments)
         page = window(self, TIMELINE_KEYS, arguments)
-        rows = [self._arm(arm, arguments, page, x) for arm in arms] or [NO_EVENTS]
+        narrowed = [self._arm(arm, arguments, page, x) for arm in arms] or [NO_EVENTS]
+        every = [self._arm(arm, arguments, None, x) for arm in arms] or [NO_EVENTS]
         u = self.alias()
         return connection(
             self,
@@ -205,12 +206,13 @@ class Planner:
             details,
             page,
             u,
-            source=f"from ({' union all '.join(rows)}) {u} where true",
+            source=f"from ({' union all '.join(every)}) {u} where true",
+            narrowed=f"from ({' union all '.join(narrowed)}) {u} where true",
             node=lambda each, at: self.choice([arm.target for arm in arms], each, f"{at}.kind", f"{at}.id"),
         )
 
-    def _arm(self, arm: Arm, arguments: Mapping[str, Any], page: Window, x: str) -> str:
-        """The events of one kind on the page: no more of each kind are read than the page can hold."""
+    def _arm(self, arm: Arm, arguments: Mapping[str, Any], page: Window | None, x: str) -> str:
+        """The events of one kind; of a page, no more than the page can hold."""
         entity, t, event = self.entities[arm.target], self.alias(), self.alias()
         source = (arm.source or f"{entity.table} {{t}}").format(t=t)
         rows = (
@@ -221,10 +223,8 @@ class Planner:
         for name, sign in (("from", ">="), ("to", "<")):
             if arguments.get(name) is not None:
                 within += f" and {event}.at {sign} {self.bind(arguments[name], 'timestamptz')}"
-        return (
-            f"(select {event}.* from ({rows}) {event} where {page.beyond(event)}{within} "
-            f"order by {page.order(event)} limit {page.size} + 1)"
-        )
+        found = f"select {event}.* from ({rows}) {event} where {page.beyond(event) if page else 'true'}{within}"
+        return f"({found} order by {page.order(event)} limit {page.size} + 1)" if page else f"({found})"
 
     def choice(self, names: Sequence[str], details: Details, kind: str, id_sql: str) -> str:
         """The object of the row of one of several types: ``kind`` gives its name, ``id_sql`` its id."""

@@ -42,7 +42,9 @@ def _columns(pairs: Sequence[Pair]) -> str:
 
 def _written_out(pairs: Sequence[Pair]) -> str:
     """The object as text, for keys that are too long to be names of columns (and too many for a function)."""
-    members = "|| ','".join(
-        f"""'"{key}":' || coalesce(to_json({expression})::text, 'null') """ for key, expression in pairs
+    members = " || ',' || ".join(
+        f"""'"{key}":' || coalesce(to_json({expression})::text, 'null')""" for key, expression in pairs
     )
-    return f"('{{' || {members or repr('')} || '}}')::json"
+    if not members:
+        return "'{}'::json"
+    return f"('{{' || {members} || '}}')::json"

@@ -5,10 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import strawberry
+from graphql import GraphQLError
+from strawberry.types import ExecutionContext
 
 from api.graphql import scalars
 from api.graphql.build import Types, add_fields, object_type
+from api.graphql.documents import Documents, KnownDocuments
 from api.graphql.executor import FragmentExecutor
+from api.graphql.limits import Limits
 from api.graphql.model import interactions, marketing, operation, parties, sales
 from api.graphql.roots import Root, query_roots
 from api.graphql.run import PlannedField
@@ -22,16 +26,27 @@ ENTITIES = (
 )
 
 
-def build_schema() -> strawberry.Schema:
+class Schema(strawberry.Schema):
+    """Strawberry's schema, without its log: what goes wrong on our side is logged where it gets its reference
+    (`api.graphql.errors`), and the callers' faults aren't worth a stack trace."""
+
+    def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
+        return None
+
+
+def build_schema(limits: Limits | None = None) -> Schema:
+    """The schema, with its planned fields in place."""
+    documents = Documents(limits or Limits())
     types = Types(ENTITIES)
     roots = query_roots(types)
     query = object_type("Query", "Everything that can be read.")
     add_fields(query, [root.field for root in roots])
-    schema = strawberry.Schema(
+    schema = Schema(
         query=query,
         types=types.nodes(),
         config=scalars.config(),
         execution_context_class=FragmentExecutor,
+        extensions=[lambda: KnownDocuments(documents)],
     )
     plan_fields(schema, types, "Query", roots)
     return schema

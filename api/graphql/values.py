@@ -89,4 +89,4 @@ def _decides(value: Any) -> bool:
 
 
 def _structured(values: Sequence[Any]) -> bool:
-    return any(_decides(each) or isinstance(each, Mapping | list) for each in values)
+    return not values or any(_decides(each) or isinstance(each, Mapping | list) for each in values)

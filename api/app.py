@@ -1,0 +1,174 @@
+"""The web application: GraphQL, its explorer, and what operators watch."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import MutableMapping
+from typing import Any
+
+import orjson
+import structlog
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
+from sqlalchemy import text
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.auth import Authenticator, TooManyWrongTokens
+from api.graphiql import explorer_routes
+from api.graphql.schema import build_schema
+from api.http import LARGEST_BODY, GraphQLView, buffered, problem
+from core.database import Database
+from core.settings import Settings
+from schema.migrate import is_current
+
+_log = structlog.get_logger("skvoz.api")
+
+_SAFE = {
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "x-frame-options": "DENY",
+    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+    "cache-control": "no-store",
+}
+
+
+def create_app(settings: Settings, database: Database) -> Starlette:
+    """The application over an open, migrated database."""
+    metrics = Metrics()
+    authenticator = Authenticator(database)
+    view = GraphQLView(build_schema(), database)
+    app = Starlette(
+        routes=[
+            Route("/graphql", GraphQLEndpoint(view, authenticator)),
+            Route("/healthz", Health(database), methods=["GET"]),
+            Route("/metrics", metrics.endpoint, methods=["GET"]),
+            Route("/", _to_explorer, methods=["GET"]),
+            *explorer_routes(),
+        ],
+        middleware=[Middleware(Watched, metrics=metrics), Middleware(SafeHeaders)],
+    )
+    app.state.settings, app.state.database = settings, database
+    return app
+
+
+class GraphQLEndpoint:
+    """Lets callers with a key through to the view."""
+
+    def __init__(self, view: GraphQLView, authenticator: Authenticator) -> None:
+        self._view, self._authenticator = view, authenticator
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope)
+        address = request.client.host if request.client else "unknown"
+        try:
+            viewer = await self._authenticator.viewer(request.headers.get("authorization"), address)
+        except TooManyWrongTokens as error:
+            headers = {"Retry-After": str(error.wait_seconds)}
+            await problem(429, str(error), code="TOO_MANY_REQUESTS", headers=headers)(scope, receive, send)
+            return
+        if viewer is None:
+            sentence = "Send your token in the header: Authorization: Bearer skv_live_…"
+            headers = {"WWW-Authenticate": 'Bearer realm="skvoz"'}
+            await problem(401, sentence, code="UNAUTHENTICATED", headers=headers)(scope, receive, send)
+            return
+        scope.setdefault("state", {})["viewer"] = viewer
+        body = await buffered(receive) if scope["method"] == "POST" else receive
+        if body is None:
+            await problem(413, f"The body has more than {LARGEST_BODY} bytes.")(scope, receive, send)
+            return
+        await self._view(scope, body, send)
+
+
+class Health:
+    """200 when requests can be answered: the database is there and has the schema that this code expects."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        status, answer = 200, {"status": "ok", "database": "reachable", "schema": "current"}
+        try:
+            async with self._database.app_engine.connect() as connection:
+                await connection.execute(text("select 1"))
+            if not await is_current(self._database):
+                status, answer = 503, {**answer, "status": "unavailable", "schema": "migrations are missing"}
+        except Exception:  # noqa: BLE001 - whatever it is, requests can't be answered
+            _log.warning("The database can't be reached", exc_info=True)
+            status, answer = 503, {"status": "unavailable", "database": "unreachable", "schema": "unknown"}
+        await Response(orjson.dumps(answer), status, media_type="application/json")(scope, receive, send)
+
+
+class Metrics:
+    """What Prometheus reads at ``/metrics``."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        self.requests = Counter(
+            "skvoz_http_requests", "Requests answered.", ["path", "status"], registry=self._registry
+        )
+        self.seconds = Histogram(
+            "skvoz_http_request_seconds", "Time to answer a request.", ["path"], registry=self._registry
+        )
+
+    async def endpoint(self, _request: Request) -> Response:
+        return Response(generate_latest(self._registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+
+class Watched:
+    """Counts and times requests. Unknown paths share one label, so that scanners don't make new ones."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app, self._metrics = app, metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        status = 500
+        began = time.perf_counter()
+
+        async def watched(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched)
+        finally:
+            path = scope["path"] if status != 404 else "other"
+            label = path if path in ("/graphql", "/healthz", "/metrics") else "other"
+            self._metrics.requests.labels(label, status).inc()
+            self._metrics.seconds.labels(label).observe(time.perf_counter() - began)
+
+
+class SafeHeaders:
+    """Headers that every answer bears unless it has its own."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def safe(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                _add_missing(message)
+            await send(message)
+
+        await self._app(scope, receive, safe)
+
+
+def _add_missing(message: MutableMapping[str, Any]) -> None:
+    headers = list(message.get("headers", []))
+    present = {name.lower() for name, _ in headers}
+    headers += [(name.encode(), value.encode()) for name, value in _SAFE.items() if name.encode() not in present]
+    message["headers"] = headers
+
+
+async def _to_explorer(_request: Request) -> Response:
+    return RedirectResponse("/graphiql")
+
+

@@ -1,0 +1,190 @@
+"""GraphQL over HTTP: what Strawberry's view leaves open of media types, status codes and malformed bodies.
+
+By the GraphQL-over-HTTP specification (draft of 2025): with ``application/graphql-response+json`` a request
+that was not executed is a 400 without ``data``; with ``application/json`` it is a 200 where the request itself
+was well formed.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import orjson
+from cross_web import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Message, Receive
+from strawberry.asgi import GraphQL
+from strawberry.http import GraphQLHTTPResponse
+from strawberry.http.parse_content_type import parse_content_type
+from strawberry.types import ExecutionResult
+from strawberry.types.execution import PreExecutionError
+
+from api.graphql.errors import public
+from api.graphql.run import RequestContext
+from core.database import Database
+
+RESPONSE_JSON = "application/graphql-response+json"
+PLAIN_JSON = "application/json"
+LARGEST_BODY = 1_000_000
+_UNAVAILABLE = "UNAVAILABLE"
+
+
+class GraphQLView(GraphQL[RequestContext, None]):
+    """The view at ``/graphql``. The caller was authenticated before (`api.app`)."""
+
+    def __init__(self, schema: Any, database: Database) -> None:
+        super().__init__(schema, graphql_ide=None, subscription_protocols=())
+        self._database = database
+
+    async def get_context(self, request: Any, response: Any) -> RequestContext:
+        return RequestContext(request.state.viewer, self._database)
+
+    async def run(self, request: Any, context: Any = None, root_value: Any = None) -> Any:
+        if request.method not in ("GET", "POST"):
+            return problem(405, "GraphQL takes GET and POST.", headers={"Allow": "GET, POST"})
+        if preferred(request.headers.get("accept")) is None:
+            return problem(406, f"This endpoint answers in {RESPONSE_JSON} or {PLAIN_JSON}.")
+        if request.method == "POST":
+            refused = _refuse_body(request)
+            if refused is not None:
+                return refused
+        try:
+            return finish(request, await super().run(request))
+        except HTTPException as error:
+            if error.status_code == 400 and "not allowed" in error.reason and request.method == "GET":
+                return problem(405, error.reason, headers={"Allow": "POST"})
+            return problem(error.status_code, error.reason)
+
+    async def parse_http_body(self, request: Any) -> Any:
+        data = await super().parse_http_body(request)
+        if data.operation_name is not None and not isinstance(data.operation_name, str):
+            raise HTTPException(400, "The operation's name must be a string or null.")
+        if not data.query:
+            raise HTTPException(400, "The request has no query.")
+        return data
+
+    def parse_json(self, data: str | bytes) -> Any:
+        try:
+            value = orjson.loads(data)
+        except orjson.JSONDecodeError as error:
+            raise HTTPException(400, "The body isn't valid JSON.") from error
+        if isinstance(value, list):
+            raise HTTPException(400, "Send one operation at a time: batches are not taken.")
+        if not isinstance(value, dict):
+            raise HTTPException(400, "The body must be a JSON object with a query.")
+        return value
+
+    def decode_json(self, data: str | bytes) -> object:
+        try:
+            return orjson.loads(data)
+        except orjson.JSONDecodeError as error:
+            raise json.JSONDecodeError(error.msg, error.doc, error.pos) from None
+
+    def encode_json(self, data: object) -> bytes:
+        return orjson.dumps(data)
+
+    async def process_result(self, request: Any, result: ExecutionResult) -> GraphQLHTTPResponse:
+        answer: dict[str, Any] = {}
+        media = preferred(request.headers.get("accept")) or PLAIN_JSON
+        executed = not isinstance(result, PreExecutionError) and not (
+            result.data is None and all(error.path is None for error in result.errors or ())
+        )
+        request.state.media, request.state.status = media, 200
+        if result.errors:
+            shown = [public(error).formatted for error in result.errors]
+            answer["errors"] = shown
+            if any(error.get("extensions", {}).get("code") == _UNAVAILABLE for error in shown):
+                request.state.status = 503
+        if executed:
+            answer["data"] = result.data
+        elif media == RESPONSE_JSON:
+            request.state.status = 400
+        if result.extensions:
+            answer["extensions"] = result.extensions
+        return answer  # type: ignore[return-value]  # Strawberry's TypedDict has other optional keys
+
+    def create_response(self, response_data: Any, sub_response: Response) -> Response:
+        return AnswerResponse(self.encode_json(response_data))
+
+
+async def buffered(receive: Receive) -> Receive | None:
+    """The body, read to its end, behind a `receive` of its own; None as soon as it is too long.
+
+    A body without Content-Length may go on for ever: it has to be counted while it comes."""
+    chunks: list[bytes] = []
+    length, more = 0, True
+    while more:
+        message = await receive()
+        if message["type"] != "http.request":
+            return None
+        chunks.append(message.get("body", b""))
+        length += len(chunks[-1])
+        more = message.get("more_body", False)
+        if length > LARGEST_BODY:
+            return None
+    whole: list[Message] = [{"type": "http.request", "body": b"".join(chunks), "more_body": False}]
+
+    async def replay() -> Message:
+        return whole.pop() if whole else await receive()
+
+    return replay
+
+
+class AnswerResponse(Response):
+    """Bytes whose media type and status are those that the request asked for (`finish`)."""
+
+
+def finish(request: Request, response: Response) -> Response:
+    """Give an answer of the view its media type and status."""
+    if isinstance(response, AnswerResponse):
+        response.status_code = request.state.status
+        response.headers["Content-Type"] = f"{request.state.media}; charset=utf-8"
+    return response
+
+
+def preferred(accept: str | None) -> str | None:
+    """The media type to answer in; None where the caller takes neither. Without a wish it is plain JSON."""
+    if not accept:
+        return PLAIN_JSON
+    best: tuple[float, int, str] | None = None
+    for position, item in enumerate(accept.split(",")):
+        name, _, rest = item.strip().partition(";")
+        weight = _weight(rest)
+        media = {"*/*": PLAIN_JSON, "application/*": PLAIN_JSON}.get(name.strip().lower(), name.strip().lower())
+        if media in (PLAIN_JSON, RESPONSE_JSON) and weight > 0:
+            candidate = (weight, -position, media)
+            best = candidate if best is None or candidate > best else best
+    return None if best is None else best[2]
+
+
+def problem(status: int, sentence: str, *, code: str = "BAD_REQUEST", headers: dict[str, str] | None = None) -> Response:
+    """An answer to a request that is no GraphQL request: still a GraphQL error, so that every client reads it."""
+    body = {"errors": [{"message": sentence, "extensions": {"code": code}}]}
+    return Response(orjson.dumps(body), status, headers, media_type=f"{PLAIN_JSON}; charset=utf-8")
+
+
+def _weight(parameters: str) -> float:
+    for parameter in parameters.split(";"):
+        name, _, value = parameter.strip().partition("=")
+        if name == "q":
+            try:
+                return float(value)
+            except ValueError:
+                return 0.0
+    return 1.0
+
+
+def _refuse_body(request: Request) -> Response | None:
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        return problem(415, "Send the body as it is: compressed bodies are not taken.")
+    media, parameters = parse_content_type(request.headers.get("content-type") or "none/none")
+    if media.lower() != PLAIN_JSON:
+        return problem(415, f"Send the body as {PLAIN_JSON}.")
+    if parameters.get("charset", "utf-8").lower() not in ("utf-8", "utf8"):
+        return problem(415, "Send the body in UTF-8.")
+    length = request.headers.get("content-length")
+    if length is not None and (not length.isdigit() or int(length) > LARGEST_BODY):
+        return problem(413, f"The body has more than {LARGEST_BODY} bytes.")
+    return None
