@@ -65,6 +65,9 @@ class Embedded:
                 except BlockingIOError:
                     return
                 _stop(self.data)
+                if self.sockets != self.data:
+                    with contextlib.suppress(OSError):
+                        self.sockets.rmdir()
 
 
 def acquire(home: Path, *, durable: bool = True) -> Embedded:

@@ -233,6 +233,7 @@ def test_a_deep_home_with_strange_letters(home: Path) -> None:
         assert server.sockets.stat().st_mode & 0o077 == 0
     finally:
         server.release()
+    assert not server.sockets.exists()
 
 
 def test_an_interrupted_initdb_leaves_nothing_that_hinders(home: Path) -> None:
