@@ -58,7 +58,7 @@ class Account:
 
     async def visit(self, name: str, client: str | None, at: datetime, **more: Any) -> UUID:
         row = {"started_at": at, "visitor_ids": [], **_record(name, CALL_TRACKER, "visits"), **_of(client)}
-        return await self.put("visit", **row, **more)
+        return await self.put("visit", **(row | more))
 
     async def call(self, name: str, client: str | None, at: datetime, **more: Any) -> UUID:
         told = more.pop("told_by", CALL_TRACKER)
@@ -84,8 +84,8 @@ class Account:
         row: dict[str, Any] = {"name": name, "phones": [], "emails": []}
         return await self.put("company", **row, **_record(name, CRM, "companies"), **_of(client))
 
-    async def campaign(self, name: str, **more: Any) -> UUID:
-        row = {"id": ident(name), "platform": "yandex_direct", "external_id": name, "name": name}
+    async def campaign(self, key: str, **more: Any) -> UUID:
+        row = {"id": ident(key), "platform": "yandex_direct", "external_id": key, "name": key}
         row |= {"loaded_at": START}
         return await self.put("campaign", **(row | more))
 

@@ -1,0 +1,172 @@
+"""The receipt of a figure: the list of what it counts, down to the source records.
+
+One row for each thing counted, with ``counted``: what it adds. These add up to the figure exactly, whatever
+the metric, the range and the moment of knowledge. A ratio's receipts are those of its figures
+(``metrics.METRICS[key].formula.figures()``).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from reports.campaigns import Statement
+from reports.paths import NIL
+from reports.rollups import COUNTED_AS, FIGURES
+from schema.enums import ConversionKind, RecordKind
+
+_KINDS: dict[str, str] = {figure: kind for kind, figure in COUNTED_AS.items()}
+_KINDS["revenue"] = ConversionKind.WON_DEAL
+
+
+@dataclass(frozen=True, slots=True)
+class Whose:
+    """Whose figure: a campaign's, or that of a reason for having none. ``channel`` narrows the latter down to
+    one row of the report; None takes all its channels."""
+
+    campaign_id: UUID | None = None
+    reason: str | None = None
+    channel: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.campaign_id is None) == (self.reason is None):
+            raise ValueError("A receipt is for a campaign or for a reason, not for both and not for neither.")
+
+
+def receipt_statement(
+    workspace_id: UUID,
+    metric: str,
+    whose: Whose,
+    start: date,
+    end: date,
+    *,
+    as_known_at: datetime | None = None,
+) -> Statement:
+    """The receipt from ``start`` to ``end``, both included, now or as known at a moment, as one statement.
+
+    For calls, leads, new clients, won deals and revenue its columns are ``counted, conversion_id, version, kind,
+    client_id, record_id, occurred_at, day, value, currency, credited`` (position of the credited touch, from 1),
+    ``campaign_id, reason, channel, touches, records, had_older_touches, window_days, rules, cause, known_from``.
+    ``touches`` and ``records`` are JSON arrays; each element names its source record.
+
+    For cost, impressions and clicks: ``counted, campaign_id, day, cost, currency, vat_included, impressions,
+    clicks, revisions`` (JSON: all revisions known) and ``source``. For visits: ``counted, visit_id, client_id,
+    started_at, day, campaign_id, reason, channel, source``.
+
+    Raises ``ValueError`` for a metric that isn't an additive figure.
+    """
+    if metric not in FIGURES:
+        raise ValueError(f"A receipt is for one of {', '.join(FIGURES)}, not for {metric!r}.")
+    params: dict[str, Any] = {
+        "receipt_workspace": workspace_id,
+        "receipt_campaign": whose.campaign_id or NIL,
+        "receipt_reason": whose.reason or "",
+        "receipt_channel": None if whose.reason is None else whose.channel,
+        "receipt_start": start,
+        "receipt_end": end,
+        "receipt_known": as_known_at,
+    }
+    if metric in _KINDS:
+        params["receipt_kind"] = _KINDS[metric]
+        counted = "p.revenue" if metric == "revenue" else "1::numeric"
+        return Statement(_CONVERSIONS.format(counted=counted, known=_known("p", as_known_at)), params)
+    if metric == "visits":
+        then = "" if as_known_at is None else "and v.loaded_at <= %(receipt_known)s"
+        return Statement(_VISITS.format(then=then), params)
+    counted = f"a.{metric}::numeric"
+    if metric == "cost":
+        counted = "case when a.currency = w.currency then a.cost else 0 end"
+    then = "" if as_known_at is None else "and o.known_from <= %(receipt_known)s"
+    return Statement(_SPEND.format(counted=counted, known=_known("a", as_known_at), then=then), params)
+
+
+def _known(row: str, as_known_at: datetime | None) -> str:
+    if as_known_at is None:
+        return f"{row}.known_until is null"
+    return (
+        f"{row}.known_from <= %(receipt_known)s"
+        f" and ({row}.known_until is null or {row}.known_until > %(receipt_known)s)"
+    )
+
+
+def _source(record: str) -> str:
+    """The source record of a unified record, as JSON."""
+    return f"""(
+        select json_build_object('connection_id', c.id, 'connector', c.connector, 'stream', {record}.stream,
+            'external_id', {record}.source_id)
+        from connection c where c.workspace_id = {record}.workspace_id and c.id = {record}.connection_id
+    )"""  # noqa: S608
+
+
+def _source_of(kind: str, record_id: str) -> str:
+    """The source record of the record with this id among those of ``kind`` (an SQL expression)."""
+    tables = (RecordKind.VISIT, RecordKind.CALL, RecordKind.LEAD, RecordKind.DEAL)
+    cases = " ".join(
+        f"when '{table}' then (select {_source('r')} from {table} r"  # noqa: S608
+        f" where r.workspace_id = p.workspace_id and r.id = {record_id})"
+        for table in tables
+    )
+    return f"case {kind} {cases} end"
+
+
+_RECORD_KIND = "case when p.kind in ('new_client', 'won_deal') then 'deal' else p.kind end"
+_CONVERSIONS = f"""
+select {{counted}} as counted, p.conversion_id, p.version, p.kind, p.client_id, p.record_id, p.occurred_at, p.day,
+    p.value, p.currency, p.credited, nullif(p.campaign_id, '{NIL}') as campaign_id,
+    nullif(p.reason, '') as reason, nullif(p.channel, '') as channel,
+    (
+        select coalesce(json_agg(json_build_object(
+            'kind', t.kind, 'record_id', t.record, 'at', t.at, 'channel', nullif(t.channel, ''),
+            'campaign_id', nullif(t.campaign, '{NIL}'), 'credited', t.position = p.credited,
+            'source', {_source_of("t.kind", "t.record")}
+        ) order by t.position), '[]')
+        from unnest(p.touch_kinds, p.touch_records, p.touch_times, p.touch_channels, p.touch_campaigns)
+            with ordinality as t(kind, record, at, channel, campaign, position)
+    ) as touches,
+    (
+        select json_agg(json_build_object('record_id', t.record, 'source', {_source_of(_RECORD_KIND, "t.record")})
+            order by t.position)
+        from unnest(p.record_id || p.also_told_by) with ordinality as t(record, position)
+    ) as records,
+    p.had_older_touches, p.window_days, p.rules, p.cause, p.known_from
+from path p
+where p.workspace_id = %(receipt_workspace)s and p.campaign_id = %(receipt_campaign)s
+and p.day between %(receipt_start)s and %(receipt_end)s and p.kind = %(receipt_kind)s
+and p.reason = %(receipt_reason)s and p.channel = coalesce(%(receipt_channel)s::text, p.channel)
+and {{known}}
+order by p.occurred_at, p.conversion_id
+"""  # noqa: S608
+_SPEND = """
+select {counted} as counted, a.campaign_id, a.day, a.cost, a.currency, a.vat_included, a.impressions, a.clicks,
+    (
+        select json_agg(json_build_object(
+            'revision', o.revision, 'cost', o.cost, 'currency', o.currency, 'impressions', o.impressions,
+            'clicks', o.clicks, 'known_from', o.known_from, 'known_until', o.known_until
+        ) order by o.revision)
+        from ad_spend o
+        where o.workspace_id = a.workspace_id and o.connection_id = a.connection_id
+        and o.campaign_id = a.campaign_id and o.day = a.day {then}
+    ) as revisions,
+    (
+        select json_build_object('connection_id', c.id, 'connector', c.connector, 'stream', a.stream,
+            'external_id', a.source_id)
+        from connection c where c.workspace_id = a.workspace_id and c.id = a.connection_id
+    ) as source
+from ad_spend a join workspace w on w.id = a.workspace_id
+where a.workspace_id = %(receipt_workspace)s and a.campaign_id = %(receipt_campaign)s
+and a.day between %(receipt_start)s and %(receipt_end)s and %(receipt_reason)s = '' and {known}
+order by a.day, a.connection_id
+"""
+_VISITS = f"""
+select 1::numeric as counted, v.id as visit_id, v.client_id, v.started_at, s.day,
+    nullif(s.campaign_id, '{NIL}') as campaign_id, nullif(s.reason, '') as reason,
+    nullif(s.channel, '') as channel, {_source("v")} as source
+from visit v join settled_visit s on s.workspace_id = v.workspace_id and s.visit_id = v.id
+where v.workspace_id = %(receipt_workspace)s and s.campaign_id = %(receipt_campaign)s
+and v.started_at >= %(receipt_start)s::date - 2 and v.started_at < %(receipt_end)s::date + 3
+and s.day between %(receipt_start)s and %(receipt_end)s and s.reason = %(receipt_reason)s
+and s.channel = coalesce(%(receipt_channel)s::text, s.channel) {{then}}
+order by v.started_at, v.id
+"""  # noqa: S608
