@@ -1,0 +1,243 @@
+"""Whatever the order, the batches and the repetition: the partition follows from the final data alone.
+
+The oracle is written apart from the code under test and knows nothing of neighbourhoods, clients or the database:
+it takes all final records at once, in the plainest way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import combinations
+from typing import Any
+from uuid import UUID, uuid4
+
+import psycopg
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from schema.enums import ClientKind, IdentifierKind, RecordKind
+from sync.identity import Candidate, Key, absorb
+
+Conn = psycopg.AsyncConnection[tuple[Any, ...]]
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+NAMES = (None, "Иван Петров", "Иван", "Мария Орлова", "Мария", "Глеб Быков")
+PERSONS = {"Иван": "Иван Петров", "Мария": "Мария Орлова"}  # who a short name may be
+PHONES = ("+79161112201", "+79161112202", "+79161112203", "+74951112204")
+EMAILS = ("a@x.ru", "b@x.ru", "info@x.ru")
+VISITORS = ("ym:1", "ym:2", "ym:3")
+ORDER = ("vendor", "email", "visitor", "phone")
+CARDS = (RecordKind.CONTACT, RecordKind.COMPANY)
+
+
+def id_of(number: int) -> UUID:
+    return UUID(int=number + 1)
+
+
+@dataclass(frozen=True)
+class State:
+    """What one record says at one time."""
+
+    number: int
+    kind: RecordKind
+    phones: frozenset[str]
+    emails: frozenset[str]
+    visitors: frozenset[str]
+    refers_to: int | None
+    name: str | None
+
+    def candidate(self) -> Candidate:
+        keys = [Key(IdentifierKind.PHONE, phone, phone) for phone in self.phones]
+        keys += [Key(IdentifierKind.EMAIL, email, email) for email in self.emails]
+        keys += [Key(IdentifierKind.VISITOR, visitor, visitor) for visitor in self.visitors]
+        if self.kind in (RecordKind.CONTACT, RecordKind.LEAD, RecordKind.VISIT):
+            keys.append(Key(IdentifierKind.VENDOR, id_of(self.number).hex, "own"))
+        if self.refers_to is not None and self.refers_to != self.number:
+            keys.append(Key(IdentifierKind.VENDOR, id_of(self.refers_to).hex, "other"))
+        company = self.kind == RecordKind.COMPANY
+        return Candidate(
+            id_of(self.number),
+            self.kind,
+            UUID(int=0),
+            ClientKind.COMPANY if company else ClientKind.PERSON,
+            START + timedelta(hours=self.number),
+            tuple(keys),
+            (self.name,) if self.name else (),
+        )
+
+
+KINDS = (RecordKind.CONTACT, RecordKind.LEAD, RecordKind.CALL, RecordKind.VISIT, RecordKind.COMPANY)
+
+
+@st.composite
+def states(draw: st.DrawFn) -> State:
+    number = draw(st.integers(0, 13))
+    kind = KINDS[number % len(KINDS)]
+    named = kind in (RecordKind.CONTACT, RecordKind.LEAD, RecordKind.COMPANY)
+    speaks = kind != RecordKind.VISIT
+    return State(
+        number,
+        kind,
+        frozenset(draw(st.sets(st.sampled_from(PHONES), max_size=2))) if speaks else frozenset(),
+        frozenset(draw(st.sets(st.sampled_from(EMAILS), max_size=1))) if named else frozenset(),
+        frozenset(draw(st.sets(st.sampled_from(VISITORS), max_size=1)))
+        if kind in (RecordKind.CALL, RecordKind.VISIT, RecordKind.LEAD)
+        else frozenset(),
+        draw(st.sampled_from((None, 0, 1, 3, 5, 6, 8))) if kind in (RecordKind.CALL, RecordKind.LEAD) else None,
+        draw(st.sampled_from(NAMES)) if named else None,
+    )
+
+
+# ---- the oracle ---------------------------------------------------------------------------------------------
+
+
+def differ(one: str, other: str) -> bool:
+    return PERSONS.get(one, one) != PERSONS.get(other, other)
+
+
+def expected(final: dict[int, State]) -> dict[frozenset[int], bool]:
+    """The groups of the final records, and whether each is a client."""
+    carriers: dict[tuple[bool, str, str], list[State]] = defaultdict(list)
+    for state in final.values():
+        for key in state.candidate().keys:
+            carriers[state.kind == RecordKind.COMPANY, key.kind, key.value].append(state)
+
+    def joins_nobody(key: tuple[bool, str, str]) -> bool:
+        company, kind, value = key
+        if kind == "vendor":
+            return False
+        names = {state.name for state in carriers[key] if state.name}
+        desk = not company and (True, kind, value) in carriers and value in ("+74951112204", "info@x.ru")
+        return desk or any(differ(a, b) for a, b in combinations(names, 2))
+
+    shared = {key for key in carriers if joins_nobody(key)}
+    label = {number: number for number in final}
+
+    def names_of(group: int) -> set[str]:
+        said = {state.name for number, state in final.items() if label[number] == group and state.name}
+        return {name for name in said if not (name in PERSONS and PERSONS[name] in said)}
+
+    def at_odds(a: int, b: int) -> bool:
+        left, right = names_of(a), names_of(b)
+        return bool(left and right) and all(differ(x, y) for x in left for y in right)
+
+    def any_at_odds(groups: Iterable[int]) -> bool:
+        return any(at_odds(a, b) for a, b in combinations(sorted(groups), 2))
+
+    plan = []
+    for key, who in carriers.items():
+        if key in shared:
+            continue
+        company, kind, value = key
+        owner = next((state for state in final.values() if id_of(state.number).hex == value), None)
+        if kind == "vendor" and owner and owner.kind in (RecordKind.CONTACT, RecordKind.LEAD):
+            who = [
+                state
+                for state in who
+                if state.kind != RecordKind.CALL or not any((company, "phone", p) in shared for p in state.phones)
+            ]
+        plan.append((ORDER.index(kind), len(carriers[key]) if kind != "vendor" else len(who), company, value, who))
+    for _, _, _, _, who in sorted(plan, key=lambda step: (step[0], step[1], not step[2], step[3])):
+        groups = {label[state.number] for state in who}
+        if any_at_odds(groups):
+            owned = {label[state.number] for state in who if state.name}
+            if not owned or any_at_odds(owned):
+                continue
+            rest = groups - owned
+            nameless = {group for group in rest if not names_of(group)}
+            fitting = {g for g in rest - nameless if not any(at_odds(g, owner) for owner in owned)}
+            groups = owned | nameless | (set() if any_at_odds(fitting) else fitting)
+        for number, group in list(label.items()):
+            if group in groups:
+                label[number] = min(groups)
+
+    result = {}
+    for group in set(label.values()):
+        members = [final[number] for number, own in label.items() if own == group]
+        known = any(
+            state.kind in CARDS
+            or (
+                state.kind != RecordKind.VISIT
+                and (
+                    len(members) > 1
+                    or any(
+                        (False, key.kind, key.value) not in shared
+                        for key in state.candidate().keys
+                        if key.kind != "vendor"
+                    )
+                )
+            )
+            for state in members
+        )
+        result[frozenset(state.number for state in members)] = known
+    return result
+
+
+# ---- the properties -----------------------------------------------------------------------------------------
+
+
+async def stored(conn: Conn, workspace_id: UUID) -> dict[UUID, UUID | None]:
+    cursor = await conn.execute(
+        "select record_id, client_id from identity_record where workspace_id = %s", (workspace_id,)
+    )
+    return dict(await cursor.fetchall())
+
+
+async def check(conn: Conn, workspace_id: UUID, final: dict[int, State]) -> None:
+    clients = await stored(conn, workspace_id)
+    assert clients.keys() == {id_of(number) for number in final}
+    groups: dict[UUID, set[int]] = defaultdict(set)
+    nobodys = set()
+    for number in final:
+        client = clients[id_of(number)]
+        if client is None:
+            nobodys.add(number)
+        else:
+            groups[client].add(number)
+    wanted = expected(final)
+    assert {frozenset(group) for group in groups.values()} == {group for group, known in wanted.items() if known}
+    assert nobodys == {number for group, known in wanted.items() if not known for number in group}
+    cursor = await conn.execute("select id, merged_into from client where workspace_id = %s", (workspace_id,))
+    rows = dict(await cursor.fetchall())
+    assert groups.keys() <= rows.keys()
+    assert all(rows[client] is None for client in groups), "a client with records is merged away"
+    assert all(rows[into] is None for into in rows.values() if into is not None), "a chain of merges"
+
+
+steps = st.lists(st.tuples(st.lists(states(), max_size=6), st.sets(st.integers(0, 13), max_size=1)), max_size=8)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@given(story=steps)
+def test_the_partition_follows_from_the_final_data(
+    story: list[tuple[list[State], set[int]]], identity_database: str
+) -> None:
+    async def play() -> None:
+        async with await psycopg.AsyncConnection.connect(identity_database) as conn:
+            workspace_id = uuid4()
+            final: dict[int, State] = {}
+            for batch, removed in story:
+                await absorb(
+                    conn,
+                    workspace_id,
+                    [state.candidate() for state in batch],
+                    None,
+                    removed=[id_of(number) for number in removed],
+                )
+                for number in removed:
+                    final.pop(number, None)
+                final |= {state.number: state for state in batch}
+                await check(conn, workspace_id, final)
+            other = uuid4()
+            backwards = sorted(final.values(), key=lambda state: -state.number)
+            for state in backwards:
+                await absorb(conn, other, [state.candidate()], None)
+            await absorb(conn, other, [state.candidate() for state in backwards], None)
+            await check(conn, other, final)
+            await conn.rollback()
+
+    asyncio.run(play())
