@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import httpx
 import pytest
@@ -28,9 +29,9 @@ QUIET = Plan(seed=7, calls=0, start=date(2026, 3, 2), days=1)  # a market in whi
 class Stage:
     """A served vendor: ``world`` to look into, ``http`` to ask it, ``happen`` to let things happen."""
 
-    def __init__(self, home: Path, vendor: Vendor, limits: float) -> None:
+    def __init__(self, home: Path, vendor: Vendor, limits: float, plan: Plan) -> None:
         self.vendor = vendor
-        self.world = RunningWorld(home, QUIET, {vendor.key: vendor}, limits=limits)
+        self.world = RunningWorld(home, plan, {vendor.key: vendor}, limits=limits)
         self.projection = vendor.projection(self.world)
         app = Starlette(routes=[Mount(f"/{vendor.key}", vendor.app(self.world))])
         self._socket = socket.create_server(("127.0.0.1", 0))
@@ -67,6 +68,10 @@ class Stage:
         person: int | None = row[0]
         return person
 
+    def truth(self, sql: str) -> list[Any]:
+        """The first column of a query on the truth."""
+        return [row[0] for row in self.world.db.execute(sql)]
+
     def close(self) -> None:
         self.http.close()
         self._server.should_exit = True
@@ -81,14 +86,14 @@ def stage(tmp_path: Path) -> Iterator[Callable[..., Stage]]:
     with contextlib.ExitStack() as stack:
 
         @contextmanager
-        def served(vendor: Vendor, limits: float) -> Iterator[Stage]:
-            one = Stage(tmp_path / vendor.key, vendor, limits)
+        def served(vendor: Vendor, limits: float, plan: Plan) -> Iterator[Stage]:
+            one = Stage(tmp_path / vendor.key, vendor, limits, plan)
             try:
                 yield one
             finally:
                 one.close()
 
-        def serve(vendor: Vendor, *, limits: float = 0) -> Stage:
-            return stack.enter_context(served(vendor, limits))
+        def serve(vendor: Vendor, *, limits: float = 0, plan: Plan = QUIET) -> Stage:
+            return stack.enter_context(served(vendor, limits, plan))
 
         yield serve

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qsl
@@ -17,6 +17,7 @@ from sandbox.vendors import php
 from sandbox.vendors.amocrm import VENDOR
 from sandbox.vendors.amocrm.account import MAIN, WORKING, user_id
 from sandbox.world.happenings import Called, CardEdited, CardMade, DealMoved, DealOpened
+from sandbox.world.stream import Plan
 
 BEGIN = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 UTM = {"utm_source": "yandex", "utm_medium": "cpc", "utm_campaign": "brand|101234567", "yclid": "17"}
@@ -602,3 +603,33 @@ def test_pages_shift_while_leads_change(account: Account) -> None:
     assert [lead["id"] for lead in account.listed("leads", **order)] == [3, 4, 2]
     assert [lead["id"] for lead in account.listed("leads", **{"with": "only_deleted"})] == [1]
     assert account.listed("events", **{"filter[type][]": "lead_deleted"})[0]["entity_id"] == 1
+
+
+def test_the_whole_market_is_in_the_account(stage: Callable[..., Any]) -> None:
+    served = stage(VENDOR, plan=Plan(seed=11, calls=300, start=date(2026, 3, 2), days=30))
+    served.world.catch_up()
+    account = Account(served)
+
+    def read(path: str, **params: Any) -> list[Any]:
+        found: list[Any] = []
+        name, page = path.rpartition("/")[2], 1
+        while (answer := account.ask("GET", path, params={**params, "page": page})).status_code == 200:
+            found += answer.json()["_embedded"][name]
+            page += 1
+        return found
+
+    leads = read("leads", **{"with": "contacts"})
+    assert [len(leads)] == served.truth("SELECT COUNT(*) FROM truth_deal WHERE crm = 'amocrm'")
+    assert len(leads) > 20
+    won = sum(round(lead["price_with_minor_units"] * 100) for lead in leads if lead["status_id"] == 142)
+    assert [won] == served.truth("SELECT SUM(amount) FROM truth_deal WHERE crm = 'amocrm' AND outcome = 'won'")
+    contacts = read("contacts")
+    assert [len(contacts)] == served.truth("SELECT COUNT(*) FROM truth_card WHERE crm = 'amocrm'")
+    for lead in leads:
+        (contact,) = lead["_embedded"]["contacts"]
+        assert served.person_of("lead", lead["id"]) == served.person_of("contact", contact["id"])
+    notes = [note for entity in ("leads", "contacts", "companies") for note in read(f"{entity}/notes")]
+    assert len(notes) > 10
+    assert all(served.person_of("call", note["id"]) for note in notes)
+    moves = read("events", **{"filter[type][]": "lead_status_changed", "limit": 100})
+    assert {event["entity_id"] for event in moves} >= {lead["id"] for lead in leads if lead["closed_at"]}

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import parse_qsl, urlencode
 
 import pytest
@@ -18,12 +18,14 @@ from sandbox.world.happenings import (
     Called,
     CardEdited,
     CardMade,
+    Crm,
     DealMoved,
     DealOpened,
     FormSent,
     Traffic,
     Visited,
 )
+from sandbox.world.stream import Plan
 
 BEGIN = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 UTM = {"utm_source": "yandex", "utm_medium": "cpc", "utm_campaign": "brand|101234567"}
@@ -66,6 +68,33 @@ def deal(number: int, of_card: int, *, from_lead: bool = False, minute: int = 10
         from_lead=from_lead,
         visit=None,
         ad_campaign=None,
+    )
+
+
+def called(
+    number: int,
+    *,
+    from_phone: str,
+    to_phone: str,
+    answered: bool = True,
+    direction: Literal["inbound", "outbound"] = "inbound",
+    crm: Crm | None = "bitrix24",
+) -> Called:
+    return Called(
+        seq=number,
+        at=at(10 * number),
+        call=number,
+        person=1,
+        from_phone=from_phone,
+        to_phone=to_phone,
+        tracked=False,
+        visit=None,
+        answered=answered,
+        wait_seconds=5,
+        talk_seconds=61 if answered else 0,
+        direction=direction,
+        crm=crm,
+        manager=1,
     )
 
 
@@ -120,10 +149,9 @@ def test_a_deal_gets_its_dates_and_semantics_from_the_portal(portal: Portal) -> 
     assert created["CLOSEDATE"] == "2026-03-09T03:00:00+03:00"  # the vendor's default: seven days later
     assert (created["ORIGINATOR_ID"], created["ORIGIN_ID"]) == ("site", "order-1")
 
-    move = {"seq": 1, "deal": 1, "crm": "bitrix24", "amount": Decimal("2000")}
     portal.stage.happen(
-        DealMoved(**move, at=at(110), stage=2),
-        DealMoved(**move, at=at(120), stage="lost", lost_reason="Дорого"),
+        DealMoved(1, at(110), 1, "bitrix24", 2, Decimal("2000")),
+        DealMoved(2, at(120), 1, "bitrix24", "lost", Decimal("2000"), lost_reason="Дорого"),
     )
     lost = portal.result("crm.deal.get", {"id": 1})
     assert (lost["STAGE_ID"], lost["STAGE_SEMANTIC_ID"], lost["CLOSED"]) == ("LOSE", "F", "Y")
@@ -425,37 +453,9 @@ def test_batch_halts_lists_numeric_keys_and_knows_its_bounds(portal: Portal) -> 
 
 def test_calls_of_the_portal(portal: Portal) -> None:
     portal.stage.happen(card(1, phones=("+7 (916) 111-22-33",)))
-    call = {
-        "seq": 1,
-        "person": 1,
-        "tracked": False,
-        "visit": None,
-        "wait_seconds": 5,
-        "crm": "bitrix24",
-        "manager": 1,
-    }
-    inbound = Called(
-        **call,
-        at=at(10),
-        call=1,
-        from_phone="+79161112233",
-        to_phone="+74950000000",
-        answered=True,
-        talk_seconds=61,
-    )
-    outbound = Called(
-        **call,
-        at=at(20),
-        call=2,
-        from_phone="+74950000000",
-        to_phone="+79161112233",
-        answered=False,
-        talk_seconds=0,
-        direction="outbound",
-    )
-    elsewhere = Called(
-        1, at(30), 3, 1, "+79161112233", "+74950000000", False, None, answered=True, wait_seconds=1, talk_seconds=9
-    )
+    inbound = called(1, from_phone="+79161112233", to_phone="+74950000000")
+    outbound = called(2, from_phone="+74950000000", to_phone="+79161112233", answered=False, direction="outbound")
+    elsewhere = called(3, from_phone="+79161112233", to_phone="+74950000000", crm=None)
     portal.stage.happen(inbound, outbound, elsewhere)
     rows = portal.result("voximplant.statistic.get", {"FILTER": {}, "SORT": "ID", "ORDER": "ASC"})
     assert [(row["CALL_TYPE"], row["CALL_FAILED_CODE"], row["CALL_DURATION"]) for row in rows] == [
@@ -641,3 +641,35 @@ def test_switches_refuse_what_they_do_not_know(portal: Portal) -> None:
     assert portal.stage.http.put(url, json={"nonsense": 1}).status_code == 400
     assert portal.stage.http.put(url, json={"omit_total": 1}).status_code == 400
     assert portal.stage.http.get(url).json()["omit_total"] is False
+
+
+def test_the_whole_market_is_in_the_portal(stage: Callable[..., Any]) -> None:
+    served = stage(VENDOR, plan=Plan(seed=11, calls=300, start=date(2026, 3, 2), days=30))
+    served.world.catch_up()
+    portal = Portal(served)
+
+    def read(method: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        while True:
+            after = int(found[-1]["ID"]) if found else 0
+            page = portal.result(method, {"order": {"ID": "ASC"}, "filter": {">ID": after}, "start": -1})
+            found += page
+            if len(page) < 50:
+                return found
+
+    deals = read("crm.deal.list")
+    assert [len(deals)] == served.truth("SELECT COUNT(*) FROM truth_deal WHERE crm = 'bitrix24'")
+    assert len(deals) > 20
+    won = sum(Decimal(deal["OPPORTUNITY"]) for deal in deals if deal["STAGE_SEMANTIC_ID"] == "S")
+    revenue = "SELECT SUM(amount) FROM truth_deal WHERE crm = 'bitrix24' AND outcome = 'won'"
+    assert served.truth(revenue) == [int(won * 100)]
+    contacts = read("crm.contact.list")
+    assert [len(contacts)] == served.truth("SELECT COUNT(*) FROM truth_card WHERE crm = 'bitrix24'")
+    for deal in deals:
+        assert served.person_of("deal", deal["ID"]) == served.person_of("contact", deal["CONTACT_ID"])
+    leads = read("crm.lead.list")
+    assert all(served.person_of("lead", lead["ID"]) for lead in leads)
+    assert len(leads) >= served.truth("SELECT COUNT(*) FROM truth_form")[0] > 0
+    calls = portal.call("voximplant.statistic.get")["total"]
+    assert [calls] == served.truth("SELECT COUNT(*) FROM truth_record WHERE entity = 'call'")
+    assert calls > 20
