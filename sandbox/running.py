@@ -23,7 +23,8 @@ from sandbox.world.market import StillMarket
 from sandbox.world.stream import Plan, Stream
 
 DATABASE = "world.sqlite"
-BATCH = 4000  # happenings a transaction
+BATCH = 4000  # happenings a transaction …
+SERVING_BATCH = 400  # … and while requests wait for their turn
 Progress = Callable[[datetime, int], None]  # up to which instant, how many happenings in all
 
 
@@ -142,16 +143,17 @@ class RunningWorld:
     def steps(self, until: datetime) -> Iterator[int]:
         """Apply all happenings up to ``until``, one transaction a step; yields how many each had."""
         told = self.stream.tell(until)
+        batch = SERVING_BATCH if self.serving else BATCH
         while True:
             applied = 0
             with self.transaction() as db:
                 happening = None
-                for happening in islice(told, BATCH):
+                for happening in islice(told, batch):
                     self.truth.apply(happening)
                     for projection in self._projections:
                         projection.apply(happening, db)
                     applied += 1
-                done = applied < BATCH
+                done = applied < batch
                 reached = until if done or happening is None else happening.at
                 self.stream.save()
                 self._store_clock(reached)

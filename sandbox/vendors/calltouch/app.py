@@ -19,8 +19,10 @@ from starlette.routing import Route
 
 from sandbox.vendors.calltouch.journal import Journal, rows
 from sandbox.vendors.calltouch.store import MSK
+from sandbox.vendors.calltouch.words import SWITCHES
 from sandbox.vendors.calltouch.writes import WRITES, Refused
 from sandbox.vendors.contract import World
+from sandbox.vendors.switches import Switches
 
 REQUESTS_A_SECOND = 5
 PAGE_LIMIT = 1000
@@ -53,6 +55,7 @@ def app(world: World) -> Starlette:
             Route("/calls-service/RestAPI/requests", desk.limited(desk.requests)),
             Route(f"{site}/orders-diary/orders", desk.limited(desk.orders)),
             Route("/lead-service/v1/api/{what:path}", desk.limited(desk.write), methods=["POST"]),
+            desk.switches.route,
             Route("/support/", _help_centre),
             Route("/{path:path}", _lost, methods=["GET", "POST", "PUT", "DELETE"]),
         ]
@@ -66,6 +69,7 @@ class _Desk:
         self._world = world
         self._site = str(site_id(world))
         self._token = world.secret("calltouch", "token")
+        self.switches = Switches(world, "calltouch", SWITCHES)
 
     def limited(self, handler: Handler) -> Handler:
         """The handler behind the limit of one address, with refusals told as Calltouch tells them."""
@@ -112,7 +116,7 @@ class _Desk:
         return self._page(request, "o", source, start, end, "order")
 
     async def requests(self, request: Request) -> Response:
-        """No envelope, and ``page`` and ``limit`` change nothing."""
+        """No envelope, and ``page`` and ``limit`` change nothing unless the cabinet is switched so."""
         site = request.query_params.get("siteId")
         if site is None:
             raise Refused(400, "Не указан обязательный параметр siteId")
@@ -123,6 +127,10 @@ class _Desk:
             "SELECT * FROM calltouch_request WHERE at >= ? AND at < ? ORDER BY at, id",
             (_second(start), _second(end)),
         )
+        query = request.query_params
+        if self.switches.get("requests_paged", bool) and "page" in query:
+            page, limit = _whole(query["page"], "page"), _whole(query.get("limit", "100"), "limit")
+            found = found[(page - 1) * limit : page * limit]
         journal = self._journal(request)
         return _json([journal.request(row) for row in found])
 
@@ -166,7 +174,8 @@ class _Desk:
         query = request.query_params
         switches = {name for name, value in query.items() if name.startswith("with") and value == "true"}
         now = int(self._world.now().timestamp())
-        return Journal(self._world.db, int(self._site), switches, now, query.get("attribution") == "0")
+        last_click, old = query.get("attribution") == "0", self.switches.get("old_manners", bool)
+        return Journal(self._world.db, int(self._site), switches, now, last_click, old)
 
     def _enter(self, request: Request, site: str) -> None:
         if request.query_params.get("clientApiId") != self._token:

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from sqlite3 import Connection
 from typing import Any
 
-from sandbox.vendors.calltouch.store import DIRECT
+from sandbox.vendors.calltouch.words import DIRECT, HOSTNAME, MOSCOW, NOT_FILLED, NOT_GIVEN
 
-MOSCOW = timezone(timedelta(hours=3))
-NOT_FILLED = "<не заполнено>"
-NOT_GIVEN = "<не указано>"
-HOSTNAME = "chistota.example"
 TARGET_SECONDS = 60  # a call at least so long counts as a target call
 Row = dict[str, Any]
 
@@ -37,17 +33,28 @@ def text_time(second: int) -> str:
 
 class Journal:
     """Builds journal records for one request. ``switches`` are the with… parameters that are on, ``now`` the
-    present as Unix seconds: a call still running is told as such, and what managers tag later isn't there yet."""
+    present as Unix seconds: a call still running is told as such, and what managers tag later isn't there yet.
+    ``old``: the manners of 2017, booleans as the texts 'True' and 'False', and calls in milliseconds."""
 
-    def __init__(self, db: Connection, site: int, switches: set[str], now: int, last_click: bool) -> None:
+    def __init__(
+        self, db: Connection, site: int, switches: set[str], now: int, last_click: bool, old: bool = False
+    ) -> None:
         self._db = db
         self._site = site
         self._on = switches
         self._now = now
         self._last_click = last_click
+        self._old = old
 
     def call(self, row: Row) -> dict[str, Any]:
         """One record of calls-diary."""
+        record = self._call(row)
+        if self._old:
+            record["timestamp"] *= 1000
+            return {name: str(value) if isinstance(value, bool) else value for name, value in record.items()}
+        return record
+
+    def _call(self, row: Row) -> dict[str, Any]:
         running = self._now < row["at"] + row["wait"] + row["talk"]
         talk = 0 if running else row["talk"]
         target = bool(row["answered"]) and talk >= TARGET_SECONDS
@@ -76,12 +83,12 @@ class Journal:
             "attribution": 0 if self._last_click else 1,
             **self._source(merited, "keyword"),
             "url": session.get("url"),
-            "callUrl": session and f"https://{HOSTNAME}/contacts",
+            "callUrl": f"https://{HOSTNAME}/contacts" if session else None,
             "ref": session.get("ref"),
             "hostname": HOSTNAME,
             **self._visitor(session),
             "sessionId": session.get("id"),
-            "sessionDate": session and text_time(session["at"]),
+            "sessionDate": text_time(session["at"]) if session else None,
             "ctCallerId": f"ct-{row['caller']}",
             "sipCallId": f"sip-{row['id']}",
             "callReferenceId": "",
@@ -126,7 +133,7 @@ class Journal:
             "RequestTags": self._tags("request", row, "withRequestTags"),
             "session": {
                 "sessionId": session.get("id"),
-                "sessionDate": session and text_time(session["at"]),
+                "sessionDate": text_time(session["at"]) if session else None,
                 **self._source(merited, "keywords"),
                 "url": session.get("url"),
                 "ref": session.get("ref"),

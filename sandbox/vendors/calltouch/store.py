@@ -11,11 +11,13 @@ from collections.abc import Mapping
 from datetime import date
 from sqlite3 import Connection
 
+from sandbox.vendors.calltouch.hook import FORM, call_form
+from sandbox.vendors.calltouch.words import DIRECT, SWITCHES
 from sandbox.vendors.contract import World
+from sandbox.vendors.switches import Switches
 from sandbox.world.happenings import Called, FormSent, Happening, Traffic, Visited
 
 FIRST_SESSION, FIRST_CALL, FIRST_REQUEST, FIRST_ORDER = 700_000_000, 900_000_000, 500_000_000, 300_000_000
-DIRECT = "(direct)"
 MSK = 3 * 3600
 
 _SCHEMA = """
@@ -69,10 +71,12 @@ class CalltouchStore:
 
     def __init__(self, world: World) -> None:
         self._world = world
+        self._switches = Switches(world, "calltouch", SWITCHES)
         self._next: dict[str, int] = {}
 
     def prepare(self, db: Connection) -> None:
         db.executescript(_SCHEMA)
+        self._switches.prepare()
         firsts = {"session": FIRST_SESSION, "call": FIRST_CALL, "request": FIRST_REQUEST}
         for table, first in firsts.items():
             (last,) = db.execute(f"SELECT max(id) FROM calltouch_{table}").fetchone()  # noqa: S608 - fixed names
@@ -127,6 +131,9 @@ class CalltouchStore:
             ),
         )  # fmt: skip
         self._world.truth.record("calltouch", "call", call, called.person, called.call)
+        hook = self._switches.get("webhook_url", str)
+        if hook:
+            self._world.deliver(hook, call_form(db, call, int(called.at.timestamp())), FORM)
 
     def _form_sent(self, form: FormSent, db: Connection) -> None:
         request, phone = self._take("request"), digits(form.typed_phone)

@@ -11,8 +11,8 @@ from datetime import datetime
 from sqlite3 import Connection
 from typing import Any
 
-from sandbox.vendors.calltouch.journal import MOSCOW
 from sandbox.vendors.calltouch.store import FIRST_ORDER, FIRST_REQUEST, digits
+from sandbox.vendors.calltouch.words import MOSCOW
 
 BATCH = 100  # leads a request
 Lead = tuple[str, int]  # 'call' or 'request', its id

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from itertools import count
 from typing import Any
 
@@ -21,10 +21,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from sandbox.vendors.contract import World
+from sandbox.vendors.switches import Switches
 from sandbox.vendors.yandex_direct.errors import TEXTS, DirectError
-from sandbox.vendors.yandex_direct.queue import QUEUE_LENGTH, RETRY_IN, ReportQueue
-from sandbox.vendors.yandex_direct.report import Report
-from sandbox.vendors.yandex_direct.store import MOSCOW
+from sandbox.vendors.yandex_direct.queue import QUEUE_LENGTH, ReportQueue
+from sandbox.vendors.yandex_direct.report import Report, Table
+from sandbox.vendors.yandex_direct.store import MOSCOW, SWITCHES
 from sandbox.vendors.yandex_direct.structure import Cabinet
 
 AT_ONCE = 5  # requests of one advertiser
@@ -57,6 +58,7 @@ def app(world: World) -> Starlette:
         for version in ("v5", "v501")
         for path, handler in (("reports", desk.reports), ("{service}", desk.service))
     ]
+    routes.append(desk.switches.route)
     return Starlette(routes=routes, middleware=[Middleware(GZipMiddleware, minimum_size=500)])
 
 
@@ -87,6 +89,7 @@ class _Desk:
         self._world = world
         self._login = login(world)
         self._token = f"Bearer {world.secret('yandex_direct', 'token', 58)}"
+        self.switches = Switches(world, "yandex_direct", SWITCHES)
         self._queue = ReportQueue(patient=world.limits > 0)
         self._points = _Points(world)
         self._ids = count(1_637_522_068)
@@ -131,6 +134,8 @@ class _Desk:
         """The work, if the caller may enter and there is room for one more request."""
         if request.headers.get("authorization") != self._token:
             raise DirectError(53, "Неверный OAuth-токен")
+        if "client-login" not in request.headers and self.switches.get("agency", bool):
+            raise DirectError(8000, "Не указан заголовок Client-Login")
         if request.headers.get("client-login", self._login) != self._login:
             raise DirectError(54, "Нет прав на указанного клиента")
         limiter = self._world.limiter
@@ -147,7 +152,7 @@ class _Desk:
         if self._world.limiter.wait("yandex_direct:reports", REPORTS_IN_TEN_SECONDS, 10.0):
             raise DirectError(56, "Не больше 20 запросов к отчётам за 10 секунд")
         raw, now = await request.body(), self._world.now()
-        report = Report((await _body(request)).get("params") or {}, _today(now))
+        report = Report((await _body(request)).get("params") or {}, _day(now), self._unsettled(now))
         mode = request.headers.get("processingmode", "auto")
         if mode not in ("online", "offline", "auto"):
             raise DirectError(8000, "Неверное значение заголовка processingMode")
@@ -156,30 +161,39 @@ class _Desk:
             table = report.build(self._world.db, self._world.market, self._login)
             short = (report.last - report.first).days < ONLINE_DAYS
             if mode == "online" or (mode == "auto" and short):
-                return _tsv(table, request)
+                return self._tsv(table, request)
             self._queue.order(report.name, raw, table, now, QUEUE_LENGTH * self._world.limits)
             return self._waiting(201)
-        return _tsv(job.table, request) if job.ready else self._waiting(202)
+        return self._tsv(job.table, request) if job.ready else self._waiting(202)
+
+    def _unsettled(self, now: datetime) -> date:
+        """The first day that was told again within the last three days."""
+        (first,) = self._world.db.execute(
+            "SELECT min(day) FROM yandex_direct_stat WHERE told_at >= ?",
+            (int((now - timedelta(days=3)).timestamp()),),
+        ).fetchone()
+        return date.fromisoformat(first) if first else _day(now)
+
+    def _tsv(self, table: Table, request: Request) -> Response:
+        def off(name: str) -> bool:
+            return request.headers.get(name, "false") == "true"
+
+        text = table.tsv(
+            micros=request.headers.get("returnmoneyinmicros", "true") != "false",
+            header=not off("skipreportheader"),
+            names=not off("skipcolumnheader"),
+            summary=not off("skipreportsummary"),
+        )
+        if self.switches.get("ragged_lines", bool):
+            text = text.replace(" | ", " |\t")
+        return Response(text.encode(), media_type="text/tab-separated-values")
 
     def _waiting(self, status: int) -> Response:
-        headers = {"retryIn": str(RETRY_IN), "reportsInQueue": str(self._queue.building)}
+        headers = {"retryIn": str(self.switches.get("retry_in", int)), "reportsInQueue": str(self._queue.building)}
         return Response(b"", status, headers)
 
 
-def _tsv(table: Any, request: Request) -> Response:
-    def off(name: str) -> bool:
-        return request.headers.get(name, "false") == "true"
-
-    text = table.tsv(
-        micros=request.headers.get("returnmoneyinmicros", "true") != "false",
-        header=not off("skipreportheader"),
-        names=not off("skipcolumnheader"),
-        summary=not off("skipreportsummary"),
-    )
-    return Response(text.encode(), media_type="text/tab-separated-values")
-
-
-def _today(now: datetime) -> Any:
+def _day(now: datetime) -> date:
     return now.astimezone(MOSCOW).date()
 
 

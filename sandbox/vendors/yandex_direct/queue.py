@@ -12,7 +12,7 @@ from sandbox.vendors.yandex_direct.report import Table
 
 QUEUE_LENGTH = 5
 KEPT = timedelta(hours=5)
-RETRY_IN = 1  # seconds a client is asked to wait
+BETWEEN_POLLS = 0.9  # real seconds; a poll before that brings a report no nearer
 POLLS = 2  # polls after the order at which a report is ready …
 BUILT_ALONE = 10.0  # … or so many real seconds later, whether or not anybody asks
 
@@ -34,7 +34,7 @@ class Job:
 
 
 class ReportQueue:
-    """Reports of one advertiser by name. ``patient``: a poll before ``RETRY_IN`` has passed doesn't count."""
+    """Reports of one advertiser by name. ``patient``: a poll that comes too soon doesn't count."""
 
     def __init__(self, patient: bool) -> None:
         self._jobs: dict[str, Job] = {}
@@ -48,7 +48,7 @@ class ReportQueue:
             return None
         if job.digest != _digest(body):
             raise DirectError(8000, "Отчет с таким названием, но с другими параметрами уже существует")
-        if not self._patient or monotonic() - job.polled >= RETRY_IN * 0.9:
+        if not self._patient or monotonic() - job.polled >= BETWEEN_POLLS:
             job.polls += 1
             job.polled = monotonic()
         return job

@@ -68,9 +68,10 @@ def _text(value: Value, micros: bool) -> str:
 
 
 class Report:
-    """A checked order of a report. Raises `DirectError` 8000 for what Reports refuses."""
+    """A checked order of a report. ``unsettled`` is the first day whose statistics were told again lately.
+    Raises `DirectError` 8000 for what Reports refuses."""
 
-    def __init__(self, params: dict[str, Any], today: date) -> None:
+    def __init__(self, params: dict[str, Any], today: date, unsettled: date) -> None:
         self.name = str(_need(params, "ReportName"))
         self._type = _one_of(params, "ReportType", GROUPING)
         _one_of(params, "Format", ("TSV",))
@@ -83,7 +84,7 @@ class Report:
         criteria = _need(params, "SelectionCriteria")
         self._filters = criteria.get("Filter", [])
         self._check()
-        self.first, self.last = period(_need(params, "DateRangeType"), criteria, today)
+        self.first, self.last = period(_need(params, "DateRangeType"), criteria, today, unsettled)
         if self.first.year < today.year - OLDEST_YEARS:
             raise DirectError(8000, f"Статистика доступна за последние {OLDEST_YEARS} года")
 
@@ -201,8 +202,8 @@ class Report:
         return _rounded(roubles * (1 + VAT)) if self._vat else roubles
 
 
-def period(kind: str, criteria: dict[str, Any], today: date) -> tuple[date, date]:
-    """First and last day of a DateRangeType; LAST_n ends with yesterday."""
+def period(kind: str, criteria: dict[str, Any], today: date, unsettled: date) -> tuple[date, date]:
+    """First and last day of a DateRangeType; LAST_n ends with yesterday, AUTO begins with ``unsettled``."""
     yesterday = today - timedelta(days=1)
     monday = today - timedelta(days=today.weekday())
     month = today.replace(day=1)
@@ -218,7 +219,7 @@ def period(kind: str, criteria: dict[str, Any], today: date) -> tuple[date, date
         "THIS_MONTH": (month, today),
         "LAST_MONTH": (last_month, month - timedelta(days=1)),
         "ALL_TIME": (date(today.year - OLDEST_YEARS, today.month, 1), today),
-        "AUTO": (today - timedelta(days=3), yesterday),
+        "AUTO": (min(unsettled, yesterday), yesterday),
     }
     for days in (3, 5, 7, 14, 30, 90, 365):
         ranges[f"LAST_{days}_DAYS"] = (today - timedelta(days=days), yesterday)

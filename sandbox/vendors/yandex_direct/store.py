@@ -6,10 +6,17 @@ from datetime import date, timedelta, timezone
 from sqlite3 import Connection
 
 from sandbox.vendors.contract import World
+from sandbox.vendors.switches import Switches
 from sandbox.world.happenings import AdDay, Called, FormSent, Happening, Visited
 
 MOSCOW = timezone(timedelta(hours=3))
 GOAL_CALL, GOAL_FORM = 20001, 20002
+# How one account differs from another, turned with PUT /_switches.
+SWITCHES: dict[str, bool | int | float | str] = {
+    "agency": False,  # the token is an agency's: each request must name the client by Client-Login
+    "ragged_lines": False,  # a tab inside the campaigns' names, which a report doesn't quote
+    "retry_in": 1,  # seconds that Reports asks to wait; 0 is seen in life too
+}
 RENAMED_AFTER = 45  # days after which every fourth campaign gets another name
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS yandex_direct_campaign (
@@ -34,13 +41,14 @@ class DirectStore:
     """The projection of the world into the cabinet's tables; costs are whole kopecks without VAT."""
 
     def __init__(self, world: World) -> None:
-        self._world = world
+        self._switches = Switches(world, "yandex_direct", SWITCHES)
         self._campaigns = [c for c in world.market.campaigns if c.platform == "yandex_direct"]
         self._ids = {campaign.id for campaign in self._campaigns}
         self._renamed = {campaign.id for campaign in self._campaigns[2::4]}
 
     def prepare(self, db: Connection) -> None:
         db.executescript(_SCHEMA)
+        self._switches.prepare()
         for campaign in self._campaigns:
             kind = "UNIFIED_CAMPAIGN" if "ЕПК" in campaign.name else "TEXT_CAMPAIGN"
             db.execute(

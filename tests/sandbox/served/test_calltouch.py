@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any, ClassVar
+from urllib.parse import parse_qs
 
 import httpx
 import pytest
@@ -195,6 +199,7 @@ def test_a_recording_is_sound_and_only_of_answered_calls(calltouch: Calltouch) -
     sound = calltouch.get(f"{calltouch.diary}/{answered['callId']}/download")
     assert sound.headers["content-type"] == "audio/mpeg"
     assert sound.content[:2] == b"\xff\xfb"
+    assert not any("download" in str(call["callUrl"]) for call in records), "callUrl is the visitor's page"
     assert calltouch.get(f"{calltouch.diary}/{missed['callId']}/download").status_code == 404
 
 
@@ -280,3 +285,50 @@ def test_tags_and_comments_land_on_the_lead(own: Calltouch) -> None:
     assert {"category": "", "type": "MANUAL", "names": ["VIP"]} in record["callTags"]
     assert [comment["comment"] for comment in record["comments"]] == ["перезвонить"]
     assert own.write("tag/lead/add", {"leads": [tags["leads"][0]] * 101}).status_code == 400
+
+
+def test_a_cabinet_may_page_its_requests_and_have_old_manners(own: Calltouch) -> None:
+    whole, calls = own.requests(), own.calls()["records"]
+    assert own.http.put("/_switches", json={"requests_paged": True, "old_manners": True}).status_code == 200
+    assert own.requests(page=2, limit=3) == whole[3:6]
+    assert own.requests(page=999, limit=3) == []
+    old = own.calls()["records"]
+    assert [call["timestamp"] for call in old] == [call["timestamp"] * 1000 for call in calls]
+    assert {call["successful"] for call in old} == {"True", "False"}
+
+
+class _Receiver(BaseHTTPRequestHandler):
+    """Takes hooks."""
+
+    forms: ClassVar[list[dict[str, list[str]]]] = []
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["content-length"])).decode()
+        self.forms.append(parse_qs(body, keep_blank_values=True))
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, *_: Any) -> None:
+        """Silence."""
+
+
+def test_a_hook_tells_of_each_new_call(own_sandbox: Sandbox, own: Calltouch) -> None:
+    _Receiver.forms.clear()
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Receiver) as receiver:
+        thread = Thread(target=receiver.serve_forever, daemon=True)
+        thread.start()
+        own.http.put("/_switches", json={"webhook_url": f"http://127.0.0.1:{receiver.server_port}/hook"})
+        own_sandbox.advance(days=2)
+        new = {
+            str(call["callId"]): call for call in own.calls(dateFrom="01/05/2026", dateTo="02/05/2026")["records"]
+        }
+        deadline = time.monotonic() + 10
+        while len(_Receiver.forms) < len(new) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        receiver.shutdown()
+        thread.join()
+    assert new
+    assert {form["id"][0]: form["callerphone"][0] for form in _Receiver.forms} == {
+        number: call["callerNumber"] for number, call in new.items()
+    }
+    assert {form["unique"][0] for form in _Receiver.forms} <= {"true", "false"}

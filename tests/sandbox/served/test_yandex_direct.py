@@ -351,6 +351,18 @@ def test_changes_name_the_border_from_which_to_read_again(own_sandbox: Sandbox, 
         assert date.fromisoformat(day) >= borders[int(campaign)] - timedelta(0)
 
 
+def test_the_automatic_period_holds_the_days_that_may_have_changed(own_sandbox: Sandbox, own: Direct) -> None:
+    """Whatever was told again in the last two days lies within it."""
+    before = set(own.report("before").text.splitlines())
+    own_sandbox.advance(days=2)
+    changed = {line.split("\t")[0] for line in set(own.report("after").text.splitlines()) - before}
+    answer = own.report("auto", SelectionCriteria={}, DateRangeType="AUTO")
+    days = {line.split("\t")[0] for line in answer.text.splitlines()[1:]}
+    assert changed
+    assert changed <= days
+    assert max(days) == "2026-05-02", "today is left out"
+
+
 def test_a_campaign_gets_another_name(direct: Direct) -> None:
     stamp = "2026-04-01T00:00:00Z"
     changed = direct.result("changes", "checkCampaigns", Timestamp=stamp)["Campaigns"]
@@ -358,3 +370,17 @@ def test_a_campaign_gets_another_name(direct: Direct) -> None:
     names = direct.result("campaigns", "get", SelectionCriteria={"Ids": renamed}, FieldNames=["Name"])["Campaigns"]
     assert names
     assert all(name["Name"].endswith("| v2") for name in names)
+
+
+def test_an_agency_must_name_its_client(own: Direct) -> None:
+    own.http.put("/_switches", json={"agency": True})
+    assert own.call("campaigns", "get", SelectionCriteria={}, FieldNames=["Id"]).json()["result"]
+    del own.http.headers["Client-Login"]
+    assert _code(own.call("campaigns", "get", SelectionCriteria={}, FieldNames=["Id"])) == 8000
+
+
+def test_a_name_may_tear_its_line_and_a_wait_may_be_zero(own: Direct) -> None:
+    own.http.put("/_switches", json={"ragged_lines": True, "retry_in": 0})
+    columns, *lines = own.report("ragged", FieldNames=["CampaignName", "Clicks"]).text.splitlines()
+    assert any(line.count("\t") > columns.count("\t") for line in lines)
+    assert own.report("zero", mode="offline").headers["retryIn"] == "0"
