@@ -1,7 +1,7 @@
 """Custom fields of amoCRM's cards: phones, e-mails and UTM tags are such fields too.
 
 A field's number differs from account to account, its code does not. Fields that were made by hand have no
-code; for the tags that such fields often stand for ("utm_source"), the name is taken instead.
+code; for what such fields often stand for ("utm_source", "ИНН"), the name is taken instead.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ PHONE, EMAIL, MESSENGER, SITE, POSITION = "PHONE", "EMAIL", "IM", "WEB", "POSITI
 _UTM = ("UTM_SOURCE", "UTM_MEDIUM", "UTM_CAMPAIGN", "UTM_CONTENT", "UTM_TERM")
 _CLICKS = ("YCLID", "GCLID", "FBCLID")
 _REFERRERS = ("UTM_REFERRER", "REFERRER")
-_KNOWN_BY_NAME = frozenset({*_UTM, *_CLICKS, *_REFERRERS, "_YM_UID"})
+_TAX_ID = "INN"
+_CODES_BY_NAME = {code: code for code in (*_UTM, *_CLICKS, *_REFERRERS, "_YM_UID", _TAX_ID)} | {"ИНН": _TAX_ID}
 _MAPPED = frozenset({PHONE, EMAIL, MESSENGER, SITE, POSITION, *_UTM})
 _LEGAL_ENTITY = "legal_entity"
 _DAYS = frozenset({"date", "birthday"})  # [12] instants of the account's midnight
@@ -56,13 +57,13 @@ def messengers(fields: Fields) -> tuple[str, ...]:
 
 
 def tax_id(fields: Fields) -> str | None:
-    """The tax number of the first legal entity on the card."""
+    """The tax number of the first legal entity on the card, else of a field that is named for it."""
     for field in fields.values():
         if field.field_type == _LEGAL_ENTITY:
             for each in field.values or ():
                 if isinstance(each.value, dict) and each.value.get("vat_id"):
                     return str(each.value["vat_id"]).strip()
-    return None
+    return first(fields, _TAX_ID)
 
 
 def traffic(fields: Fields) -> Traffic | None:
@@ -92,8 +93,7 @@ def custom(fields: Fields, zone: ZoneInfo) -> dict[str, Any] | None:
 def _code(field: CustomField) -> str:
     if field.field_code:
         return field.field_code.upper()
-    name = (field.field_name or "").strip().upper()
-    return name if name in _KNOWN_BY_NAME else str(field.field_id)
+    return _CODES_BY_NAME.get((field.field_name or "").strip().upper(), str(field.field_id))
 
 
 def _filled(fields: Fields, code: str) -> Iterator[tuple[FieldValue, str]]:

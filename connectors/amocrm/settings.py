@@ -102,7 +102,7 @@ class AmoCrmSettings(ConnectorSettings):
     def _is_a_zone(cls, value: str) -> str:
         try:
             ZoneInfo(value)
-        except (OSError, ValueError):
+        except (KeyError, OSError, ValueError):
             raise ValueError(f"There is no time zone {value!r}: write it like Europe/Moscow.") from None
         return value
 
