@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from threading import Thread
@@ -17,6 +15,7 @@ import pytest
 import uvicorn
 from starlette.applications import Starlette
 from starlette.routing import Mount
+from starlette.types import Receive, Scope, Send
 
 from sandbox.running import RunningWorld
 from sandbox.vendors.contract import Vendor
@@ -26,21 +25,39 @@ from sandbox.world.stream import Plan
 QUIET = Plan(seed=7, calls=0, start=date(2026, 3, 2), days=1)  # a market in which nobody does anything
 
 
-class Stage:
-    """A served vendor: ``world`` to look into, ``http`` to ask it, ``happen`` to let things happen."""
+class Door:
+    """A server for all tests of a run, because starting one takes longer than most of them."""
 
-    def __init__(self, home: Path, vendor: Vendor, limits: float, plan: Plan) -> None:
-        self.vendor = vendor
-        self.world = RunningWorld(home, plan, {vendor.key: vendor}, limits=limits)
-        self.projection = vendor.projection(self.world)
-        app = Starlette(routes=[Mount(f"/{vendor.key}", vendor.app(self.world))])
+    def __init__(self) -> None:
+        self.app = Starlette()
         self._socket = socket.create_server(("127.0.0.1", 0))
-        self._server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="off"))
+        self._server = uvicorn.Server(
+            uvicorn.Config(self._serve, log_config=None, lifespan="off", interface="asgi3")
+        )
         self._thread = Thread(target=self._server.run, kwargs={"sockets": [self._socket]}, daemon=True)
         self._thread.start()
         while not self._server.started:
             time.sleep(0.002)
-        self.base_url = f"http://127.0.0.1:{self._socket.getsockname()[1]}/{vendor.key}"
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.app(scope, receive, send)
+
+    def close(self) -> None:
+        self._server.should_exit = True
+        self._thread.join()
+        self._socket.close()
+
+
+class Stage:
+    """A served vendor: ``world`` to look into, ``http`` to ask it, ``happen`` to let things happen."""
+
+    def __init__(self, door: Door, home: Path, vendor: Vendor, limits: float, plan: Plan) -> None:
+        self.vendor = vendor
+        self.world = RunningWorld(home, plan, {vendor.key: vendor}, limits=limits)
+        self.projection = vendor.projection(self.world)
+        door.app = Starlette(routes=[Mount(f"/{vendor.key}", vendor.app(self.world))])
+        self.base_url = f"{door.url}/{vendor.key}"
         self.http = httpx.Client(timeout=10)
 
     @property
@@ -74,26 +91,26 @@ class Stage:
 
     def close(self) -> None:
         self.http.close()
-        self._server.should_exit = True
-        self._thread.join()
-        self._socket.close()
         self.world.close()
 
 
+@pytest.fixture(scope="session")
+def door() -> Iterator[Door]:
+    """The server, which serves the stage that was set up last."""
+    one = Door()
+    yield one
+    one.close()
+
+
 @pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Callable[..., Stage]]:
+def stage(door: Door, tmp_path: Path) -> Iterator[Callable[..., Stage]]:
     """Serves a vendor: ``stage(VENDOR, limits=0)``."""
-    with contextlib.ExitStack() as stack:
+    stages: list[Stage] = []
 
-        @contextmanager
-        def served(vendor: Vendor, limits: float, plan: Plan) -> Iterator[Stage]:
-            one = Stage(tmp_path / vendor.key, vendor, limits, plan)
-            try:
-                yield one
-            finally:
-                one.close()
+    def serve(vendor: Vendor, *, limits: float = 0, plan: Plan = QUIET) -> Stage:
+        stages.append(Stage(door, tmp_path / vendor.key, vendor, limits, plan))
+        return stages[-1]
 
-        def serve(vendor: Vendor, *, limits: float = 0, plan: Plan = QUIET) -> Stage:
-            return stack.enter_context(served(vendor, limits, plan))
-
-        yield serve
+    yield serve
+    for one in stages:
+        one.close()
