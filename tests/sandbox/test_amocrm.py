@@ -244,7 +244,8 @@ def test_filters_of_leads(account: Account, params: dict[str, Any], ids: list[in
     account.stage.happen(card(1), *(deal(number, 1, minute=100 + number) for number in range(1, 5)))
     account.stage.happen(moved(4, 120, "won"))
     answer = account.ask("GET", "leads", params=params)
-    found = answer.json()["_embedded"]["leads"] if answer.status_code == 200 else []
+    assert answer.status_code == (200 if ids else 204)
+    found = answer.json()["_embedded"]["leads"] if ids else []
     assert [lead["id"] for lead in found] == ids
 
 
@@ -366,6 +367,12 @@ def test_wrong_shapes_and_unknown_ids_are_refused(account: Account) -> None:
     assert account.ask("POST", "leads", content=b"{").status_code == 400
     assert account.ask("PATCH", "leads", json=[{"id": 9, "name": "x"}]).status_code == 400
     assert account.ask("PATCH", "leads/9", json={"name": "x"}).status_code == 404
+    orphan = {"name": "x", "_embedded": {"contacts": [{"id": 9}]}}
+    faulty = account.send("POST", "leads", [orphan], status=400)["validation-errors"][0]["errors"]
+    assert [one["path"] for one in faulty] == ["_embedded.contacts.0.id"]
+    nonsense = [{"name": "good", "type": "text"}, {"name": "bad", "type": "nonsense"}]
+    assert account.ask("POST", "leads/custom_fields", json=nonsense).status_code == 400
+    assert len(account.listed("leads/custom_fields")) == 19
     assert account.ask("GET", "deals").json()["status"] == 404
     assert account.ask("DELETE", "leads").status_code == 405
 

@@ -17,7 +17,7 @@ from sandbox.vendors.amocrm.registry import CustomField, EntityName, Registry
 
 Fault = tuple[str, str, str]  # code, path, detail
 
-_NO_CHOICE = "The value you selected is not a valid choice."
+NO_CHOICE = "The value you selected is not a valid choice."
 _INTEGERS = ("responsible_user_id", "created_by", "updated_by", "created_at", "updated_at", "closed_at")
 
 
@@ -57,10 +57,11 @@ class Drafter:
                 self._integer(draft, name, item[name])
         owner = draft.values.get("responsible_user_id")
         if owner is not None and owner not in self._users:
-            draft.wrong("NotSupportedChoice", "responsible_user_id", _NO_CHOICE)
+            draft.wrong("NotSupportedChoice", "responsible_user_id", NO_CHOICE)
         if self._entity == "leads":
             self._lead(draft, item, before)
-        draft.values.pop("closed_at", None) if self._entity != "leads" else None
+        else:
+            draft.values.pop("closed_at", None)
         self._custom(draft, item.get("custom_fields_values"))
         self._embedded(draft, item.get("_embedded"))
         return draft
@@ -98,11 +99,11 @@ class Drafter:
         now_in = before["pipeline_id"] if before else MAIN.id
         pipeline = PIPELINES.get(draft.values.get("pipeline_id", now_in))
         if pipeline is None:
-            draft.wrong("NotSupportedChoice", "pipeline_id", _NO_CHOICE)
+            draft.wrong("NotSupportedChoice", "pipeline_id", NO_CHOICE)
             return
         status = draft.values.get("status_id")
         if status is not None and not pipeline.has(status):
-            draft.wrong("NotSupportedChoice", "status_id", _NO_CHOICE)
+            draft.wrong("NotSupportedChoice", "status_id", NO_CHOICE)
         if status is None and (before is None or pipeline.id != before["pipeline_id"]):
             draft.values["status_id"] = pipeline.statuses[1].id
         if "closed_at" in draft.values and status not in {WON, LOST}:
@@ -118,7 +119,7 @@ class Drafter:
             path = f"custom_fields_values.{place}"
             known = self._field(one)
             if known is None:
-                draft.wrong("NotSupportedChoice", f"{path}.field_id", _NO_CHOICE)
+                draft.wrong("NotSupportedChoice", f"{path}.field_id", NO_CHOICE)
             elif one.get("values") is None:
                 draft.custom[known.id] = []  # null clears the field
             else:
@@ -140,13 +141,17 @@ class Drafter:
             return []
         stored = []
         for place, one in enumerate(sent):
-            value: dict[str, Any] = {"value": _typed(known.type, one.get("value"))}
+            try:
+                value: dict[str, Any] = {"value": _typed(known.type, one.get("value"))}
+            except ValueError:
+                draft.wrong("InvalidType", f"{path}.values.{place}.value", "This value is not a valid datetime.")
+                continue
             if known.enums:
                 enum_id = one.get("enum_id") or known.enum_id(
                     str(one.get("enum_code") or next(iter(known.enums.values())))
                 )
                 if enum_id not in known.enums:
-                    draft.wrong("NotSupportedChoice", f"{path}.values.{place}.enum_code", _NO_CHOICE)
+                    draft.wrong("NotSupportedChoice", f"{path}.values.{place}.enum_code", NO_CHOICE)
                 value["enum_id"] = enum_id
             stored.append(value)
         return stored

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from sandbox.vendors.amocrm.account import ADMINISTRATOR, INCOMING, MAIN
 from sandbox.vendors.amocrm.context import Context, entity_of, request_id, sent_items, sent_json
-from sandbox.vendors.amocrm.drafts import Draft, Drafter
+from sandbox.vendors.amocrm.drafts import NO_CHOICE, Draft, Drafter
 from sandbox.vendors.amocrm.filters import Query, records_where
 from sandbox.vendors.amocrm.hal import Problem, ValidationProblem, hal, nothing, page_of, self_link
 from sandbox.vendors.amocrm.records import table
@@ -78,7 +78,7 @@ class Entities:
             before = self._records.get(entity, id_) if id_ else None
             draft = drafter.read(item, before)
             if before is None:
-                draft.wrong("NotSupportedChoice", "id", "The value you selected is not a valid choice.")
+                draft.wrong("NotSupportedChoice", "id", NO_CHOICE)
             drafts.append(draft)
         self._checked(items, drafts)
         now = self._context.now()
@@ -100,8 +100,17 @@ class Entities:
             self._change(entity, id_, draft, now)
         return hal({"id": id_, "updated_at": now, "_links": self_link(request, f"{entity}/{id_}")})
 
-    @staticmethod
-    def _checked(items: Sequence[object], drafts: Sequence[Draft]) -> Sequence[Draft]:
+    def _checked(self, items: Sequence[object], drafts: Sequence[Draft]) -> Sequence[Draft]:
+        """The drafts, if nothing is wrong with any of them and what they tie together exists."""
+        for draft in drafts:
+            ties: list[tuple[EntityName, list[int]]] = [
+                ("contacts", [id_ for id_, _ in draft.contacts]),
+                ("companies", draft.companies),
+            ]
+            for entity, ids in ties:
+                for place, id_ in enumerate(ids):
+                    if self._records.get(entity, id_) is None:
+                        draft.wrong("NotSupportedChoice", f"_embedded.{entity}.{place}.id", NO_CHOICE)
         faults = {
             request_id(item, place): draft.faults
             for place, (item, draft) in enumerate(zip(items, drafts, strict=True))
@@ -271,7 +280,7 @@ class Entities:
             other, other_id = link.get("to_entity_type"), link.get("to_entity_id")
             exists = other in {"leads", "contacts", "companies"} and isinstance(other_id, int)
             if not exists or self._records.get(other, other_id) is None:  # type: ignore[arg-type]  # checked above
-                fault = ("NotSupportedChoice", "to_entity_id", "The value you selected is not a valid choice.")
+                fault = ("NotSupportedChoice", "to_entity_id", NO_CHOICE)
                 raise ValidationProblem({str(place): [fault]})
             is_main = bool((link.get("metadata") or {}).get("is_main"))
             wanted.append((other, other_id, is_main))  # type: ignore[arg-type]  # checked above

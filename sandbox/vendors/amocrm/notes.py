@@ -16,6 +16,7 @@ from starlette.responses import Response
 
 from sandbox.vendors.amocrm.account import ADMINISTRATOR, LOST, WON
 from sandbox.vendors.amocrm.context import Context, entity_of, request_id, sent_items
+from sandbox.vendors.amocrm.drafts import NO_CHOICE
 from sandbox.vendors.amocrm.filters import Query, Where
 from sandbox.vendors.amocrm.hal import ValidationProblem, hal, page_of, self_link
 from sandbox.vendors.amocrm.records import Records
@@ -24,6 +25,7 @@ from sandbox.vendors.rows import Row, rows
 
 _CALL_PARAMS = ("uniq", "duration", "source", "link", "phone", "call_result", "call_status", "call_responsible")
 _NEEDED = ("direction", "duration", "source", "phone")
+_INTEGERS = ("duration", "created_by", "responsible_user_id", "created_at")
 _STATUSES = range(1, 9)
 
 
@@ -96,9 +98,7 @@ class Notes:
             note = item if isinstance(item, Mapping) else {}
             owner = note.get("entity_id", request.path_params.get("id"))
             if not isinstance(owner, int) or self._records.get(entity, owner) is None:
-                faults[request_id(item, place)] = [
-                    ("NotSupportedChoice", "entity_id", "The value you selected is not a valid choice.")
-                ]
+                faults[request_id(item, place)] = [("NotSupportedChoice", "entity_id", NO_CHOICE)]
             elif not isinstance(note.get("params"), Mapping) or not note.get("note_type"):
                 faults[request_id(item, place)] = [("FieldMissing", "params", "This field is missing.")]
         if faults:
@@ -168,9 +168,12 @@ def _call_faults(item: object) -> list[tuple[str, str, str]]:
     call = item if isinstance(item, Mapping) else {}
     found = [("FieldMissing", name, "This field is missing.") for name in _NEEDED if call.get(name) is None]
     if call.get("direction") not in {None, "inbound", "outbound"}:
-        found.append(("NotSupportedChoice", "direction", "The value you selected is not a valid choice."))
-    if not isinstance(call.get("duration", 0), int):
-        found.append(("InvalidType", "duration", "This value should be of type int."))
+        found.append(("NotSupportedChoice", "direction", NO_CHOICE))
+    found += [
+        ("InvalidType", name, "This value should be of type int.")
+        for name in _INTEGERS
+        if not isinstance(call.get(name, 0), int)
+    ]
     if call.get("call_status") is not None and call["call_status"] not in _STATUSES:
-        found.append(("NotSupportedChoice", "call_status", "The value you selected is not a valid choice."))
+        found.append(("NotSupportedChoice", "call_status", NO_CHOICE))
     return found

@@ -13,8 +13,10 @@ from starlette.responses import Response
 from sandbox.vendors import php
 from sandbox.vendors.amocrm.account import PIPELINES, Pipeline, account_json, user_json, users
 from sandbox.vendors.amocrm.context import Context, entity_of, request_id, sent_items
+from sandbox.vendors.amocrm.drafts import NO_CHOICE
 from sandbox.vendors.amocrm.filters import Query, Where, number
 from sandbox.vendors.amocrm.hal import ValidationProblem, hal, nothing, page_of, self_link, whole
+from sandbox.vendors.amocrm.registry import TYPES_OF_NEW_FIELDS, EntityName
 from sandbox.vendors.amocrm.showing import loss_reason
 from sandbox.vendors.rows import Row, rows
 
@@ -137,22 +139,24 @@ class References:
         """POST /{entity}/custom_fields: an array of {name, type, code?}."""
         entity = entity_of(request)
         items = await sent_items(request)
+        for place, item in enumerate(items):
+            if not self._can_be_made(entity, item):
+                raise ValidationProblem({request_id(item, place): [("NotSupportedChoice", "type", NO_CHOICE)]})
         listed = []
         with self._context.world.transaction():
             for place, item in enumerate(items):
                 sent: Mapping[str, Any] = item if isinstance(item, Mapping) else {}
-                name, code = sent.get("name"), sent.get("code")
-                field = None
-                if isinstance(name, str) and (code is None or self._context.registry.by_code(entity, code) is None):
-                    field = self._context.registry.add(entity, name, str(sent.get("type")), code)
-                if field is None:
-                    fault = ("NotSupportedChoice", "type", "The value you selected is not a valid choice.")
-                    raise ValidationProblem({request_id(item, place): [fault]})
+                field = self._context.registry.add(entity, sent["name"], sent["type"], sent.get("code"))
                 links = self_link(request, f"{entity}/custom_fields/{field.id}")
-                listed.append(
-                    field.json(self._context.account_id) | {"request_id": request_id(item, place), "_links": links}
-                )
+                shown = field.json(self._context.account_id)
+                listed.append(shown | {"request_id": request_id(item, place), "_links": links})
         return hal(whole(request, "custom_fields", listed))
+
+    def _can_be_made(self, entity: EntityName, item: object) -> bool:
+        sent: Mapping[str, Any] = item if isinstance(item, Mapping) else {}
+        code = sent.get("code")
+        taken = code is not None and self._context.registry.by_code(entity, str(code)) is not None
+        return isinstance(sent.get("name"), str) and sent.get("type") in TYPES_OF_NEW_FIELDS and not taken
 
     # -- the log of events
 

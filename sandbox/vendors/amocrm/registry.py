@@ -27,7 +27,7 @@ TRACKING = (
 INN = "ИНН"  # a text field that the account's owner made for companies; it has no code
 _PHONE_KINDS = ("WORK", "WORKDD", "MOB", "FAX", "HOME", "OTHER")
 _EMAIL_KINDS = ("WORK", "PRIV", "OTHER")
-_TYPES_OF_NEW_FIELDS = {"text", "textarea", "numeric", "checkbox", "url", "date", "date_time", "tracking_data"}
+TYPES_OF_NEW_FIELDS = {"text", "textarea", "numeric", "checkbox", "url", "date", "date_time", "tracking_data"}
 
 TABLE = """
 CREATE TABLE IF NOT EXISTS amocrm_custom_field (
@@ -146,10 +146,8 @@ class Registry:
                 return field
         raise LookupError(name)
 
-    def add(self, entity: EntityName, name: str, type_: str, code: str | None) -> CustomField | None:
-        """A new field of the owner's; None for a type that callers can't make here."""
-        if type_ not in _TYPES_OF_NEW_FIELDS:
-            return None
+    def add(self, entity: EntityName, name: str, type_: str, code: str | None) -> CustomField:
+        """A new field of the owner's, of one of `TYPES_OF_NEW_FIELDS`."""
         id_ = max(self.all()) + 20
         self._world.db.execute(
             "INSERT INTO amocrm_custom_field VALUES (?, ?, ?, ?, ?, 500, 0, '{}')", (id_, entity, code, name, type_)

@@ -62,6 +62,16 @@ class Call:
             raise bad_id()
         return id_
 
+    def number(self, name: str, default: int = 0) -> int:
+        """A parameter that must be a whole number. Raises 400 ERROR_ARGUMENT."""
+        value = self.param(name)
+        if value is None or value == "":
+            return default
+        try:
+            return int(str(value))
+        except ValueError:
+            raise RestError(400, "ERROR_ARGUMENT", f"Argument '{name}' must be a number.") from None
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -95,10 +105,7 @@ def page(call: Call, table: str, where: Condition, order: str, *, unordered: str
     after the first then begin one row early (switch ``unordered_pages_overlap``).
     """
     condition, arguments = where
-    try:
-        start = int(call.param("start") or 0)
-    except ValueError:
-        raise RestError(400, "INVALID_ARG_VALUE", "Parameter 'start' must be a number.") from None
+    start = call.number("start")
     db, switches = call.portal.world.db, call.portal.switches
     offset = max(start, 0) // PAGE * PAGE
     overlap = 1 if offset and not order and switches.get("unordered_pages_overlap", bool) else 0

@@ -236,7 +236,7 @@ def _user_get(call: Call) -> Answer:
         key=lambda row: (int(row["ID"]) if field == "ID" else 0, str(row.get(field, ""))),
         reverse=str(call.param("order") or "").upper() == "DESC",
     )
-    start = max(int(call.param("start") or 0), 0) // PAGE * PAGE
+    start = max(call.number("start"), 0) // PAGE * PAGE
     following = start + PAGE
     return Answer(found[start:following], len(found), following if following < len(found) else None)
 

@@ -11,7 +11,7 @@ from sandbox.vendors.bitrix24.fields import Field, plain_fields
 from sandbox.vendors.bitrix24.filters import conditions
 from sandbox.vendors.bitrix24.method import Answer, Call, Method, page
 from sandbox.vendors.bitrix24.records import digits
-from sandbox.vendors.bitrix24.values import read_moment, show_old, unix
+from sandbox.vendors.bitrix24.values import BadValueError, read_moment, show_old, unix
 from sandbox.vendors.rows import Row, rows
 
 _SAME_CALL_SECONDS = 30 * 60
@@ -72,7 +72,7 @@ def _register(call: Call) -> Answer:
     if len(digits(phone)) < _FEWEST_DIGITS:
         raise RestError(400, "ERROR_CORE", "Unsupported phone number format")
     user = _user(call)
-    kind = int(str(call.param("type") or 0) or 0)
+    kind = call.number("type")
     if kind not in range(1, 6):
         raise RestError(400, "ERROR_CORE", "TYPE should be 1, 2, 3, 4 or 5")
     line, external = call.param("line_number"), call.param("external_call_id")
@@ -87,7 +87,10 @@ def _register(call: Call) -> Answer:
     if same:
         return Answer(_registered(same[0]))
     start = call.param("call_start_date")
-    at = read_moment(str(start)) if start else now
+    try:
+        at = read_moment(str(start)) if start else now
+    except BadValueError as error:
+        raise RestError(400, "ERROR_CORE", str(error)) from error
     fingerprint = md5(f"{phone}|{kind}|{user}|{line}|{external}|{now}".encode()).hexdigest()  # noqa: S324  # an id, not a secret
     owners = call.portal.records.owners_of_phone(phone)
     asked = (call.param("crm_entity_type"), call.param("crm_entity_id"))
@@ -131,7 +134,7 @@ def _finish(call: Call) -> Answer:
     """A call ends: it enters the statistics and gets its activity."""
     _need_application(call)
     row = _by_call_id(call, str(call.param("call_id") or ""))
-    duration = int(str(call.param("duration") or 0))
+    duration = call.number("duration")
     code = str(call.param("status_code") or ("200" if duration else "304"))
     with call.portal.world.transaction() as db:
         db.execute(
@@ -143,7 +146,7 @@ def _finish(call: Call) -> Answer:
                 code,
                 str(call.param("failed_reason") or ""),
                 call.param("vote"),
-                float(str(call.param("cost") or 0)),
+                _cost(call),
                 str(call.param("cost_currency") or ""),
                 call.param("record_url"),
                 row["ID"] + 7000,
@@ -177,6 +180,13 @@ def _finish(call: Call) -> Answer:
             "ID": row["ID"],
         }
     )
+
+
+def _cost(call: Call) -> float:
+    try:
+        return float(str(call.param("cost") or 0))
+    except ValueError:
+        raise RestError(400, "ERROR_CORE", "COST must be a number") from None
 
 
 def methods() -> Mapping[str, Method]:
