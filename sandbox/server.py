@@ -194,6 +194,10 @@ class Sandbox:
         applied: int = self._ask("POST", "/advance", {"seconds": timedelta(**period).total_seconds()})["applied"]
         return applied
 
+    def set_speed(self, speed: float) -> None:
+        """How many seconds of a live world pass in a real one."""
+        self._ask("POST", "/clock", {"speed": speed})
+
     def fault(self, vendor: str, kind: str, **rest: Any) -> dict[str, Any]:
         """Plan a fault, see :class:`sandbox.faults.Fault`: ``fault("calltouch", "cut", match="calls",
         times=2, params={"bytes": 100})``."""

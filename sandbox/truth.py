@@ -114,6 +114,11 @@ class Truth:
         """The details of a person: names, phones, e-mails, cookies, firm."""
         return self.market.person(person_id)
 
+    def first_campaign_of(self, person_id: int) -> int | None:
+        """The campaign of a person's first visit through an ad; None if all his visits were free."""
+        row = self._db.execute("SELECT first_campaign FROM truth_person WHERE person = ?", (person_id,)).fetchone()
+        return row[0] if row else None
+
     def touches(self, person_id: int) -> list[Touch]:
         """All visits of a person in the order of time."""
         rows = self._db.execute(

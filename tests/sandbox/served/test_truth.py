@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+import time
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -53,12 +54,27 @@ def test_there_is_no_truth_without_a_world(tmp_path: Path) -> None:
         Truth(tmp_path)
 
 
-def test_a_live_world_moves_by_itself(tmp_path: Path) -> None:
-    with small(tmp_path, live=True, speed=1.0, calls=50, days=10) as sandbox:
-        before = sandbox.now()
-        assert sandbox.now() > before
-        assert sandbox.advance(hours=6) >= 0
-        assert sandbox.now() - before >= timedelta(hours=6)
+def test_a_live_world_moves_by_itself_at_any_speed(tmp_path: Path) -> None:
+    """And a later start brings it to the present, with all that happened meanwhile."""
+    settings = {"live": True, "calls": 500, "days": 10, "start": datetime.now(UTC).date() - timedelta(days=12)}
+    with small(tmp_path, **settings) as sandbox:
+        before, visits = sandbox.now(), _visits(sandbox)
+        assert abs(before - datetime.now(UTC)) < timedelta(minutes=1)
+        sandbox.set_speed(40_000)
+        deadline = time.monotonic() + 20
+        while _visits(sandbox) < visits + 20 and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert _visits(sandbox) >= visits + 20
+        assert sandbox.now() > before + timedelta(hours=1)
+        reached, visits = sandbox.now(), _visits(sandbox)
+    with small(tmp_path, **settings) as sandbox:
+        assert sandbox.now() >= reached - timedelta(days=1), "a clock never falls back by more than a tick"
+        assert _visits(sandbox) >= visits
+
+
+def _visits(sandbox: Sandbox) -> int:
+    with sandbox.truth() as truth:
+        return truth.counts()["visit"]
 
 
 def test_every_record_of_a_vendor_is_about_somebody(sandbox: Sandbox) -> None:
@@ -103,3 +119,4 @@ def test_a_deal_belongs_to_the_campaign_of_the_clients_first_ad_visit(sandbox: S
         for deal in truth.deals():
             ads = [t for t in truth.touches(deal.person) if t.campaign is not None and t.at <= deal.opened_at]
             assert deal.campaign == (ads[0].campaign if ads else None)
+            assert deal.campaign in (None, truth.first_campaign_of(deal.person))
