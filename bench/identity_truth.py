@@ -75,7 +75,8 @@ def _pairs(sizes: Iterable[int]) -> int:
 
 
 def placed_records(home: Path, url: str) -> list[tuple[str, str, int]]:
-    """(kind, client here, person in truth) of each record that is about a person."""
+    """(kind, client here, person in truth) of each record that is about a person. A record that is nobody's may
+    bear the id of a client that it once founded, so it goes by another name."""
     with Truth(home) as truth:
         person_of = {(r.vendor, r.entity, r.vendor_id): r.person for r in truth.records() if r.person is not None}
     with psycopg.connect(url) as connection:
@@ -85,7 +86,7 @@ def placed_records(home: Path, url: str) -> list[tuple[str, str, int]]:
         entity = _ENTITIES.get((connector, stream), kind)
         person = person_of.get((connector, entity, source_id))
         if person is not None:
-            placed.append((kind, client or record, person))
+            placed.append((kind, client or f"record {record}", person))
     return placed
 
 
@@ -99,7 +100,9 @@ def main() -> int:
     for kind, _, _ in placed:
         by_kind[kind] += 1
     print(", ".join(f"{count} {kind}s" for kind, count in sorted(by_kind.items())))
-    print(f"{'':22}{'records':>9}{'clients':>9}{'people':>9}{'precision':>11}{'recall':>8}{'F1':>8}  B-cubed P/R/F1")
+    print(
+        f"{'':22}{'records':>9}{'clients':>9}{'people':>9}{'precision':>11}{'recall':>8}{'F1':>8}  B-cubed P/R/F1"
+    )
     for title, kinds in (("all", set(by_kind)), ("without visits", {"contact", "lead", "call"})):
         s = scores((client, person) for kind, client, person in placed if kind in kinds)
         print(

@@ -180,7 +180,7 @@ async def settle(
     newly: dict[NodeKey, tuple[str, int]] = {}
     for key in guarded - stored.keys():
         names = {member.name for member in carriers.get(key, ()) if member.name}
-        if key in offices:
+        if key in offices and key in carriers:
             newly[key] = OFFICE, count_people(names, key.client_kind)
         elif len(names) > 1 and name_several_people(names, key.client_kind):
             newly[key] = CAP, count_people(names, key.client_kind)

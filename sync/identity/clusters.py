@@ -1,9 +1,10 @@
 """Which records belong together, by their keys: pure functions of a set of records.
 
-Three guards keep different people apart. A *shared* key joins nobody: one on records that clearly name different
-people, or an office's phone or mailbox. A key never joins two groups that are clearly different people already:
-what a stronger key says about a record comes before what a weaker one says. And a CRM that hangs a call on a card
-has found the card by the call's phone, so a call from a shared phone doesn't belong to the card either.
+Guards keep different people apart. A *shared* key joins nobody: one on records that clearly name different people,
+or an office's phone or mailbox. A landline joins no call that tells more about its caller. A key never joins two
+groups that are clearly different people already: what a stronger key says about a record comes before what a weaker
+one says. And a CRM that hangs a call on a card has found the card by the call's phone, so a call from a shared phone
+doesn't belong to the card either.
 
 Keys are taken in one order that follows from the data alone (strength of the kind, number of carriers, value),
 so the partition doesn't depend on the order in which records came.
@@ -128,22 +129,40 @@ def partition(
     if carriers is None:
         carriers = carriers_of(members)
     kinds = {member.record_id.hex: member.record_kind for member in members}
-    joining = []
+    joining: list[tuple[int, int, NodeKey, list[Member]]] = []
     for key, who in carriers.items():
-        if key in shared or len(who) < 2:
-            continue
-        if key.kind == IdentifierKind.VENDOR and kinds.get(key.value) in FOUND_BY_PHONE:
-            who = [member for member in who if not _on_shared_phone(member, shared)]
-        joining.append((STRENGTH[key.kind], len(who), key, who))
+        if len(who) > 1 and key not in shared:
+            joined = _joined_by(key, who, kinds, shared)
+            joining.append((STRENGTH[key.kind], len(joined), key, joined))
     joining.sort(key=lambda join: join[:3])
     for _, _, key, who in joining:
         groups.join(key, who)
     return groups.all()
 
 
+def _joined_by(
+    key: NodeKey, who: list[Member], kinds: Mapping[str, str], shared: Collection[NodeKey]
+) -> list[Member]:
+    """The carriers whom a key may join: not the calls that it says too little about."""
+    if key.kind == IdentifierKind.VENDOR and kinds.get(key.value) in FOUND_BY_PHONE:
+        return [member for member in who if not _on_shared_phone(member, shared)]
+    if key.kind == IdentifierKind.PHONE and key.client_kind == ClientKind.PERSON and is_landline(key.value):
+        return [member for member in who if member.record_kind != RecordKind.CALL or _tells_only_a_landline(member)]
+    return who
+
+
 def _on_shared_phone(member: Member, shared: Collection[NodeKey]) -> bool:
     return member.record_kind == RecordKind.CALL and any(
         key in shared and key.kind == IdentifierKind.PHONE for key in member.keys
+    )
+
+
+def _tells_only_a_landline(member: Member) -> bool:
+    """Whether nothing but a landline tells who called. Of a call that knows its visitor, the landline only says
+    from which desk it came."""
+    return all(
+        key.kind == IdentifierKind.VENDOR or (key.kind == IdentifierKind.PHONE and is_landline(key.value))
+        for key in member.keys
     )
 
 

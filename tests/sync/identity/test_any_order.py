@@ -27,7 +27,8 @@ Conn = psycopg.AsyncConnection[tuple[Any, ...]]
 START = datetime(2026, 1, 1, tzinfo=UTC)
 NAMES = (None, "Иван Петров", "Иван", "Мария Орлова", "Мария", "Глеб Быков")
 PERSONS = {"Иван": "Иван Петров", "Мария": "Мария Орлова"}  # who a short name may be
-PHONES = ("+79161112201", "+79161112202", "+79161112203", "+74951112204")
+LANDLINE = "+74951112204"
+PHONES = ("+79161112201", "+79161112202", "+79161112203", LANDLINE)
 EMAILS = ("a@x.ru", "b@x.ru", "info@x.ru")
 VISITORS = ("ym:1", "ym:2", "ym:3")
 ORDER = ("vendor", "email", "visitor", "phone")
@@ -95,6 +96,10 @@ def states(draw: st.DrawFn) -> State:
 # ---- the oracle ---------------------------------------------------------------------------------------------
 
 
+def tells_more(call: State) -> bool:
+    return bool(call.visitors or call.phones - {LANDLINE})
+
+
 def differ(one: str, other: str) -> bool:
     return PERSONS.get(one, one) != PERSONS.get(other, other)
 
@@ -111,7 +116,7 @@ def expected(final: dict[int, State]) -> dict[frozenset[int], bool]:
         if kind == "vendor":
             return False
         names = {state.name for state in carriers[key] if state.name}
-        desk = not company and (True, kind, value) in carriers and value in ("+74951112204", "info@x.ru")
+        desk = not company and (True, kind, value) in carriers and value in (LANDLINE, "info@x.ru")
         return desk or any(differ(a, b) for a, b in combinations(names, 2))
 
     shared = {key for key in carriers if joins_nobody(key)}
@@ -140,7 +145,9 @@ def expected(final: dict[int, State]) -> dict[frozenset[int], bool]:
                 for state in who
                 if state.kind != RecordKind.CALL or not any((company, "phone", p) in shared for p in state.phones)
             ]
-        plan.append((ORDER.index(kind), len(carriers[key]) if kind != "vendor" else len(who), company, value, who))
+        if kind == "phone" and value == LANDLINE and not company:
+            who = [state for state in who if state.kind != RecordKind.CALL or not tells_more(state)]
+        plan.append((ORDER.index(kind), len(who), company, value, who))
     for _, _, _, _, who in sorted(plan, key=lambda step: (step[0], step[1], not step[2], step[3])):
         groups = {label[state.number] for state in who}
         if any_at_odds(groups):
