@@ -12,6 +12,7 @@ import orjson
 from core.database import PsycopgConnection
 from reports import rollups
 from reports.attribution import credit_of_origin
+from reports.histories import as_array
 from reports.rollups import Cell, Differences
 from reports.terms import enter
 
@@ -53,7 +54,7 @@ async def settle_visits(conn: PsycopgConnection, workspace_id: UUID, visit_ids: 
     if not visit_ids:
         return 0
     terms = await enter(conn, workspace_id)
-    parameters = {"workspace": workspace_id, "zone": terms.zone.key, "ids": list(set(visit_ids))}
+    parameters = {"workspace": workspace_id, "zone": terms.zone.key, "ids": as_array(set(visit_ids))}
     async with conn.cursor(binary=True) as cursor:
         await cursor.execute(_VISITS, parameters)
         found = await cursor.fetchall()

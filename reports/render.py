@@ -40,7 +40,7 @@ _SHORT = {"romi_revenue": "ROMI (revenue)", "cost_share": "Cost share"}
 _SIGNS = {"RUB": "₽", "USD": "$", "EUR": "€"}
 
 
-def table(report: CampaignReport, *, title: str | None = None) -> Table:
+def as_table(report: CampaignReport, *, title: str | None = None) -> Table:
     """The report as a table: campaigns, then what has none with the reason, then the totals."""
     sign = _SIGNS.get(report.currency, report.currency)
     shown = Table(title=title, show_footer=True, header_style="bold", footer_style="bold", row_styles=("", "dim"))

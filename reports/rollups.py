@@ -126,8 +126,13 @@ async def _upsert(
         f" from json_to_recordset(%(rows)s::json)"
         f" as r({time} date, campaign_id uuid, reason text, channel text, {types})"
         f" on conflict (workspace_id, {time}, campaign_id, reason, channel) do update set {additions}",
-        {"workspace": workspace_id, "rows": _rows(time, sorted(cells.items()))},
+        {"workspace": workspace_id, "rows": _rows(time, sorted(cells.items(), key=_by_key))},
     )
+
+
+def _by_key(item: tuple[Cell, object]) -> tuple[date, int, str, str]:
+    cell = item[0]
+    return cell.day, cell.campaign_id.int, cell.reason, cell.channel
 
 
 def _rows(time: str, cells: Iterable[tuple[Cell, Mapping[str, Decimal]]]) -> str:

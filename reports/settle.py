@@ -23,8 +23,7 @@ from schema.enums import ConversionKind
 
 __all__ = ["Settled", "mark", "settle", "settle_known", "settle_orphans", "settle_spend", "settle_visits"]
 
-REBUILD_ABOVE = 20_000
-"""With more marked clients than this a full rebuild is the quicker way (``reports.rebuild``)."""
+_KINDS_OF_NOBODY = tuple(kind for kind in ConversionKind if kind is not ConversionKind.NEW_CLIENT)
 
 _MARK = """
 insert into client_mark (workspace_id, client_id, cause)
@@ -44,7 +43,7 @@ _KEEP_PEOPLE = """
 with wanted as (
     select company_id, person_id from unnest(%(companies)s::uuid[], %(people)s::uuid[]) r(company_id, person_id)
 ), gone as (
-    delete from settled_person s where workspace_id = %(workspace)s and company_id = any(%(clients)s)
+    delete from settled_person s where workspace_id = %(workspace)s and company_id = any(%(clients)s::uuid[])
     and not exists (
         select from wanted where wanted.company_id = s.company_id and wanted.person_id = s.person_id
     )
@@ -57,7 +56,7 @@ _KEEP_PHONES = """
 with wanted as (
     select call_id, phone from unnest(%(calls)s::uuid[], %(phones)s::text[]) r(call_id, phone)
 ), gone as (
-    delete from settled_call s where workspace_id = %(workspace)s and call_id = any(%(records)s)
+    delete from settled_call s where workspace_id = %(workspace)s and call_id = any(%(records)s::uuid[])
     and not exists (select from wanted where wanted.call_id = s.call_id)
 )
 insert into settled_call (workspace_id, call_id, phone)
@@ -84,7 +83,7 @@ async def mark(conn: PsycopgConnection, workspace_id: UUID, ids: Collection[UUID
     this transaction's changes must not remove the mark that speaks of them.
     """
     if ids:
-        await conn.execute(_MARK, {"workspace": workspace_id, "ids": list(ids), "cause": cause})
+        await conn.execute(_MARK, {"workspace": workspace_id, "ids": histories.as_array(ids), "cause": cause})
 
 
 async def settle(conn: PsycopgConnection, workspace_id: UUID, run_id: UUID | None, *, batch: int = 1000) -> Settled:
@@ -95,7 +94,8 @@ async def settle(conn: PsycopgConnection, workspace_id: UUID, run_id: UUID | Non
     if marks:
         clients = marks.keys() | await histories.companies_of(conn, terms, marks.keys())
         known = await histories.read(conn, terms, clients, marks.keys())
-        paths, cells = await settle_known(conn, terms, known, marks=marks, run_id=run_id)
+        paths, differences = await settle_known(conn, terms, known, marks=marks, run_id=run_id)
+        cells = await rollups.apply(conn, workspace_id, differences)
     found = await conn.execute("select count(*) from client_mark where workspace_id = %s", (workspace_id,))
     remaining = await found.fetchone()
     return Settled(len(marks), paths, cells, remaining[0] if remaining else 0)
@@ -113,14 +113,14 @@ async def settle_orphans(
     """Settle calls, leads and deals without a client at once, unmarked; those that have one are passed over."""
     terms = await enter(conn, workspace_id)
     known = await histories.read(conn, terms, (), record_ids)
-    paths, cells = await settle_known(conn, terms, known, marks={}, run_id=run_id)
-    return Settled(0, paths, cells, 0)
+    paths, differences = await settle_known(conn, terms, known, marks={}, run_id=run_id)
+    return Settled(0, paths, await rollups.apply(conn, workspace_id, differences), 0)
 
 
 async def settle_known(
     conn: PsycopgConnection, terms: Terms, known: Known, *, marks: Mapping[UUID, str], run_id: UUID | None
-) -> tuple[int, int]:
-    """Make the paths of these histories the current ones; returns how many paths and cells changed."""
+) -> tuple[int, rollups.Differences]:
+    """Make the paths of these histories the current ones; returns how many changed, and what that does to cells."""
     found = await unsettled(conn, terms, known, wanted_paths(known, terms))
     differences = await versions.append(
         conn,
@@ -130,16 +130,15 @@ async def settle_known(
         run_id=run_id,
         at=clock.now(),
     )
-    cells = await rollups.apply(conn, terms.workspace_id, differences)
     await _keep_dependencies(conn, terms, known)
-    return len(found), cells
+    return len(found), differences
 
 
 async def unsettled(
     conn: PsycopgConnection, terms: Terms, known: Known, wanted: Mapping[UUID, versions.Made]
 ) -> list[versions.Change]:
     """What differs between the stored paths of these histories and the wanted ones."""
-    looked_at = {conversion_id(kind, record) for kind in ConversionKind for record in known.records}
+    looked_at = {conversion_id(kind, record) for kind in _KINDS_OF_NOBODY for record in known.records}
     latest = await versions.latest(conn, terms, known.clients.keys(), wanted.keys() | looked_at)
     ours = {
         conversion: version
@@ -165,9 +164,9 @@ async def _keep_dependencies(conn: PsycopgConnection, terms: Terms, known: Known
         _KEEP_PEOPLE,
         {
             "workspace": terms.workspace_id,
-            "clients": list(known.clients),
-            "companies": [company for company, _ in pairs],
-            "people": [person for _, person in pairs],
+            "clients": histories.as_array(known.clients),
+            "companies": histories.as_array([company for company, _ in pairs]),
+            "people": histories.as_array([person for _, person in pairs]),
         },
     )
     if known.records:
@@ -175,8 +174,8 @@ async def _keep_dependencies(conn: PsycopgConnection, terms: Terms, known: Known
             _KEEP_PHONES,
             {
                 "workspace": terms.workspace_id,
-                "records": list(known.records),
-                "calls": list(known.phones),
+                "records": histories.as_array(known.records),
+                "calls": histories.as_array(known.phones),
                 "phones": list(known.phones.values()),
             },
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Set
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -15,6 +15,7 @@ import xxhash
 
 from core.database import PsycopgConnection
 from reports.attribution import last_non_direct
+from reports.histories import as_array
 from reports.paths import RULES, Path
 from reports.rollups import Cell, Differences
 from reports.terms import Terms
@@ -100,13 +101,13 @@ select conversion_id, version, digest, known_until is null, client_id, kind, occ
     window_days, known_from
 from path
 """
-_CURRENT_OF_CLIENTS = f"{_LATEST} where workspace_id = %(workspace)s and client_id = any(%(ids)s)" + (
-    " and known_until is null"
-)
-_NEWEST = (
-    _LATEST.replace("select", "select distinct on (conversion_id)")
-    + " where workspace_id = %(workspace)s and conversion_id = any(%(ids)s) order by conversion_id, version desc"
-)
+_CURRENT_OF_CLIENTS = f"""{_LATEST}
+where workspace_id = %(workspace)s and client_id = any(%(ids)s::uuid[]) and known_until is null
+"""
+_NEWEST = f"""{_LATEST.replace("select", "select distinct on (conversion_id)")}
+where workspace_id = %(workspace)s and conversion_id = any(%(ids)s::uuid[])
+order by conversion_id, version desc
+"""
 _CLOSE = """
 update path set known_until = r.known_until, ended_by = r.ended_by
 from json_to_recordset(%(rows)s::json)
@@ -149,15 +150,21 @@ def made(path: Path, terms: Terms) -> Made:
 
 
 async def latest(
-    conn: PsycopgConnection, terms: Terms, clients: Collection[UUID], conversions: Collection[UUID]
+    conn: PsycopgConnection, terms: Terms, clients: Collection[UUID], conversions: Set[UUID]
 ) -> dict[UUID, Latest]:
     """The newest versions of these conversions, and the current ones of these clients."""
-    found: dict[UUID, Latest] = {}
-    for statement, ids in ((_CURRENT_OF_CLIENTS, clients), (_NEWEST, conversions)):
-        async with conn.cursor(binary=True) as cursor:
-            await cursor.execute(statement, {"workspace": terms.workspace_id, "ids": list(ids)})
-            found.update({row[0]: Latest(*row[1:]) for row in await cursor.fetchall()})
-    return found
+    found = await _fetch(conn, terms, _CURRENT_OF_CLIENTS, clients)
+    return found | await _fetch(conn, terms, _NEWEST, conversions - found.keys())
+
+
+async def _fetch(
+    conn: PsycopgConnection, terms: Terms, statement: str, ids: Collection[UUID]
+) -> dict[UUID, Latest]:
+    if not ids:
+        return {}
+    async with conn.cursor(binary=True) as cursor:
+        await cursor.execute(statement, {"workspace": terms.workspace_id, "ids": as_array(ids)})
+        return {row[0]: Latest(*row[1:]) for row in await cursor.fetchall()}
 
 
 @dataclass(frozen=True, slots=True)

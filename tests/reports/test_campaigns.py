@@ -16,7 +16,7 @@ from core import clock
 from reports.campaigns import CampaignReport, CampaignRow, Grain, campaign_report, campaign_report_statement
 from reports.metrics import METRICS, Ratio
 from reports.receipt import Whose, receipt_statement
-from reports.render import as_json, table
+from reports.render import as_json, as_table
 from reports.rollups import FIGURES
 from schema.enums import Channel, Unattributed
 from schema.traffic import Origin, Traffic, origin
@@ -239,7 +239,7 @@ async def test_the_channel_of_a_campaign_is_that_of_its_visits(account: Account)
 async def test_the_table_shows_campaigns_reasons_and_totals(shop: Account) -> None:
     result = await report(shop, *YEAR)
     written = io.StringIO()
-    Console(file=written, width=220, color_system=None).print(table(result, title="Campaigns"))
+    Console(file=written, width=220, color_system=None).print(as_table(result, title="Campaigns"))
     text = written.getvalue()
     lines = text.splitlines()
     (brand,) = [line for line in lines if "Brand" in line]
