@@ -3,8 +3,8 @@
 Guards keep different people apart. A *shared* key joins nobody: one on records that clearly name different people,
 or an office's phone or mailbox. A landline joins no call that tells more about its caller. A key never joins two
 groups that are clearly different people already: what a stronger key says about a record comes before what a weaker
-one says. And a CRM that hangs a call on a card has found the card by the call's phone, so a call from a shared phone
-doesn't belong to the card either.
+one says. And a CRM that hangs a call on a card has found it by the phone, so a call from a shared phone doesn't
+belong to the card either.
 
 Keys are taken in one order that follows from the data alone (strength of the kind, number of carriers, value),
 so the partition doesn't depend on the order in which records came.

@@ -69,12 +69,15 @@ def found(groups: Sequence[Group], rows: Iterable[ClientRow], inhabited: Collect
     """
     by_id = {row.id: row for row in rows}
     claims = _claims(groups, by_id)
+    claimants: dict[int, list[ClientRow]] = defaultdict(list)
+    for id, number in claims.items():
+        claimants[number].append(by_id[id])
     result = Founding()
     winner: dict[int, UUID] = {}
     for number, group in enumerate(groups):
         if group.is_client:
-            claimants = [by_id[id] for id, claimed in claims.items() if claimed == number]
-            winner[number] = _survivor(claimants) if claimants else _new(group, by_id, inhabited, result)
+            mine = claimants[number]
+            winner[number] = _survivor(mine) if mine else _new(group, by_id, inhabited, result)
         for member in group.members:
             result.client_of[member.record_id] = winner.get(number)
     survivors = set(winner.values())

@@ -24,7 +24,7 @@ Conn = psycopg.AsyncConnection[Any]
 CAP, OFFICE, LISTED = "cap", "office", "listed"
 SAME, APART = "same", "apart"
 _KEYS: LiteralString = (
-    "unnest(%(client_kinds)s::text[], %(kinds)s::text[], %(values)s::text[]) as k (client_kind, kind, value)"
+    "unnest(%(client_kinds)b::text[], %(kinds)b::text[], %(values)b::text[]) as k (client_kind, kind, value)"
 )
 _MEMBERS: LiteralString = """
     select r.record_id, r.record_kind, r.client_kind, r.at, r.name, r.client_id, i.kinds, i.values
@@ -39,7 +39,7 @@ _MEMBERS: LiteralString = """
     ) i
 """
 _BY_ID: LiteralString = f"""
-    with met as materialized (select distinct record_id from unnest(%(records)s::uuid[]) record_id)
+    with met as materialized (select distinct record_id from unnest(%(records)b::uuid[]) record_id)
     {_MEMBERS}"""  # noqa: S608  # of constants; values are bound
 _BY_KEY: LiteralString = f"""
     with met as materialized (
@@ -48,7 +48,7 @@ _BY_KEY: LiteralString = f"""
             where workspace_id = %(workspace)s and kind = k.kind and value = k.value
                 and client_kind = k.client_kind offset 0
         ) i
-        where i.record_id <> all (%(known)s::uuid[])
+        where i.record_id <> all (%(known)b::uuid[])
     )
     {_MEMBERS}"""  # noqa: S608  # of constants; values are bound
 _SHARED: LiteralString = f"""
@@ -61,7 +61,7 @@ _CARRIED: LiteralString = f"""
     select k.client_kind, k.kind, k.value from {_KEYS} where exists (
         select from identifier
         where workspace_id = %(workspace)s and kind = k.kind and value = k.value
-            and client_kind = k.client_kind and record_id <> all (%(but)s::uuid[])
+            and client_kind = k.client_kind and record_id <> all (%(but)b::uuid[])
     )"""  # noqa: S608  # of constants; values are bound
 _DROP_SHARED: LiteralString = f"""
     delete from shared_key s using {_KEYS}
@@ -144,7 +144,7 @@ async def names_on(conn: Conn, workspace_id: UUID, key: NodeKey, but: Collection
         """select distinct r.name from identifier i
         join identity_record r on r.workspace_id = i.workspace_id and r.record_id = i.record_id
         where i.workspace_id = %s and i.client_kind = %s and i.kind = %s and i.value = %s
-            and r.name is not null and i.record_id <> all (%s::uuid[])""",
+            and r.name is not null and i.record_id <> all (%b::uuid[])""",
         (workspace_id, *key, list(but)),
     )
     return {name for (name,) in await cursor.fetchall()}
@@ -154,7 +154,7 @@ async def same_keys(conn: Conn, workspace_id: UUID, record_ids: Iterable[UUID]) 
     """The decisions 'same' that speak of these records, as values of vendor keys: they join like one."""
     cursor = await conn.execute(
         "select record_id, decision_id from identity_decision"
-        " where workspace_id = %s and verdict = %s and record_id = any(%s::uuid[])",
+        " where workspace_id = %s and verdict = %s and record_id = any(%b::uuid[])",
         (workspace_id, SAME, list(record_ids)),
     )
     found: dict[UUID, list[str]] = {}
@@ -168,7 +168,7 @@ async def apart(conn: Conn, workspace_id: UUID, record_ids: Iterable[UUID]) -> l
     cursor = await conn.execute(
         """select array_agg(d.record_id) filter (where d.side = 0), array_agg(d.record_id) filter (where d.side = 1)
         from identity_decision d
-        where d.workspace_id = %(workspace)s and d.verdict = %(verdict)s and d.record_id = any(%(records)s::uuid[])
+        where d.workspace_id = %(workspace)s and d.verdict = %(verdict)s and d.record_id = any(%(records)b::uuid[])
         group by d.decision_id order by d.decision_id""",
         {"workspace": workspace_id, "verdict": APART, "records": list(record_ids)},
     )
@@ -178,7 +178,7 @@ async def apart(conn: Conn, workspace_id: UUID, record_ids: Iterable[UUID]) -> l
 async def clients(conn: Conn, workspace_id: UUID, ids: Iterable[UUID]) -> list[ClientRow]:
     """The clients with these ids and those that were merged into them."""
     cursor = await conn.execute(
-        """with wanted as materialized (select distinct id from unnest(%(ids)s::uuid[]) id)
+        """with wanted as materialized (select distinct id from unnest(%(ids)b::uuid[]) id)
         select c.id, c.kind, c.founded_at, c.merged_into from wanted w cross join lateral (
             select * from client where workspace_id = %(workspace)s and id = w.id offset 0) c
         union
@@ -196,7 +196,7 @@ async def inhabited(conn: Conn, workspace_id: UUID, client_ids: Collection[UUID]
     if not client_ids:
         return set()
     cursor = await conn.execute(
-        "select distinct client_id from identity_record where workspace_id = %s and client_id = any(%s::uuid[])",
+        "select distinct client_id from identity_record where workspace_id = %s and client_id = any(%b::uuid[])",
         (workspace_id, list(client_ids)),
     )
     return {id for (id,) in await cursor.fetchall()}
@@ -227,10 +227,10 @@ async def add_keys(conn: Conn, workspace_id: UUID, rows: Sequence[tuple[str, str
     """Store keys: kind, value, record, its kind, its client's kind, raw text."""
     if not rows:
         return
-    kinds, values, records, record_kinds, client_kinds, raws = (list(column) for column in zip(*rows, strict=True))
+    kinds, values, records, record_kinds, client_kinds, raws = map(list, zip(*rows, strict=True))
     await conn.execute(
         """insert into identifier (workspace_id, kind, value, record_id, record_kind, client_kind, raw)
-        select %s, * from unnest(%s::text[], %s::text[], %s::uuid[], %s::text[], %s::text[], %s::text[])
+        select %s, * from unnest(%b::text[], %b::text[], %b::uuid[], %b::text[], %b::text[], %b::text[])
         on conflict do nothing""",
         (workspace_id, kinds, values, records, record_kinds, client_kinds, raws),
     )
@@ -242,7 +242,7 @@ async def drop_keys(conn: Conn, workspace_id: UUID, lost: Sequence[tuple[UUID, N
         return
     await conn.execute(
         """delete from identifier i
-        using unnest(%s::uuid[], %s::text[], %s::text[]) as k (record_id, kind, value)
+        using unnest(%b::uuid[], %b::text[], %b::text[]) as k (record_id, kind, value)
         where i.workspace_id = %s and i.kind = k.kind and i.value = k.value and i.record_id = k.record_id""",
         (
             [record for record, _ in lost],
@@ -259,7 +259,7 @@ async def drop_records(conn: Conn, workspace_id: UUID, record_ids: list[UUID]) -
         return
     for table in ("identifier", "identity_record"):
         await conn.execute(
-            f"delete from {table} where workspace_id = %s and record_id = any(%s::uuid[])",  # noqa: S608
+            f"delete from {table} where workspace_id = %s and record_id = any(%b::uuid[])",  # noqa: S608
             (workspace_id, record_ids),
         )
 
@@ -273,8 +273,8 @@ async def write_records(
     await conn.execute(
         """insert into identity_record as r
             (workspace_id, record_id, record_kind, connection_id, client_kind, at, name, client_id)
-        select %s, * from unnest(%s::uuid[], %s::text[], %s::uuid[], %s::text[], %s::timestamptz[], %s::text[],
-            %s::uuid[])
+        select %s, * from unnest(%b::uuid[], %b::text[], %b::uuid[], %b::text[], %b::timestamptz[], %b::text[],
+            %b::uuid[])
         on conflict (workspace_id, record_id) do update set record_kind = excluded.record_kind,
             connection_id = excluded.connection_id, client_kind = excluded.client_kind, at = excluded.at,
             name = excluded.name, client_id = excluded.client_id""",
@@ -298,7 +298,7 @@ async def write_shared(conn: Conn, workspace_id: UUID, rows: Mapping[NodeKey, tu
     await conn.execute(
         """insert into shared_key as s (workspace_id, client_kind, kind, value, reason, carriers, at)
         select %(workspace)s, k.*, now()
-        from unnest(%(client_kinds)s::text[], %(kinds)s::text[], %(values)s::text[], %(reasons)s::text[],
+        from unnest(%(client_kinds)b::text[], %(kinds)b::text[], %(values)b::text[], %(reasons)b::text[],
             %(carriers)s::int[]) as k (client_kind, kind, value, reason, carriers)
         on conflict (workspace_id, client_kind, kind, value) do update
             set reason = excluded.reason, carriers = excluded.carriers, at = excluded.at
@@ -327,7 +327,7 @@ async def write_clients(conn: Conn, workspace_id: UUID, founding: Founding) -> N
     if founding.founded:
         await conn.execute(
             """insert into client (workspace_id, id, kind, founded_at, last_seen_at)
-            select %s, c.*, c.at from unnest(%s::uuid[], %s::text[], %s::timestamptz[]) as c (id, kind, at)""",
+            select %s, c.*, c.at from unnest(%b::uuid[], %b::text[], %b::timestamptz[]) as c (id, kind, at)""",
             (
                 workspace_id,
                 [row.id for row in founding.founded],
@@ -338,7 +338,7 @@ async def write_clients(conn: Conn, workspace_id: UUID, founding: Founding) -> N
     if founding.pointed:
         await conn.execute(
             """update client c set merged_into = p.target, changed_at = now()
-            from unnest(%s::uuid[], %s::uuid[]) as p (id, target) where c.workspace_id = %s and c.id = p.id""",
+            from unnest(%b::uuid[], %b::uuid[]) as p (id, target) where c.workspace_id = %s and c.id = p.id""",
             (list(founding.pointed), list(founding.pointed.values()), workspace_id),
         )
 
@@ -355,7 +355,7 @@ async def move(conn: Conn, workspace_id: UUID, moved: Sequence[tuple[UUID, str, 
         column = "record_id" if table == "identity_record" else "id"
         await conn.execute(
             f"update {table} t set client_id = m.client_id"  # noqa: S608
-            f" from unnest(%s::uuid[], %s::uuid[]) as m (id, client_id) where t.workspace_id = %s"
+            f" from unnest(%b::uuid[], %b::uuid[]) as m (id, client_id) where t.workspace_id = %s"
             f" and t.{column} = m.id and t.client_id is distinct from m.client_id",
             ([id for id, _ in pairs], [client for _, client in pairs], workspace_id),
         )
@@ -369,7 +369,7 @@ async def move_deals(
     if not record_ids:
         return []
     cursor = await conn.execute(
-        """with named as materialized (select id from unnest(%(records)s::uuid[]) id),
+        """with named as materialized (select id from unnest(%(records)b::uuid[]) id),
         met as materialized (
             select d.id from named n cross join lateral (
                 select id from deal where workspace_id = %(workspace)s and contact_id = n.id offset 0) d
@@ -393,7 +393,7 @@ async def move_deals(
     if not moved:
         return []
     await conn.execute(
-        """update deal d set client_id = m.client_id from unnest(%s::uuid[], %s::uuid[]) as m (id, client_id)
+        """update deal d set client_id = m.client_id from unnest(%b::uuid[], %b::uuid[]) as m (id, client_id)
         where d.workspace_id = %s and d.id = m.id""",
         ([id for id, _, _ in moved], [new for _, _, new in moved], workspace_id),
     )
@@ -406,7 +406,7 @@ async def raw_keys(
     """All keys of records as the external systems spell them: record, kind, value, raw."""
     cursor = await conn.execute(
         "select record_id, kind, value, raw from identifier"
-        " where workspace_id = %s and record_id = any(%s::uuid[]) order by kind, value, record_id",
+        " where workspace_id = %s and record_id = any(%b::uuid[]) order by kind, value, record_id",
         (workspace_id, list(record_ids)),
     )
     return await cursor.fetchall()
