@@ -17,6 +17,8 @@ from sandbox.vendors.amocrm.registry import CustomField, EntityName, Registry
 
 Fault = tuple[str, str, str]  # code, path, detail
 
+_LARGEST = 2**40
+_LARGEST_PRICE = 10**12
 NO_CHOICE = "The value you selected is not a valid choice."
 _INTEGERS = ("responsible_user_id", "created_by", "updated_by", "created_at", "updated_at", "closed_at")
 
@@ -81,7 +83,7 @@ class Drafter:
 
     @staticmethod
     def _integer(draft: Draft, name: str, value: Any) -> None:
-        if isinstance(value, int) and not isinstance(value, bool):
+        if is_integer(value):
             draft.values[name] = value
         else:
             draft.wrong("InvalidType", name, "This value should be of type int.")
@@ -89,7 +91,7 @@ class Drafter:
     def _lead(self, draft: Draft, item: Mapping[str, Any], before: Mapping[str, Any] | None) -> None:
         price = item.get("price")
         if price is not None:
-            if isinstance(price, int | float) and not isinstance(price, bool) and price >= 0:
+            if isinstance(price, int | float) and not isinstance(price, bool) and 0 <= price <= _LARGEST_PRICE:
                 draft.values["price"] = int((Decimal(str(price)) * 100).to_integral_value())
             else:
                 draft.wrong("InvalidType", "price", "This value should be of type numeric.")
@@ -129,7 +131,7 @@ class Drafter:
         if not isinstance(one, Mapping):
             return None
         if one.get("field_id") is not None:
-            known = self._registry.all().get(one["field_id"])
+            known = self._registry.all().get(one["field_id"]) if is_integer(one["field_id"]) else None
         else:
             known = self._registry.by_code(self._entity, str(one.get("field_code")))
         return known if known is not None and known.entity == self._entity else None
@@ -150,7 +152,7 @@ class Drafter:
                 enum_id = one.get("enum_id") or known.enum_id(
                     str(one.get("enum_code") or next(iter(known.enums.values())))
                 )
-                if enum_id not in known.enums:
+                if not is_integer(enum_id) or enum_id not in known.enums:
                     draft.wrong("NotSupportedChoice", f"{path}.values.{place}.enum_code", NO_CHOICE)
                 value["enum_id"] = enum_id
             stored.append(value)
@@ -162,12 +164,20 @@ class Drafter:
             return
         if isinstance(sent.get("tags"), list):
             draft.tags = [str(tag["name"]) for tag in sent["tags"] if isinstance(tag, Mapping) and tag.get("name")]
-        for place, one in enumerate(sent.get("contacts") or []):
-            if isinstance(one, Mapping) and isinstance(one.get("id"), int):
-                draft.contacts.append((one["id"], bool(one.get("is_main", place == 0))))
-        for one in sent.get("companies") or []:
-            if isinstance(one, Mapping) and isinstance(one.get("id"), int):
-                draft.companies.append(one["id"])
+        for place, one in enumerate(_with_ids(sent.get("contacts"))):
+            draft.contacts.append((one["id"], bool(one.get("is_main", place == 0))))
+        draft.companies += [one["id"] for one in _with_ids(sent.get("companies"))]
+
+
+def is_integer(value: Any) -> bool:
+    """Whether a value is a whole number that an id or a time may be."""
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) <= _LARGEST
+
+
+def _with_ids(sent: Any) -> list[Mapping[str, Any]]:
+    """Those of the embedded records that are named by id."""
+    listed = sent if isinstance(sent, list) else []
+    return [one for one in listed if isinstance(one, Mapping) and is_integer(one.get("id"))]
 
 
 def _typed(kind: str, value: Any) -> Any:

@@ -11,11 +11,11 @@ from starlette.responses import Response
 
 from sandbox.vendors.amocrm.account import ADMINISTRATOR, INCOMING, MAIN
 from sandbox.vendors.amocrm.context import Context, entity_of, request_id, sent_items, sent_json
-from sandbox.vendors.amocrm.drafts import NO_CHOICE, Draft, Drafter
-from sandbox.vendors.amocrm.filters import Query, records_where
+from sandbox.vendors.amocrm.drafts import NO_CHOICE, Draft, Drafter, is_integer
+from sandbox.vendors.amocrm.filters import Query, number, records_where
 from sandbox.vendors.amocrm.hal import Problem, ValidationProblem, hal, nothing, page_of, self_link
 from sandbox.vendors.amocrm.records import table
-from sandbox.vendors.amocrm.registry import EntityName
+from sandbox.vendors.amocrm.registry import ENTITIES, EntityName
 from sandbox.vendors.rows import rows
 
 _MOST_COMPLEX = 50
@@ -122,8 +122,8 @@ class Entities:
 
     @staticmethod
     def _known_id(entity: EntityName, item: object) -> int:
-        id_ = item.get("id") if isinstance(item, Mapping) else None
-        return id_ if isinstance(id_, int) else 0
+        id_: Any = item.get("id") if isinstance(item, Mapping) else None
+        return int(id_) if is_integer(id_) else 0
 
     def _add(self, entity: EntityName, draft: Draft) -> int:
         now = self._context.now()
@@ -228,7 +228,7 @@ class Entities:
         """GET the links of one record, or of ``filter[entity_id][]``."""
         entity = entity_of(request)
         single = request.path_params.get("id")
-        ids = [single] if single is not None else [int(one) for one in Query.of(request).listed("entity_id")]
+        ids = [single] if single is not None else [number(one) for one in Query.of(request).listed("entity_id")]
         listed: list[dict[str, Any]] = []
         others: tuple[EntityName, ...] = ("contacts", "companies", "leads")
         for other in others:
@@ -277,11 +277,15 @@ class Entities:
         wanted: list[tuple[EntityName, int, bool]] = []
         for place, item in enumerate(await sent_items(request)):
             link = item if isinstance(item, Mapping) else {}
-            other, other_id = link.get("to_entity_type"), link.get("to_entity_id")
-            exists = other in {"leads", "contacts", "companies"} and isinstance(other_id, int)
-            if not exists or self._records.get(other, other_id) is None:  # type: ignore[arg-type]  # checked above
+            other, other_id = _entity_named(link.get("to_entity_type")), link.get("to_entity_id")
+            if other is None or not is_integer(other_id) or self._records.get(other, int(other_id or 0)) is None:
                 fault = ("NotSupportedChoice", "to_entity_id", NO_CHOICE)
                 raise ValidationProblem({str(place): [fault]})
-            is_main = bool((link.get("metadata") or {}).get("is_main"))
-            wanted.append((other, other_id, is_main))  # type: ignore[arg-type]  # checked above
+            metadata = link.get("metadata")
+            is_main = isinstance(metadata, Mapping) and bool(metadata.get("is_main"))
+            wanted.append((other, int(other_id or 0), is_main))
         return entity, id_, wanted
+
+
+def _entity_named(name: object) -> EntityName | None:
+    return next((entity for entity in ENTITIES if entity == name), None)

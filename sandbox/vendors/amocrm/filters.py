@@ -21,6 +21,7 @@ from sandbox.vendors.amocrm.registry import EntityName
 _LISTED = ("id", "name", "created_by", "updated_by", "responsible_user_id", "pipeline_id", "loss_reason_id")
 _RANGES = ("created_at", "updated_at", "closed_at")
 _DEFAULT_LIMIT = 50
+_LARGEST = 2**40
 
 
 @dataclass(slots=True)
@@ -55,10 +56,10 @@ class Where:
 
 
 def number(value: Any) -> int:
-    """A whole number of the query. Raises a 400 problem."""
+    """A whole number of the query, no larger than the account's numbers are. Raises a 400 problem."""
     try:
-        return int(float(str(value)))
-    except ValueError:
+        return max(-_LARGEST, min(int(float(str(value))), _LARGEST))
+    except (ValueError, OverflowError):
         raise Problem(400, f"'{value}' is not a number.") from None
 
 

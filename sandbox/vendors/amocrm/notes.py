@@ -16,7 +16,7 @@ from starlette.responses import Response
 
 from sandbox.vendors.amocrm.account import ADMINISTRATOR, LOST, WON
 from sandbox.vendors.amocrm.context import Context, entity_of, request_id, sent_items
-from sandbox.vendors.amocrm.drafts import NO_CHOICE
+from sandbox.vendors.amocrm.drafts import NO_CHOICE, is_integer
 from sandbox.vendors.amocrm.filters import Query, Where
 from sandbox.vendors.amocrm.hal import ValidationProblem, hal, page_of, self_link
 from sandbox.vendors.amocrm.records import Records
@@ -97,8 +97,11 @@ class Notes:
         for place, item in enumerate(items):
             note = item if isinstance(item, Mapping) else {}
             owner = note.get("entity_id", request.path_params.get("id"))
-            if not isinstance(owner, int) or self._records.get(entity, owner) is None:
+            if not is_integer(owner) or self._records.get(entity, owner) is None:
                 faults[request_id(item, place)] = [("NotSupportedChoice", "entity_id", NO_CHOICE)]
+            elif not all(is_integer(note.get(name, 0)) for name in ("created_by", "responsible_user_id")):
+                detail = "This value should be of type int."
+                faults[request_id(item, place)] = [("InvalidType", "created_by", detail)]
             elif not isinstance(note.get("params"), Mapping) or not note.get("note_type"):
                 faults[request_id(item, place)] = [("FieldMissing", "params", "This field is missing.")]
         if faults:
@@ -167,12 +170,12 @@ class Notes:
 def _call_faults(item: object) -> list[tuple[str, str, str]]:
     call = item if isinstance(item, Mapping) else {}
     found = [("FieldMissing", name, "This field is missing.") for name in _NEEDED if call.get(name) is None]
-    if call.get("direction") not in {None, "inbound", "outbound"}:
+    if call.get("direction") not in (None, "inbound", "outbound"):
         found.append(("NotSupportedChoice", "direction", NO_CHOICE))
     found += [
         ("InvalidType", name, "This value should be of type int.")
         for name in _INTEGERS
-        if not isinstance(call.get(name, 0), int)
+        if not is_integer(call.get(name, 0))
     ]
     if call.get("call_status") is not None and call["call_status"] not in _STATUSES:
         found.append(("NotSupportedChoice", "call_status", NO_CHOICE))

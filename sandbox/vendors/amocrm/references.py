@@ -156,7 +156,9 @@ class References:
         sent: Mapping[str, Any] = item if isinstance(item, Mapping) else {}
         code = sent.get("code")
         taken = code is not None and self._context.registry.by_code(entity, str(code)) is not None
-        return isinstance(sent.get("name"), str) and sent.get("type") in TYPES_OF_NEW_FIELDS and not taken
+        if code is not None and not isinstance(code, str):
+            return False
+        return isinstance(sent.get("name"), str) and str(sent.get("type")) in TYPES_OF_NEW_FIELDS and not taken
 
     # -- the log of events
 

@@ -29,8 +29,7 @@ def _entity(call: Call) -> Entity:
 
 
 def _existing(call: Call, entity: Entity) -> Row:
-    id_ = str(call.param("id") or "")
-    row = call.portal.records.get(entity, int(id_)) if id_.isdigit() else None
+    row = call.portal.records.get(entity, call.number("id"))
     if row is None:
         raise item_not_found()
     return row

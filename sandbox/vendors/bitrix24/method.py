@@ -13,6 +13,7 @@ from sandbox.vendors.bitrix24.events import Events
 from sandbox.vendors.bitrix24.filters import Condition
 from sandbox.vendors.bitrix24.portal import User
 from sandbox.vendors.bitrix24.records import Records
+from sandbox.vendors.bitrix24.values import LARGEST
 from sandbox.vendors.contract import World
 from sandbox.vendors.rows import Row, rows
 from sandbox.vendors.switches import Switches
@@ -58,7 +59,7 @@ class Call:
             id_ = int(str(self.param(name)))
         except ValueError:
             raise bad_id() from None
-        if id_ <= 0:
+        if not 0 < id_ <= LARGEST:
             raise bad_id()
         return id_
 
@@ -68,9 +69,17 @@ class Call:
         if value is None or value == "":
             return default
         try:
-            return int(str(value))
+            number = int(str(value))
         except ValueError:
             raise RestError(400, "ERROR_ARGUMENT", f"Argument '{name}' must be a number.") from None
+        return max(-LARGEST, min(number, LARGEST))
+
+    def text(self, name: str) -> str | None:
+        """A parameter that must be a scalar; None when it is missing. Raises 400 ERROR_ARGUMENT."""
+        value = self.param(name)
+        if isinstance(value, Mapping | list):
+            raise RestError(400, "ERROR_ARGUMENT", f"Argument '{name}' must be a text.")
+        return None if value is None else str(value)
 
 
 @dataclass(frozen=True, slots=True)

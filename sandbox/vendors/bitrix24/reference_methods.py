@@ -13,7 +13,7 @@ from sandbox.vendors.bitrix24.fields import BY_KEY, BY_TYPE_ID, plain_fields
 from sandbox.vendors.bitrix24.filters import Condition, conditions, ordering, split
 from sandbox.vendors.bitrix24.method import PAGE, Answer, Call, Method, page
 from sandbox.vendors.bitrix24.records import digits
-from sandbox.vendors.bitrix24.values import moment, show_old, unix
+from sandbox.vendors.bitrix24.values import LARGEST, moment, show_old, unix
 from sandbox.vendors.rows import rows
 
 SCOPES = ["crm", "telephony", "user", "user_brief"]
@@ -98,7 +98,7 @@ def _stagehistory_list(call: Call) -> Answer:
     sql, arguments = conditions(find, call.param("filter"))
     where = (f"ENTITY = ? AND {sql}", [entity.letters, *arguments])
     found = page(call, "bitrix24_stagehistory", where, ordering(find, call.param("order")))
-    select = set(php.values(call.param("select"))) - {"*"}
+    select = {str(name) for name in php.values(call.param("select"))} - {"*"}
     items = [
         {
             names[code]: show_old(field, row[code])
@@ -154,7 +154,12 @@ def _timeline_comment_add(call: Call) -> Answer:
         raise RestError(400, "", "Fields is not specified")
     entity = BY_KEY.get(str(fields.get("ENTITY_TYPE", "")).lower())
     owner = str(fields.get("ENTITY_ID", ""))
-    if entity is None or not owner.isdigit() or call.portal.records.get(entity, int(owner)) is None:
+    if (
+        entity is None
+        or not owner.isdigit()
+        or int(owner) > LARGEST
+        or call.portal.records.get(entity, int(owner)) is None
+    ):
         raise not_found()
     comment = str(fields.get("COMMENT") or "")
     if not comment:

@@ -75,7 +75,7 @@ def _register(call: Call) -> Answer:
     kind = call.number("type")
     if kind not in range(1, 6):
         raise RestError(400, "ERROR_CORE", "TYPE should be 1, 2, 3, 4 or 5")
-    line, external = call.param("line_number"), call.param("external_call_id")
+    line, external = call.text("line_number"), call.text("external_call_id")
     now = unix(call.portal.now())
     db = call.portal.world.db
     same = rows(
@@ -93,7 +93,7 @@ def _register(call: Call) -> Answer:
         raise RestError(400, "ERROR_CORE", str(error)) from error
     fingerprint = md5(f"{phone}|{kind}|{user}|{line}|{external}|{now}".encode()).hexdigest()  # noqa: S324  # an id, not a secret
     owners = call.portal.records.owners_of_phone(phone)
-    asked = (call.param("crm_entity_type"), call.param("crm_entity_id"))
+    asked = (call.text("crm_entity_type"), call.number("crm_entity_id"))
     owner = asked if all(asked) else owners[0] if owners else (None, None)
     with call.portal.world.transaction():
         db.execute(
@@ -145,10 +145,10 @@ def _finish(call: Call) -> Answer:
                 duration,
                 code,
                 str(call.param("failed_reason") or ""),
-                call.param("vote"),
+                call.number("vote") or None,
                 _cost(call),
                 str(call.param("cost_currency") or ""),
-                call.param("record_url"),
+                call.text("record_url"),
                 row["ID"] + 7000,
                 row["ID"],
             ),

@@ -17,6 +17,7 @@ from sandbox.vendors.bitrix24.fields import Field
 PORTAL_ZONE = timezone(timedelta(hours=3))
 
 Stored = str | int | None
+LARGEST = 2**31 - 1  # no id or amount of a portal is larger
 
 
 class BadValueError(ValueError):
@@ -61,6 +62,8 @@ def read(field: Field, raw: Any) -> Stored:
         match field.kind:
             case "id" | "link" | "user" | "int" | "enumeration":
                 number = int(text)
+                if abs(number) > LARGEST:
+                    raise BadValueError(f"Field '{field.code}' can't hold '{text}'.")  # read as one
                 return None if field.kind == "link" and number == 0 else number
             case "money":
                 return int((Decimal(text) * 100).to_integral_value())
