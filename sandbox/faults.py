@@ -141,6 +141,7 @@ class FaultGate:
         async def noting(message: Message) -> None:
             if message["type"] == "http.response.start":
                 status.append(message["status"])
+                message = self._dated(message)
             await send(message)
 
         begun, at = monotonic(), time()
@@ -157,12 +158,18 @@ class FaultGate:
                 )
             )  # fmt: skip
 
+    def _dated(self, start: Message) -> Message:
+        """The answer with the Date header of the world's clock, as of any vendor's server."""
+        date = format_datetime(self._world.now().astimezone(UTC), usegmt=True)
+        kept = [pair for pair in start.get("headers", ()) if pair[0].lower() != b"date"]
+        return {**start, "headers": [*kept, (b"date", date.encode())]}
+
     async def _strike(self, fault: Fault, scope: Scope, receive: Receive, send: Send, raw: Send) -> None:
         params = fault.params
         answer: Response | None = None
         match fault.kind:
             case "status":
-                answer = _status(params)
+                answer = _status(params, self._world.now())
             case "html":
                 answer = HTMLResponse(HTML_ERROR)
             case "empty":
@@ -194,7 +201,7 @@ class FaultGate:
 
     def _expire(self) -> Response | None:
         if self._vendor.expire_token is None:
-            return _status({"status": 401})
+            return _status({"status": 401}, self._world.now())
         return self._vendor.expire_token(self._world)
 
     def _shift(self, params: Mapping[str, Any]) -> None:
@@ -288,12 +295,12 @@ def _with_length(start: Message, length: int) -> Message:
     return {**start, "headers": [*kept, (b"content-length", str(length).encode())]}
 
 
-def _status(params: Mapping[str, Any]) -> Response:
+def _status(params: Mapping[str, Any], now: datetime) -> Response:
     headers = {str(name): str(value) for name, value in params.get("headers", {}).items()}
     if "retry_after" in params:
         headers["Retry-After"] = str(params["retry_after"])
     elif "retry_after_date" in params:
-        then = datetime.now(UTC) + timedelta(seconds=float(params["retry_after_date"]))
+        then = now + timedelta(seconds=float(params["retry_after_date"]))
         headers["Retry-After"] = format_datetime(then, usegmt=True)
     body = params.get("body", "")
     return Response(body, int(params.get("status", 500)), headers, params.get("content_type", "text/plain"))

@@ -162,7 +162,9 @@ def prepare(
     credentials = Credentials(world, vendors, address)
     app = build(world, vendors, FaultPlan(plan.seed), credentials)
     # Cut connections are this server's trade: it must not report each as an error of its own.
-    config = uvicorn.Config(app, log_level="critical", lifespan="on", timeout_graceful_shutdown=1)
+    config = uvicorn.Config(
+        app, log_level="critical", lifespan="on", timeout_graceful_shutdown=1, date_header=False
+    )
     return Prepared(uvicorn.Server(config), listener, world, address, credentials())
 
 

@@ -105,6 +105,8 @@ async def run_connection(
         try:
             async with session(office, opened) as client:
                 run = _Run(office, opened, id, client, tell, resumed)
+                if not client.knows_clock:  # cursors hold the vendor's time, from the first request on
+                    await opened.connector.check(client)
                 errors = await _read_streams(run, stop)
         except (AuthFailed, BadSettings) as error:
             await _stop_connection(office, opened, error)

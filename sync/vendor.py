@@ -69,15 +69,20 @@ class VendorClient(Generic[S]):
         self._http = http
         self._budget = budget
         self._auth = auth
-        self._clock_lead = 0.0
+        self._clock_lead: float | None = None
 
     @property
     def waited_seconds(self) -> float:
         return self._budget.waited_seconds
 
+    @property
+    def knows_clock(self) -> bool:
+        """Whether the vendor has told what time it is there."""
+        return self._clock_lead is not None
+
     def now(self) -> datetime:
         """The vendor's clock: ours, corrected by the Date header of its last answer."""
-        moment = clock.now().timestamp() + self._clock_lead
+        moment = clock.now().timestamp() + (self._clock_lead or 0.0)
         return datetime.fromtimestamp(moment, UTC)
 
     async def send(self, request: VendorRequest) -> VendorResponse:
@@ -222,7 +227,11 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
         until = parsedate_to_datetime(told)
     except ValueError:
         return None
-    seconds = (until - clock.now()).total_seconds()
+    try:  # the date is one of the vendor's clock, which its Date header tells
+        now = parsedate_to_datetime(headers.get("date", ""))
+    except ValueError:
+        now = clock.now()
+    seconds = (until - now).total_seconds()
     return seconds if seconds > 0 else None
 
 
