@@ -22,8 +22,9 @@ from api.graphiql import explorer_routes
 from api.graphql.schema import build_schema
 from api.http import LARGEST_BODY, GraphQLView, buffered, problem
 from core.database import Database
-from core.settings import Settings
 from schema.migrate import is_current
+from sync.jobs import Jobs
+from sync.office import Office
 
 _log = structlog.get_logger("skvoz.api")
 
@@ -36,23 +37,21 @@ _SAFE = {
 }
 
 
-def create_app(settings: Settings, database: Database) -> Starlette:
-    """The application over an open, migrated database."""
+def create_app(office: Office, jobs: Jobs) -> Starlette:
+    """The application over an opened installation; ``jobs`` takes the syncs that callers ask for."""
     metrics = Metrics()
-    authenticator = Authenticator(database)
-    view = GraphQLView(build_schema(), database)
-    app = Starlette(
+    authenticator = Authenticator(office.database)
+    view = GraphQLView(build_schema(), office, jobs, authenticator)
+    return Starlette(
         routes=[
             Route("/graphql", GraphQLEndpoint(view, authenticator)),
-            Route("/healthz", Health(database), methods=["GET"]),
+            Route("/healthz", Health(office.database), methods=["GET"]),
             Route("/metrics", metrics.endpoint, methods=["GET"]),
             Route("/", _to_explorer, methods=["GET"]),
             *explorer_routes(),
         ],
         middleware=[Middleware(Watched, metrics=metrics), Middleware(SafeHeaders)],
     )
-    app.state.settings, app.state.database = settings, database
-    return app
 
 
 class GraphQLEndpoint:
@@ -170,5 +169,3 @@ def _add_missing(message: MutableMapping[str, Any]) -> None:
 
 async def _to_explorer(_request: Request) -> Response:
     return RedirectResponse("/graphiql")
-
-

@@ -44,11 +44,10 @@ class Authenticator:
         known = self._known.get(key)
         if known is not None and known[0] > now:
             return known[1]
-        self._brake(address, now)
         found = await authenticate(self._database, token)
         if found is None:
             self._known.pop(key, None)
-            self._note_wrong(address, now)
+            self._note_wrong(address, now)  # a right key is never held up by a neighbour's wrong ones
             return None
         self._known[key] = (now + _KNOWN_FOR_SECONDS, found)
         self._known.move_to_end(key)
@@ -61,13 +60,11 @@ class Authenticator:
         for key in [key for key, (_, viewer) in self._known.items() if viewer.token_id == token_id]:
             del self._known[key]
 
-    def _brake(self, address: str, now: float) -> None:
-        wrong = [at for at in self._wrong.get(address, ()) if now - at < _WRONG_WITHIN_SECONDS]
-        if len(wrong) >= _WRONG_ALLOWED:
-            raise TooManyWrongTokens(int(_WRONG_WITHIN_SECONDS - (now - wrong[0])) + 1)
-
     def _note_wrong(self, address: str, now: float) -> None:
         wrong = [at for at in self._wrong.pop(address, ()) if now - at < _WRONG_WITHIN_SECONDS]
-        self._wrong[address] = [*wrong, now]
+        self._wrong[address] = wrong
         if len(self._wrong) > _MOST_KNOWN:
             self._wrong.popitem(last=False)
+        if len(wrong) >= _WRONG_ALLOWED:
+            raise TooManyWrongTokens(int(_WRONG_WITHIN_SECONDS - (now - wrong[0])) + 1)
+        wrong.append(now)

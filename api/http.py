@@ -21,9 +21,11 @@ from strawberry.http.parse_content_type import parse_content_type
 from strawberry.types import ExecutionResult
 from strawberry.types.execution import PreExecutionError
 
+from api.auth import Authenticator
 from api.graphql.errors import public
 from api.graphql.run import RequestContext
-from core.database import Database
+from sync.jobs import Jobs
+from sync.office import Office
 
 RESPONSE_JSON = "application/graphql-response+json"
 PLAIN_JSON = "application/json"
@@ -34,12 +36,12 @@ _UNAVAILABLE = "UNAVAILABLE"
 class GraphQLView(GraphQL[RequestContext, None]):
     """The view at ``/graphql``. The caller was authenticated before (`api.app`)."""
 
-    def __init__(self, schema: Any, database: Database) -> None:
+    def __init__(self, schema: Any, office: Office, jobs: Jobs, authenticator: Authenticator) -> None:
         super().__init__(schema, graphql_ide=None, subscription_protocols=())
-        self._database = database
+        self._office, self._jobs, self._authenticator = office, jobs, authenticator
 
     async def get_context(self, request: Any, response: Any) -> RequestContext:
-        return RequestContext(request.state.viewer, self._database)
+        return RequestContext(request.state.viewer, self._office, self._jobs, self._authenticator.forget)
 
     async def run(self, request: Any, context: Any = None, root_value: Any = None) -> Any:
         if request.method not in ("GET", "POST"):
@@ -59,11 +61,16 @@ class GraphQLView(GraphQL[RequestContext, None]):
 
     async def parse_http_body(self, request: Any) -> Any:
         data = await super().parse_http_body(request)
+        if isinstance(data, list):
+            raise HTTPException(400, "Send one operation at a time: batches are not taken.")
         if data.operation_name is not None and not isinstance(data.operation_name, str):
             raise HTTPException(400, "The operation's name must be a string or null.")
         if not data.query:
             raise HTTPException(400, "The request has no query.")
         return data
+
+    def should_render_graphql_ide(self, request: Any) -> bool:
+        return False
 
     def parse_json(self, data: str | bytes) -> Any:
         try:
@@ -159,7 +166,9 @@ def preferred(accept: str | None) -> str | None:
     return None if best is None else best[2]
 
 
-def problem(status: int, sentence: str, *, code: str = "BAD_REQUEST", headers: dict[str, str] | None = None) -> Response:
+def problem(
+    status: int, sentence: str, *, code: str = "BAD_REQUEST", headers: dict[str, str] | None = None
+) -> Response:
     """An answer to a request that is no GraphQL request: still a GraphQL error, so that every client reads it."""
     body = {"errors": [{"message": sentence, "extensions": {"code": code}}]}
     return Response(orjson.dumps(body), status, headers, media_type=f"{PLAIN_JSON}; charset=utf-8")

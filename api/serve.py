@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager
 
 import uvicorn
+from starlette.applications import Starlette
 
 from api.app import create_app
-from core.database import Database
 from core.errors import SkvozError
-from core.settings import Settings
-
-Ready = Callable[[str], Awaitable[None]]
-"""Called with the address once requests are answered."""
+from sync.jobs import Jobs
+from sync.office import Office
 
 
 class AddressInUse(SkvozError):
@@ -24,30 +22,31 @@ class AddressInUse(SkvozError):
     code = "ADDRESS_IN_USE"
 
 
-async def serve(settings: Settings, database: Database, ready: Ready | None = None) -> None:
-    """Answer requests until this task is cancelled; running requests are finished first.
+async def serve(office: Office, *, jobs: Jobs | None = None, ready: Callable[[], None] | None = None) -> None:
+    """Answer requests on SKVOZ_HOST and SKVOZ_PORT until this task is cancelled; running requests are finished
+    first. ``ready`` is called once requests are answered; ``jobs`` is given where the process has it open already.
 
     Raises `AddressInUse` with a sentence that says what to do. Signals are left to the caller.
     """
-    listener = _listen(settings.host, settings.port)
+    async with AsyncExitStack() as stack:
+        if jobs is None:
+            jobs = await stack.enter_async_context(Jobs(office).opened())
+        await _serve(create_app(office, jobs), _listen(office.settings.host, office.settings.port), ready)
+
+
+async def _serve(app: Starlette, listener: socket.socket, ready: Callable[[], None] | None) -> None:
     config = uvicorn.Config(
-        create_app(settings, database),
+        app,
         log_config=None,
         access_log=False,
         server_header=False,
-        date_header=True,
         lifespan="off",
         timeout_keep_alive=30,
         timeout_graceful_shutdown=10,
-        h11_max_incomplete_event_size=64 * 1024,
     )
-    server = _Server(config)
+    server = _Server(config, ready)
     running = asyncio.ensure_future(server.serve(sockets=[listener]))
     try:
-        while not server.started and not running.done():
-            await asyncio.sleep(0.01)
-        if ready is not None and server.started:
-            await ready(f"http://{_shown(settings.host)}:{listener.getsockname()[1]}")
         await asyncio.shield(running)
     finally:
         server.should_exit = True
@@ -56,11 +55,21 @@ async def serve(settings: Settings, database: Database, ready: Ready | None = No
 
 
 class _Server(uvicorn.Server):
-    """Uvicorn without its signal handlers: one process may run the API, workers and a sandbox together."""
+    """Uvicorn without its signal handlers (one process may run the API, workers and a sandbox together), and
+    with a word when it is ready."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None] | None) -> None:
+        super().__init__(config)
+        self._ready = ready
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started and self._ready is not None:
+            self._ready()
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -75,9 +84,3 @@ def _listen(host: str, port: int) -> socket.socket:
             f"Can't listen on {host}:{port} ({error.strerror}). Set SKVOZ_PORT to a free port."
         ) from None
     return listener
-
-
-def _shown(host: str) -> str:
-    if host in ("0.0.0.0", "::"):  # noqa: S104 - only shown, not listened on
-        return "127.0.0.1"
-    return f"[{host}]" if ":" in host else host

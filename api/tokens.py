@@ -32,11 +32,23 @@ _LAST_USED_EVERY = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
-class NewToken:
-    """A key that was just made: the only moment at which ``token`` is known."""
+class Token:
+    """A key as it is stored: without its secret."""
 
     id: str
-    token: str
+    role: Role
+    label: str
+    created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime | None
+    revoked_at: datetime | None
+
+    @property
+    def state(self) -> str:
+        """`live`, `expired` or `revoked`."""
+        if self.revoked_at is not None:
+            return "revoked"
+        return "expired" if self.expires_at is not None and self.expires_at <= datetime.now(UTC) else "live"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +60,8 @@ class _Parts:
 
 async def create_token(
     database: Database, workspace_id: UUID, role: Role, label: str, expires_at: datetime | None = None
-) -> NewToken:
-    """Make a key and store its hash. Several keys may live at once, so that one can be replaced by another."""
+) -> str:
+    """Make a key, store its hash and return it: it is never known again. Several keys may live at once, so that one can be replaced by another."""
     token_id = _encode(workspace_id.bytes + secrets.token_bytes(_ID_BYTES - 16), _ID_LENGTH)
     secret = _encode(secrets.token_bytes(_SECRET_BYTES), _SECRET_LENGTH)
     row = {
@@ -63,7 +75,31 @@ async def create_token(
     async with database.workspace(workspace_id) as connection:
         await connection.execute(insert(ApiToken), row)
     body = f"{_PREFIX}_{token_id}_{secret}"
-    return NewToken(token_id, body + _checksum(body))
+    return body + _checksum(body)
+
+
+async def list_tokens(database: Database, workspace_id: UUID) -> list[Token]:
+    """All keys of the workspace, the newest first."""
+    async with database.workspace(workspace_id) as connection:
+        found = await connection.execute(
+            select(ApiToken.__table__)
+            .where(ApiToken.workspace_id == workspace_id)
+            .order_by(ApiToken.created_at.desc(), ApiToken.id)
+        )
+    return [
+        Token(row.id, Role(row.role), row.label, row.created_at, row.expires_at, row.last_used_at, row.revoked_at)
+        for row in found
+    ]
+
+
+def public_id(token: str) -> str:
+    """The part of a key by which it is listed and revoked."""
+    return token.split("_")[2]
+
+
+async def is_valid(database: Database, token: str) -> bool:
+    """Whether the key opens anything now."""
+    return await authenticate(database, token) is not None
 
 
 async def revoke_token(database: Database, workspace_id: UUID, token_id: str) -> bool:
@@ -88,7 +124,7 @@ async def authenticate(database: Database, token: str) -> Viewer | None:
         return None
     async with database.workspace(parts.workspace_id) as connection:
         found = await connection.execute(
-            select(ApiToken, Workspace.phone_region)
+            select(ApiToken.__table__, Workspace.phone_region)
             .join(Workspace, Workspace.id == ApiToken.workspace_id)
             .where(ApiToken.workspace_id == parts.workspace_id, ApiToken.id == parts.id)
         )

@@ -11,7 +11,7 @@ from strawberry.types.arguments import StrawberryArgument
 from strawberry.types.field import StrawberryField
 from strawberry.types.union import StrawberryUnion
 
-from api.graphql.declare import Column, Entity, Field, Kind, Listing, Many, One, Timeline
+from api.graphql.declare import Column, Entity, Field, Kind, Listing, Many, One, Reference, Timeline
 from api.graphql.enums import ENUMS, OrderDirection, graphql_enum
 from api.graphql.paging import DEFAULT_PAGE, LARGEST_PAGE
 from api.graphql.scalars import PYTHON, DateTimeText
@@ -144,7 +144,9 @@ class Types:
         arguments = paging_arguments()
         if any(self._filterable(each) for each in entity.fields):
             arguments.append(
-                argument("filter", Optional[self.filter(entity)], "Only rows for which all of it holds.", default=None)  # noqa: UP045
+                argument(
+                    "filter", Optional[self.filter(entity)], "Only rows for which all of it holds.", default=None
+                )
             )
         if any(each.sortable for each in entity.columns()):
             arguments.append(
@@ -198,6 +200,8 @@ class Types:
                     declared.description,
                     self.connection_arguments(self.entities[declared.target]),
                 )
+            case Reference():
+                return field(declared.name, Optional[Node], declared.description)  # noqa: UP045
             case Timeline():
                 return self._timeline(declared)
 
@@ -210,10 +214,7 @@ class Types:
         kinds = graphql_enum(
             f"{declared.union}Kind",
             "Kinds of events in a history.",
-            {
-                constant(arm.target): (arm.target, self.entities[arm.target].description)
-                for arm in declared.arms
-            },
+            {constant(arm.target): (arm.target, self.entities[arm.target].description) for arm in declared.arms},
         )
         arguments = [
             *paging_arguments(),
@@ -282,11 +283,7 @@ class Types:
             fields = graphql_enum(
                 f"{entity.name}OrderField",
                 f"What rows of {entity.name} can be ordered by.",
-                {
-                    constant(each.name): (each.name, each.description)
-                    for each in entity.columns()
-                    if each.sortable
-                },
+                {constant(each.name): (each.name, each.description) for each in entity.columns() if each.sortable},
             )
             made = strawberry.input(
                 type(name, (), {"__annotations__": {}}),
@@ -305,7 +302,9 @@ class Types:
 
     @staticmethod
     def _filterable(declared: Field) -> bool:
-        return isinstance(declared, One) or (isinstance(declared, Column) and declared.filterable)
+        if isinstance(declared, One):
+            return declared.filter_sql is not None
+        return isinstance(declared, Column) and declared.filterable
 
 
 def leaf(column: Column) -> Any:
@@ -318,7 +317,9 @@ def leaf(column: Column) -> Any:
 def paging_arguments() -> list[StrawberryArgument]:
     default = f"{DEFAULT_PAGE} if neither `first` nor `last` is given, {LARGEST_PAGE} at most"
     return [
-        argument("first", Optional[int], f"How many rows from the beginning or after `after` ({default}).", default=None),  # noqa: UP045
+        argument(
+            "first", Optional[int], f"How many rows from the beginning or after `after` ({default}).", default=None
+        ),
         argument("after", Optional[str], "Begin after the row with this cursor.", default=None),  # noqa: UP045
         argument("last", Optional[int], "How many rows from the end or before `before`.", default=None),  # noqa: UP045
         argument("before", Optional[str], "End before the row with this cursor.", default=None),  # noqa: UP045
@@ -328,5 +329,3 @@ def paging_arguments() -> list[StrawberryArgument]:
 def constant(name: str) -> str:
     """``startedAt`` or ``StageChange`` as an enum value: ``STARTED_AT``, ``STAGE_CHANGE``."""
     return "".join(f"_{char}" if char.isupper() and index else char for index, char in enumerate(name)).upper()
-
-

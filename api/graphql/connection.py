@@ -101,7 +101,9 @@ class _Page:
         x, page = self._x, self._page
         candidates = f"{self._candidates} and {page.beyond(x)} order by {page.order(x)} limit {page.size} + 1"
         row_columns = ", ".join(f"{sql} as {name}" for name, sql in self._per_row.items())
-        each = f"select row_number() over (order by {page.order(x)}) as i{', ' if row_columns else ''}{row_columns} "
+        each = (
+            f"select row_number() over (order by {page.order(x)}) as i{', ' if row_columns else ''}{row_columns} "
+        )
         each += f"from ({candidates}) {x}"
         sums = ", ".join(f"{sql} as {name}" for name, sql in self._per_page.items()) or "1 as one"
         source = f"from (select {sums} from ({each}) {self._each}) {self._sums}"

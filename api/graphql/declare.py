@@ -65,6 +65,8 @@ class One:
     description: str
     target: str
     on: str
+    source: str | None = None
+    """Where ``{t}`` comes from, if not from the target's table (a JSON value of the row at hand, say)."""
     filter_sql: str | None = None
     """The id by which lists may be filtered, as an expression over ``{x}``."""
 
@@ -89,6 +91,19 @@ class Listing:
     on: str
     order: str
     limit: int = 1000
+    source: str | None = None
+    """Where ``{t}`` comes from, if not from the target's table."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reference:
+    """A row of one of several types, or null: ``kind`` gives the type's name, ``id`` the row's id, over ``{x}``."""
+
+    name: str
+    description: str
+    targets: tuple[str, ...]
+    kind: str
+    id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +128,7 @@ class Timeline:
     arms: tuple[Arm, ...]
 
 
-Field = Column | One | Many | Listing | Timeline
+Field = Column | One | Many | Listing | Reference | Timeline
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -248,4 +263,3 @@ def _kind(sql_type: Any) -> Kind:
     if isinstance(sql_type, LargeBinary):
         raise TypeError("bytes have no place in the graph")
     return next(kind for python, kind in _KINDS if isinstance(sql_type, python))
-

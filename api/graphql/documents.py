@@ -11,6 +11,7 @@ from graphql import (
     GraphQLError,
     GraphQLSchema,
     GraphQLSyntaxError,
+    OperationDefinitionNode,
     get_operation_ast,
     parse,
 )
@@ -36,6 +37,11 @@ class Document:
             return
         self.errors = size_errors(self.tree, limits) or validate_document(schema, self.tree, rules)
         self._cost = Cost(schema, self.tree)
+
+    @property
+    def operations(self) -> int:
+        definitions = () if self.tree is None else self.tree.definitions
+        return sum(isinstance(each, OperationDefinitionNode) for each in definitions)
 
     def cost(self, operation_name: str | None, variables: dict[str, Any]) -> int:
         operation = None if self.tree is None else get_operation_ast(self.tree, operation_name)
@@ -73,11 +79,14 @@ class KnownDocuments(SchemaExtension):
     def on_parse(self) -> Iterator[None]:
         context = self.execution_context
         if context.query:
-            self._document = self._documents.get(
-                context.query, context.schema._schema, context.validation_rules
-            )
+            self._document = self._documents.get(context.query, context.schema._schema, context.validation_rules)
             if self._document.tree is None:
                 raise self._document.errors[0]
+            if self._document.operations > 1 and not (context._provided_operation_name or self._document.errors):
+                raise GraphQLError(
+                    "The document has several operations: name one in operationName.",
+                    extensions={"code": "BAD_REQUEST"},
+                )
             context.graphql_document = self._document.tree
             context.context.plans = self._document.plans
         yield
@@ -112,5 +121,3 @@ def _parse(text: str, limits: Limits) -> DocumentNode:
         raise GraphQLError(
             "The document is nested too deeply.", extensions={"code": "GRAPHQL_PARSE_FAILED"}
         ) from None
-
-

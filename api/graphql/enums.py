@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import strawberry
 
+from reports.metrics import Unit
 from schema import enums as model
 
 _MEANINGS: Mapping[type[Enum], tuple[str, tuple[str, ...]]] = {
@@ -81,6 +82,24 @@ _MEANINGS: Mapping[type[Enum], tuple[str, tuple[str, ...]]] = {
             "A program: reads everything and manages connections; does not manage tokens.",
         ),
     ),
+    model.Unattributed: (
+        "Why a figure belongs to no campaign.",
+        (
+            "Nothing ties the client to any visit, call or lead with a source.",
+            "There were touches, all older than the attribution window.",
+            "Every touch in the window was direct.",
+            "The credited touch has a source (organic, a link, …) but names no campaign.",
+            "The record carries no key that tells whose it is.",
+        ),
+    ),
+    model.ConversionKind: (
+        "What counts as reached.",
+        ("An inbound call.", "A lead.", "A client's first won deal.", "A won deal."),
+    ),
+    Unit: (
+        "What a metric is measured in.",
+        ("A number.", "Money in the workspace's currency.", "Percent.", "A ratio."),
+    ),
     model.FieldRule: (
         "How the value of a client's field was chosen.",
         (
@@ -129,10 +148,7 @@ ENUMS: dict[type[Enum], Any] = {
     source: graphql_enum(
         source.__name__,
         description,
-        {
-            member.name: (member.value, meaning)
-            for member, meaning in zip(source, meanings, strict=True)
-        },
+        {member.name: (member.value, meaning) for member, meaning in zip(source, meanings, strict=True)},
     )
     for source, (description, meanings) in _MEANINGS.items()
 }
@@ -141,5 +157,8 @@ ENUMS: dict[type[Enum], Any] = {
 OrderDirection = graphql_enum(
     "OrderDirection",
     "Which way an order runs.",
-    {"ASC": ("ASC", "From the smallest, oldest or first letter."), "DESC": ("DESC", "From the greatest or newest.")},
+    {
+        "ASC": ("ASC", "From the smallest, oldest or first letter."),
+        "DESC": ("DESC", "From the greatest or newest."),
+    },
 )

@@ -76,6 +76,8 @@ def public(error: GraphQLError) -> GraphQLError:
 def _of_database(cause: BaseException) -> SkvozError | None:
     if isinstance(cause, psycopg.errors.QueryCanceled):
         return TimedOut("The query took too long. Ask for fewer rows, or filter by time.")
+    if isinstance(cause, psycopg.DataError):
+        return CallerError("A value in the request can't be stored or compared: mend it (or the cursor).")
     if isinstance(cause, PoolTimeout | TooManyRequests | psycopg.OperationalError | OperationalError):
         return Unavailable("The database can't be reached just now. Try again in a moment.")
     return None

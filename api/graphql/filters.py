@@ -70,17 +70,13 @@ def _field(binder: Binder, entity: Entity, name: str, operators: Mapping[str, An
     return _all(binder, operators, expression, declared.kind, convert)
 
 
-def _all(
-    binder: Binder, operators: Mapping[str, Any], expression: str, kind: Kind, convert: Convert | None
-) -> str:
+def _all(binder: Binder, operators: Mapping[str, Any], expression: str, kind: Kind, convert: Convert | None) -> str:
     return " and ".join(
         _operator(binder, name, value, expression, kind, convert) for name, value in operators.items()
     ) or "true"  # fmt: skip
 
 
-def _operator(
-    binder: Binder, name: str, value: Any, expression: str, kind: Kind, convert: Convert | None
-) -> str:
+def _operator(binder: Binder, name: str, value: Any, expression: str, kind: Kind, convert: Convert | None) -> str:
     if value is None:
         raise CallerError(f"The operator {name!r} is null: leave it out, or use isNull.")
     if name == "isNull":

@@ -240,5 +240,3 @@ def _is_list(kind: Any) -> bool:
 
 def _error(message: str) -> GraphQLError:
     return GraphQLError(message, extensions={"code": TooExpensive.code})
-
-

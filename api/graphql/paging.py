@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any
 
-from api.graphql.declare import Column, Entity, Kind
+from api.graphql.declare import Entity, Kind
 from api.graphql.errors import CallerError
 from api.graphql.filters import Binder, refuse_personal
 from api.graphql.values import Convert, Viewer, current

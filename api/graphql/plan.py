@@ -15,7 +15,7 @@ from graphql.execution.collect_fields import FieldDetails, FragmentDetails, coll
 from graphql.execution.values import VariableValues, get_argument_values
 
 from api.graphql.connection import NO_EVENTS, TIMELINE_KEYS, connection, timeline_arms
-from api.graphql.declare import Arm, Column, Entity, Field, Kind, Listing, Many, One, Timeline
+from api.graphql.declare import Arm, Column, Entity, Field, Kind, Listing, Many, One, Reference, Timeline
 from api.graphql.filters import condition
 from api.graphql.masks import MASKED_ROLES
 from api.graphql.paging import Window, entity_keys, window
@@ -72,6 +72,12 @@ class Planner:
         self._parameters[name] = Parameter(path, None if isinstance(value, Slot) else value, convert)
         return f"%({name})s::{cast}"
 
+    def embed(self, sql: str, parameters: Mapping[str, Any]) -> str:
+        """A statement made elsewhere, with its own named parameters, for use as a subquery."""
+        for name, value in parameters.items():
+            self._parameters[name] = Parameter(None, value, None)
+        return sql
+
     def alias(self) -> str:
         self._aliases += 1
         return f'"{self._aliases}"'
@@ -94,9 +100,7 @@ class Planner:
         )
         return collected.grouped_field_set
 
-    def of_object(
-        self, type_name: str, details: Details, value: Callable[[str, Details], str]
-    ) -> list[Pair]:
+    def of_object(self, type_name: str, details: Details, value: Callable[[str, Details], str]) -> list[Pair]:
         """The pairs of an object: ``value`` gives the expression of each field, by name."""
         pairs = []
         for key, each in self.selected(type_name, details).items():
@@ -114,11 +118,12 @@ class Planner:
         """The object of a row that is at hand."""
         return one_object(self.of_row(entity, details, x), self.alias())
 
-    def one(self, entity: Entity, details: Details, on: str, x: str | None = None) -> str:
-        """The object of the row for which ``on`` holds (over ``{t}``, and ``{x}`` if there is a row at hand)."""
-        t = self.alias()
-        source = f"from {entity.table} {t} where {self.tenant(entity, t)} and {on.format(t=t, x=x)}"
-        return one_object(self.of_row(entity, details, t), self.alias(), source)
+    def one(self, declared: One, details: Details, x: str) -> str:
+        """The object of the row that the row at hand names."""
+        entity, t = self.entities[declared.target], self.alias()
+        source = self._source(entity, declared.source, t, x)
+        where = f"{self.tenant(entity, t)} and {declared.on.format(t=t, x=x)}"
+        return one_object(self.of_row(entity, details, t), self.alias(), f"from {source} where {where}")
 
     def by_id(self, entity: Entity, details: Details, id_sql: str) -> str:
         """The object of the row with that id (of the one it has become part of, where that can be)."""
@@ -130,7 +135,8 @@ class Planner:
     def listing(self, declared: Listing, details: Details, x: str) -> str:
         entity, t = self.entities[declared.target], self.alias()
         source = (
-            f"from {entity.table} {t} where {self.tenant(entity, t)} and {declared.on.format(t=t, x=x)} "
+            f"from {self._source(entity, declared.source, t, x)} "
+            f"where {self.tenant(entity, t)} and {declared.on.format(t=t, x=x)} "
             f"order by {declared.order.format(t=t, x=x)} limit {declared.limit}"
         )
         return many_objects(self.of_row(entity, details, t), self.alias(), source)
@@ -172,13 +178,19 @@ class Planner:
             case Column():
                 return self._leaf(entity, declared, x)
             case One():
-                return self.one(self.entities[declared.target], details, declared.on, x)
+                return self.one(declared, details, x)
             case Many():
                 return self.connection(self.entities[declared.target], entity.name, details, declared.on, x)
             case Listing():
                 return self.listing(declared, details, x)
+            case Reference():
+                return self.choice(declared.targets, details, declared.kind.format(x=x), declared.id.format(x=x))
             case Timeline():
                 return self._timeline(entity, declared, details, x)
+
+    @staticmethod
+    def _source(entity: Entity, template: str | None, t: str, x: str) -> str:
+        return f"{entity.table} {t}" if template is None else template.format(t=t, x=x)
 
     def _leaf(self, entity: Entity, column: Column, x: str) -> str:
         if not column.visible_to(self.role):
@@ -230,9 +242,7 @@ class Planner:
         """The object of the row of one of several types: ``kind`` gives its name, ``id_sql`` its id."""
         if not names:
             return "null::json"
-        arms = " ".join(
-            f"when '{name}' then {self.by_id(self.entities[name], details, id_sql)}" for name in names
-        )
+        arms = " ".join(f"when '{name}' then {self.by_id(self.entities[name], details, id_sql)}" for name in names)
         return f"case {kind} {arms} end"
 
     def _type(self, name: str) -> GraphQLObjectType:

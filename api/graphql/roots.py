@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from operator import attrgetter
 from typing import Any, Optional
+from uuid import UUID
 
 import strawberry
 from strawberry.types.field import StrawberryField
@@ -16,6 +18,7 @@ from api.graphql.ids import parse_id
 from api.graphql.plan import Details, Planner
 from api.graphql.run import Expression
 from api.graphql.values import Viewer
+from schema.enums import Role
 
 LARGEST_NODES = 100
 _NO_TYPE = ""
@@ -27,6 +30,12 @@ class Root:
 
     field: StrawberryField
     expression: Expression
+    by_value: bool = False
+    """Whether the SQL depends on the values of the arguments."""
+    roles: frozenset[Role] | None = None
+    """The roles that may ask; None: all."""
+    of_source: Callable[[Any], UUID | None] | None = None
+    """For a field below a mutation: the uuid of the row, out of what the mutation returned."""
 
 
 def by_id(types: Types, name: str, type_name: str, description: str) -> Root:
@@ -46,7 +55,9 @@ def by_id(types: Types, name: str, type_name: str, description: str) -> Root:
     return Root(made, expression)
 
 
-def page_of(types: Types, name: str, type_name: str, description: str) -> Root:
+def page_of(
+    types: Types, name: str, type_name: str, description: str, roles: frozenset[Role] | None = None
+) -> Root:
     """A connection over all rows of the workspace."""
     entity = types.entities[type_name]
     made = field(
@@ -59,7 +70,7 @@ def page_of(types: Types, name: str, type_name: str, description: str) -> Root:
     def expression(planner: Planner, parent: str, details: Details, _source: Any) -> str:
         return planner.connection(entity, parent, details)
 
-    return Root(made, expression)
+    return Root(made, expression, roles=roles)
 
 
 def own_workspace(types: Types) -> Root:
@@ -117,14 +128,14 @@ def nodes(types: Types) -> Root:
 
 
 def payload(types: Types, name: str, type_name: str, description: str) -> Root:
-    """The row that a mutation has written; its source is the row's uuid."""
+    """The row that a mutation has written; the mutation returned its uuid under the same name."""
     entity = types.entities[type_name]
     made = field(name, Optional[types[type_name]], description)  # noqa: UP045 - at run time
 
     def expression(planner: Planner, _parent: str, details: Details, _source: Any) -> str:
         return planner.by_id(entity, details, "%(source)s::uuid")
 
-    return Root(made, expression)
+    return Root(made, expression, of_source=attrgetter(name))
 
 
 def query_roots(types: Types) -> list[Root]:
@@ -156,6 +167,7 @@ def query_roots(types: Types) -> list[Root]:
         one("syncRun", "SyncRun", "The sync with that id."),
         page("syncRuns", "SyncRun", "Syncs of all connections, newest first."),
         page("quarantine", "QuarantinedRecord", "Records that could not be understood, newest first."),
+        page("tokens", "ApiToken", "Keys to this API, newest first; for owners.", frozenset({Role.OWNER})),
     ]
 
 
@@ -186,5 +198,3 @@ def _any_uuids(values: Any, viewer: Viewer) -> list[Any]:
 
 def _type_names(values: Any, viewer: Viewer) -> list[str]:
     return [_type_name(value, viewer) for value in values]
-
-

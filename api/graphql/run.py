@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 import orjson
 from graphql import GraphQLResolveInfo
 from graphql.execution.collect_fields import FieldDetails, FragmentDetails
 
 from api.graphql.declare import Entity
+from api.graphql.errors import Forbidden
 from api.graphql.plan import Details, Plan, Planner
 from api.graphql.values import Viewer, shape
 from core.database import WORKSPACE_SETTING, Database, PsycopgConnection
+from schema.enums import Role
+from sync.jobs import Jobs
+from sync.office import Office
 
 STATEMENT_TIMEOUT_SECONDS = 15
 
@@ -48,7 +53,10 @@ class RequestContext:
     """What resolvers know of the request."""
 
     viewer: Viewer
-    database: Database
+    office: Office
+    jobs: Jobs
+    forget_token: Callable[[str], None]
+    """Called with the public id of a key that was just revoked."""
     plans: PlanCache = field(default_factory=PlanCache)
     """Replaced by the document's own cache when the document is known."""
 
@@ -56,31 +64,52 @@ class RequestContext:
 class PlannedField:
     """The resolver of a field that is answered by one statement."""
 
-    def __init__(self, entities: Mapping[str, Entity], expression: Expression) -> None:
+    def __init__(
+        self,
+        entities: Mapping[str, Entity],
+        expression: Expression,
+        *,
+        by_value: bool = False,
+        roles: frozenset[Role] | None = None,
+        of_source: Callable[[Any], UUID | None] | None = None,
+    ) -> None:
         self._entities = entities
         self._expression = expression
+        self._roles = roles
+        self._of_source = of_source
+        self._form = _exactly if by_value else shape
 
-    async def __call__(self, source: Any, info: GraphQLResolveInfo, **_arguments: Any) -> orjson.Fragment | None:
+    async def __call__(
+        self, source: Any, info: GraphQLResolveInfo[Any], **_arguments: Any
+    ) -> orjson.Fragment | None:
         context: RequestContext = info.context
+        if self._roles is not None and context.viewer.role not in self._roles:
+            raise Forbidden(f"The role {context.viewer.role.value} may not read {info.field_name}.")
+        found = None if self._of_source is None else self._of_source(source)
+        if self._of_source is not None and found is None:
+            return None
         key = (
             info.operation.name.value if info.operation.name else None,
             tuple(step for step in info.path.as_list() if isinstance(step, str)),
             context.viewer.role,
-            shape(info.variable_values),
+            self._form(info.variable_values),
         )
         plan = context.plans.get(key, lambda: self._plan(source, info, context.viewer))
         parameters = plan.bind(info.variable_values, context.viewer)
-        if source is not None:
-            parameters["source"] = source
-        return await fetch_json(context.database, plan, parameters)
+        if found is not None:
+            parameters["source"] = found
+        return await fetch_json(context.office.database, plan, parameters)
 
-    def _plan(self, source: Any, info: GraphQLResolveInfo, viewer: Viewer) -> Plan:
+    def _plan(self, source: Any, info: GraphQLResolveInfo[Any], viewer: Viewer) -> Plan:
         fragments = {name: FragmentDetails(each) for name, each in info.fragments.items()}
-        planner = Planner(
-            self._entities, info.schema, info.operation, fragments, info.variable_values, viewer.role
-        )
+        planner = Planner(self._entities, info.schema, info.operation, fragments, info.variable_values, viewer.role)
         nodes = [FieldDetails(node, None) for node in info.field_nodes]
         return planner.plan(self._expression(planner, info.parent_type.name, nodes, source))
+
+
+def _exactly(variables: Mapping[str, Any]) -> bytes:
+    """For fields whose SQL depends on the values themselves (the days of a report)."""
+    return orjson.dumps(variables, default=str)
 
 
 async def fetch_json(database: Database, plan: Plan, parameters: Mapping[str, Any]) -> orjson.Fragment | None:

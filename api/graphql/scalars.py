@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timezone
+from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, NewType
 
@@ -26,7 +26,7 @@ def _date_time(value: Any) -> str:
         raise CallerError(f"{value!r} isn't a time like 2026-03-01T12:00:00Z.") from None
     if moment.tzinfo is None:
         raise CallerError(f"{value!r} names no time zone: end it with Z or an offset like +03:00.")
-    return moment.astimezone(timezone.utc).isoformat()
+    return moment.astimezone(UTC).isoformat()
 
 
 def _date(value: Any) -> str:
@@ -70,7 +70,7 @@ SCALARS: dict[object, ScalarDefinition] = {
         "https://scalars.graphql.org/andimarek/local-date.html",
     ),
     DecimalText: _scalar(
-        "Decimal", "An exact decimal number as a string (`\"1234.50\"`); money is never a float.", _decimal
+        "Decimal", 'An exact decimal number as a string (`"1234.50"`); money is never a float.', _decimal
     ),
     JsonValue: _scalar("JSON", "Any JSON value, as it is.", _same),
 }

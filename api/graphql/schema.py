@@ -10,10 +10,13 @@ from strawberry.types import ExecutionContext
 
 from api.graphql import scalars
 from api.graphql.build import Types, add_fields, object_type
+from api.graphql.catalogue import catalogue_fields
 from api.graphql.documents import Documents, KnownDocuments
 from api.graphql.executor import FragmentExecutor
 from api.graphql.limits import Limits
-from api.graphql.model import interactions, marketing, operation, parties, sales
+from api.graphql.model import figures, interactions, marketing, operation, parties, sales
+from api.graphql.mutations import mutation_type
+from api.graphql.reporting import report_roots
 from api.graphql.roots import Root, query_roots
 from api.graphql.run import PlannedField
 
@@ -23,6 +26,7 @@ ENTITIES = (
     *sales.ENTITIES,
     *marketing.ENTITIES,
     *operation.ENTITIES,
+    *figures.ENTITIES,
 )
 
 
@@ -38,17 +42,20 @@ def build_schema(limits: Limits | None = None) -> Schema:
     """The schema, with its planned fields in place."""
     documents = Documents(limits or Limits())
     types = Types(ENTITIES)
-    roots = query_roots(types)
+    roots = [*query_roots(types), *report_roots(types)]
     query = object_type("Query", "Everything that can be read.")
-    add_fields(query, [root.field for root in roots])
+    add_fields(query, [*(root.field for root in roots), *catalogue_fields()])
+    mutation, payloads = mutation_type(types)
     schema = Schema(
         query=query,
+        mutation=mutation,
         types=types.nodes(),
         config=scalars.config(),
         execution_context_class=FragmentExecutor,
         extensions=[lambda: KnownDocuments(documents)],
     )
-    plan_fields(schema, types, "Query", roots)
+    for parent, planned in {"Query": roots, **payloads}.items():
+        plan_fields(schema, types, parent, planned)
     return schema
 
 
@@ -57,4 +64,6 @@ def plan_fields(schema: strawberry.Schema, types: Types, parent: str, roots: lis
     and the planner reads them out of the document itself."""
     fields: Any = schema._schema.type_map[parent]
     for root in roots:
-        fields.fields[root.field.graphql_name].resolve = PlannedField(types.entities, root.expression)
+        fields.fields[root.field.graphql_name].resolve = PlannedField(
+            types.entities, root.expression, by_value=root.by_value, roles=root.roles, of_source=root.of_source
+        )

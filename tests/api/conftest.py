@@ -6,12 +6,16 @@ from typing import Any
 
 import httpx
 import pytest
+from starlette.applications import Starlette
 
 from api.app import create_app
 from api.tokens import create_token
 from core.database import Database
+from core.secrets import load_keyring
 from core.settings import Settings
 from schema.enums import Role
+from sync.jobs import Jobs
+from sync.office import Office
 from tests.api.market import Market, busy_market
 
 
@@ -47,13 +51,13 @@ class Api:
         return code
 
     async def as_role(self, role: Role) -> Api:
-        made = await create_token(self.market.database, self.market.workspace_id, role, "test")
-        http = httpx.AsyncClient(
-            transport=self.http._transport,
-            base_url="http://skvoz",
-            headers={"Authorization": f"Bearer {made.token}"},
-        )
-        return Api(http, self.market, made.token)
+        token = await create_token(self.market.database, self.market.workspace_id, role, "test")
+        http = httpx.AsyncClient(transport=self.http._transport, base_url="http://skvoz", headers=bearer(token))
+        return Api(http, self.market, token)
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
 
 
 @pytest.fixture
@@ -62,10 +66,15 @@ async def market(database: Database) -> Market:
 
 
 @pytest.fixture
-async def api(settings: Settings, market: Market) -> AsyncIterator[Api]:
-    app = create_app(settings, market.database)
+async def app(settings: Settings, market: Market) -> AsyncIterator[Starlette]:
+    office = Office(market.database, load_keyring(settings), settings)
+    async with Jobs(office).opened() as jobs:
+        yield create_app(office, jobs)
+
+
+@pytest.fixture
+async def api(app: Starlette, market: Market) -> AsyncIterator[Api]:
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=True)
-    made = await create_token(market.database, market.workspace_id, Role.OWNER, "test")
-    headers = {"Authorization": f"Bearer {made.token}"}
-    async with httpx.AsyncClient(transport=transport, base_url="http://skvoz", headers=headers) as http:
-        yield Api(http, market, made.token)
+    token = await create_token(market.database, market.workspace_id, Role.OWNER, "test")
+    async with httpx.AsyncClient(transport=transport, base_url="http://skvoz", headers=bearer(token)) as http:
+        yield Api(http, market, token)

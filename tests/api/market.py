@@ -142,9 +142,7 @@ async def busy_market(database: Database) -> Market:
         await market.call(number, client, campaign_id=campaign)
     for number in range(1, 9):
         await market.deal(number, number % 4 + 1, status="won" if number % 2 else "open")
-    await market.add(
-        t.Pipeline, [{**market.unified("pipeline", 1), "name": "Sales", "sort": 1}]
-    )
+    await market.add(t.Pipeline, [{**market.unified("pipeline", 1), "name": "Sales", "sort": 1}])
     await market.add(
         t.Stage,
         [

@@ -103,7 +103,9 @@ async def test_fragments_merge_into_one_object(api: Api) -> None:
     assert [set(deal) for deal in client["deals"]["nodes"]] == [{"title", "id"}] * 2
 
 
-@pytest.mark.parametrize(("skip", "include", "there"), [(True, True, False), (False, True, True), (False, False, False)])
+@pytest.mark.parametrize(
+    ("skip", "include", "there"), [(True, True, False), (False, True, True), (False, False, False)]
+)
 async def test_skip_and_include_by_variables(api: Api, skip: bool, include: bool, there: bool) -> None:
     query = """query ($skip: Boolean!, $include: Boolean!) { clients(first: 1) { nodes { id
         name @skip(if: $skip) @include(if: $include)
@@ -114,7 +116,9 @@ async def test_skip_and_include_by_variables(api: Api, skip: bool, include: bool
 
 
 async def test_a_selection_that_is_skipped_whole_is_an_empty_object(api: Api) -> None:
-    data = await api.data("{ clients(first: 2) { nodes { id @skip(if: true) } pageInfo { endCursor @skip(if: true) } } }")
+    data = await api.data(
+        "{ clients(first: 2) { nodes { id @skip(if: true) } pageInfo { endCursor @skip(if: true) } } }"
+    )
     assert data == {"clients": {"nodes": [{}, {}], "pageInfo": {}}}
 
 
@@ -158,7 +162,9 @@ async def test_more_than_a_hundred_ids_are_refused(api: Api) -> None:
 
 
 async def test_one_failing_root_field_leaves_the_others(api: Api) -> None:
-    answer = await api.ask('{ clients(first: -1) { nodes { id } } calls(after: "rubbish") { totalCount nodes { id } } workspace { title } }')
+    answer = await api.ask(
+        '{ clients(first: -1) { nodes { id } } calls(after: "rubbish") { totalCount nodes { id } } workspace { title } }'
+    )
     assert answer["data"] == {"clients": None, "calls": None, "workspace": {"title": "Market 1"}}
     assert {error["extensions"]["code"] for error in answer["errors"]} == {"BAD_USER_INPUT"}
     assert sorted(error["path"][0] for error in answer["errors"]) == ["calls", "clients"]
@@ -220,7 +226,9 @@ async def test_another_workspace_is_out_of_reach(api: Api) -> None:
     other = await open_market(api.market.database, 2)
     await other.client(70)
     found = f"Client:{uuid('client', 70)}"
-    data = await api.data(f'{{ client(id: "{found}") {{ id }} node(id: "{found}") {{ id }} clients {{ totalCount }} }}')
+    data = await api.data(
+        f'{{ client(id: "{found}") {{ id }} node(id: "{found}") {{ id }} clients {{ totalCount }} }}'
+    )
     assert data == {"client": None, "node": None, "clients": {"totalCount": 6}}
 
 

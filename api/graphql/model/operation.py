@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from api.graphql.declare import Entity, Kind, Listing, Many, column, computed, many, one, table_of
 from api.graphql.masks import Mask
-from api.graphql.model.shared import STAFF, node_id
+from api.graphql.model.shared import STAFF, node_id, text_literal
+from connectors.registry import all_connectors
 from schema import tables as t
 from schema.enums import ConnectionState, Role, RunState, RunTrigger
 
@@ -48,9 +49,7 @@ CONNECTION = Entity(
         column(t.Connection.connector, "Key of the connector (`bitrix24`).", filterable=True),
         column(t.Connection.title, "The user's own name for it.", filterable=True, sortable=True),
         column(t.Connection.account_name, "What the vendor calls the account."),
-        column(
-            t.Connection.state, "Whether it is being read.", enum=ConnectionState, filterable=True
-        ),
+        column(t.Connection.state, "Whether it is being read.", enum=ConnectionState, filterable=True),
         computed(
             "stateSentence",
             Kind.STRING,
@@ -102,6 +101,23 @@ CONNECTION = Entity(
     ),
 )
 
+
+def _stream_title() -> str:
+    """Titles stand in the connectors' code, not in the database."""
+    titles = ", ".join(
+        f"('{key}', '{stream.name}', {text_literal(stream.title)})"
+        for key, found in all_connectors().items()
+        for stream in found.streams
+    )
+    return (
+        f"coalesce((select v.title from (values {titles}) v(connector, stream, title) join connection c "
+        "on c.workspace_id = {x}.workspace_id and c.id = {x}.connection_id and c.connector = v.connector "
+        "where v.stream = {x}.stream), {x}.stream)"
+    )
+
+
+_STREAM_TITLE = _stream_title()
+
 STREAM = Entity(
     name="Stream",
     table=table_of(t.StreamState),
@@ -110,6 +126,7 @@ STREAM = Entity(
     description="One list of records in an external system, and how far it is read.",
     fields=(
         column(t.StreamState.stream, "Name of the list in the connector.", name="name"),
+        computed("title", Kind.STRING, _STREAM_TITLE, "The list's name for people.", nullable=False),
         column(t.StreamState.fresh_until, "Everything that happened there before this moment is here."),
         computed(
             "lagSeconds",

@@ -132,9 +132,7 @@ IDENTIFIER = Entity(
     key="client_id",
     description="A key that ties records to a client: a phone, an e-mail, a visitor's cookie, a tax id.",
     fields=(
-        computed(
-            "kind", Kind.STRING, "{x}.kind", "What kind of key it is.", nullable=False, enum=IdentifierKind
-        ),
+        computed("kind", Kind.STRING, "{x}.kind", "What kind of key it is.", nullable=False, enum=IdentifierKind),
         computed(
             "value",
             Kind.STRING,

@@ -70,3 +70,10 @@ def count(name: str, table: str, on: str, description: str) -> Column:
         description,
         nullable=False,
     )
+
+
+def text_literal(text: str | None) -> str:
+    """Text of our own as an SQL literal; percent signs belong to the driver's placeholders."""
+    if text is None:
+        return "null::text"
+    return "'" + text.replace("'", "''").replace("%", "%%") + "'::text"

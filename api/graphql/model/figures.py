@@ -1,0 +1,349 @@
+"""The campaign report, the definitions of its metrics, and receipts. Their rows come out of statements of
+`reports`, which the planner embeds."""
+
+from __future__ import annotations
+
+from api.graphql.declare import Column, Entity, Kind, Listing, One, Reference, camel, computed
+from api.graphql.model.shared import text_literal
+from reports.metrics import METRICS, Unit
+from reports.rollups import FIGURES
+from schema.enums import Channel, ConversionKind, Unattributed
+
+_MONEY = frozenset({"cost", "revenue"})
+
+
+def _figure(name: str) -> Column:
+    metric = METRICS[name]
+    kind = Kind.DECIMAL if name in _MONEY else Kind.INT
+    sql = f"{{x}}.{name}" if kind is Kind.DECIMAL else f"{{x}}.{name}::bigint"
+    return computed(camel(name), kind, sql, metric.meaning, nullable=False)
+
+
+def _ratios() -> list[Column]:
+    return [
+        computed(
+            camel(key),
+            Kind.DECIMAL,
+            metric.formula.sql("{x}"),
+            f"{metric.name_en}: {metric.formula.text()}. {metric.meaning} Null where there is nothing to divide by.",
+        )
+        for key, metric in METRICS.items()
+        if key not in FIGURES
+    ]
+
+
+FIGURE_FIELDS = (*map(_figure, FIGURES), *_ratios())
+
+REPORT_ROW = Entity(
+    name="CampaignReportRow",
+    table="report",
+    node=False,
+    tenant=None,
+    description="A row of the report: a campaign, or what belongs to none, with the reason.",
+    fields=(
+        One(
+            name="campaign",
+            target="Campaign",
+            description="The campaign; null where the row belongs to none or isn't about one.",
+            on="{t}.id = {x}.campaign_id",
+        ),
+        computed("name", Kind.STRING, "{x}.name", "The campaign's name (in a past report the name it had then)."),
+        computed("platform", Kind.STRING, "{x}.platform", "Key of the ad platform's connector, or `utm`."),
+        computed("source", Kind.STRING, "{x}.source", "Traffic source that the campaign brings."),
+        computed("medium", Kind.STRING, "{x}.medium", "Traffic medium that the campaign brings."),
+        computed("channel", Kind.STRING, "{x}.channel", "Channel group.", enum=Channel),
+        computed("period", Kind.DATE, "{x}.period", "The day, or the first day of the month; null over all days."),
+        computed(
+            "reason",
+            Kind.STRING,
+            "{x}.reason",
+            "Why the row belongs to no campaign; null if it belongs to one.",
+            enum=Unattributed,
+        ),
+        *FIGURE_FIELDS,
+    ),
+)
+
+REPORT_TOTALS = Entity(
+    name="CampaignReportTotals",
+    table="totals",
+    node=False,
+    tenant=None,
+    description="The sums over all rows; ratios are those of the sums.",
+    fields=FIGURE_FIELDS,
+)
+
+_METRIC_ROWS = ", ".join(
+    "("
+    + ", ".join(
+        [
+            str(place),
+            text_literal(camel(each.key)),
+            text_literal(each.name_en),
+            text_literal(each.name_ru),
+            text_literal(each.unit.value),
+            text_literal(each.formula.text()),
+            text_literal(each.meaning),
+            text_literal(each.source),
+            text_literal(each.basis),
+        ]
+    )
+    + ")"
+    for place, each in enumerate(METRICS.values())
+)
+
+METRIC = Entity(
+    name="Metric",
+    table="(select * from (values "
+    + _METRIC_ROWS
+    + ") v(place, key, name, name_ru, unit, formula, meaning, source, basis))",
+    node=False,
+    tenant=None,
+    description="What a figure of the report is, and by whose definition.",
+    fields=(
+        computed("key", Kind.STRING, "{x}.key", "Name of the field in the report's rows.", nullable=False),
+        computed("name", Kind.STRING, "{x}.name", "Its name in English.", nullable=False),
+        computed("nameRu", Kind.STRING, "{x}.name_ru", "Its name in Russian.", nullable=False),
+        computed(
+            "unit",
+            Kind.STRING,
+            "{x}.unit",
+            "What it is measured in; money is in the workspace's currency.",
+            nullable=False,
+            enum=Unit,
+        ),
+        computed("formula", Kind.STRING, "{x}.formula", "How it is computed from the sums.", nullable=False),
+        computed("meaning", Kind.STRING, "{x}.meaning", "What it says.", nullable=False),
+        computed("source", Kind.STRING, "{x}.source", "Who defines it so.", nullable=False),
+        computed("basis", Kind.STRING, "{x}.basis", "What counts as revenue in it, where revenue is in it."),
+    ),
+)
+
+METRICS_OF_REPORT = Listing(
+    name="metrics",
+    target="Metric",
+    description="The definitions of all figures in the rows.",
+    on="true",
+    order="{t}.place",
+)
+
+SOURCE_REFERENCE = Entity(
+    name="SourceReference",
+    table="sources",
+    node=False,
+    tenant=None,
+    description="The record of an external system that a figure rests on.",
+    fields=(
+        One(
+            name="connection",
+            target="Connection",
+            description="The connection that it was read from; null if it was removed.",
+            on="{t}.id = {x}.connection_id",
+        ),
+        computed("connector", Kind.STRING, "{x}.connector", "Key of the connector."),
+        computed("stream", Kind.STRING, "{x}.stream", "The list that it was read from."),
+        computed("externalId", Kind.STRING, "{x}.external_id", "Its id there."),
+    ),
+)
+
+_SOURCE_COLUMNS = "connection_id uuid, connector text, stream text, external_id text"
+_SOURCE = One(
+    name="source",
+    target="SourceReference",
+    description="The record of the external system that says so.",
+    source=f"json_to_record({{x}}.source) as {{t}}({_SOURCE_COLUMNS})",
+    on="{t}.stream is not null",
+)
+_COUNTED = computed("counted", Kind.DECIMAL, "{x}.counted", "What it adds to the figure.", nullable=False)
+_CAMPAIGN = One(
+    name="campaign",
+    target="Campaign",
+    description="The campaign that it is credited to.",
+    on="{t}.id = {x}.campaign_id",
+)
+_CLIENT = One(name="client", target="Client", description="The client.", on="{t}.id = {x}.client_id")
+_REASON = computed("reason", Kind.STRING, "{x}.reason", "Why it belongs to no campaign.", enum=Unattributed)
+_CHANNEL = computed("channel", Kind.STRING, "{x}.channel", "Channel group.", enum=Channel)
+
+TOUCH = Entity(
+    name="ReceiptTouch",
+    table="touches",
+    node=False,
+    tenant=None,
+    description="A visit, call or lead before a conversion, within the attribution window.",
+    fields=(
+        Reference(
+            name="record",
+            description="The visit, call or lead itself.",
+            targets=("Visit", "Call", "Lead"),
+            kind="initcap({x}.kind)",
+            id="{x}.record_id",
+        ),
+        computed("at", Kind.DATE_TIME, "{x}.at", "When it was.", nullable=False),
+        _CHANNEL,
+        One(
+            name="campaign",
+            target="Campaign",
+            description="The campaign that the touch names.",
+            on="{t}.id = {x}.campaign_id",
+        ),
+        computed("credited", Kind.BOOLEAN, "{x}.credited", "Whether it has the credit.", nullable=False),
+        _SOURCE,
+    ),
+)
+
+RECEIPT_RECORD = Entity(
+    name="ReceiptRecord",
+    table="records",
+    node=False,
+    tenant=None,
+    description="A record that tells of the conversion.",
+    fields=(
+        computed("recordId", Kind.STRING, "{x}.record_id::text", "Its id within Skvoz.", nullable=False),
+        _SOURCE,
+    ),
+)
+
+RECEIPT_CONVERSION = Entity(
+    name="ConversionReceiptItem",
+    table="items",
+    node=False,
+    tenant=None,
+    description="A conversion that a figure counts, with the touches before it.",
+    fields=(
+        _COUNTED,
+        computed("kind", Kind.STRING, "{x}.kind", "What was reached.", nullable=False, enum=ConversionKind),
+        Reference(
+            name="record",
+            description="The call, lead or deal that is the conversion.",
+            targets=("Call", "Lead", "Deal"),
+            kind="case {x}.kind when 'call' then 'Call' when 'lead' then 'Lead' else 'Deal' end",
+            id="{x}.record_id",
+        ),
+        _CLIENT,
+        computed("occurredAt", Kind.DATE_TIME, "{x}.occurred_at", "When it was reached.", nullable=False),
+        computed("day", Kind.DATE, "{x}.day", "Its day in the workspace's time zone.", nullable=False),
+        computed(
+            "value", Kind.DECIMAL, "{x}.value", "Amount of the won deal in `currency`, else 0.", nullable=False
+        ),
+        computed("currency", Kind.STRING, "{x}.currency", "ISO 4217 code.", nullable=False),
+        _CAMPAIGN,
+        _REASON,
+        _CHANNEL,
+        Listing(
+            name="touches",
+            target="ReceiptTouch",
+            description="The touches within the window, in order of time.",
+            source=(
+                "json_to_recordset({x}.touches) as {t}(kind text, record_id uuid, at timestamptz, channel text, "
+                "campaign_id uuid, credited boolean, source json)"
+            ),
+            on="true",
+            order="{t}.at",
+        ),
+        Listing(
+            name="records",
+            target="ReceiptRecord",
+            description="The records that tell of it: the conversion's own, and those of other systems.",
+            source=(
+                "rows from (json_to_recordset({x}.records) as (record_id uuid, source json)) "
+                "with ordinality as {t}(record_id, source, place)"
+            ),
+            on="true",
+            order="{t}.place",
+        ),
+        computed("version", Kind.INT, "{x}.version", "Which version of its path this is.", nullable=False),
+        computed("windowDays", Kind.INT, "{x}.window_days", "The attribution window in days.", nullable=False),
+        computed(
+            "hadOlderTouches",
+            Kind.BOOLEAN,
+            "{x}.had_older_touches",
+            "Whether there were touches before the window.",
+            nullable=False,
+        ),
+        computed("rules", Kind.STRING, "{x}.rules", "Version of the rules that made it.", nullable=False),
+        computed("cause", Kind.STRING, "{x}.cause", "Why this version came.", nullable=False),
+        computed("knownFrom", Kind.DATE_TIME, "{x}.known_from", "When Skvoz learnt it.", nullable=False),
+    ),
+)
+
+REVISION = Entity(
+    name="SpendRevision",
+    table="revisions",
+    node=False,
+    tenant=None,
+    description="What the ad platform once said of the day.",
+    fields=(
+        computed("revision", Kind.INT, "{x}.revision", "Its number, from 1.", nullable=False),
+        computed("cost", Kind.DECIMAL, "{x}.cost", "Cost.", nullable=False),
+        computed("currency", Kind.STRING, "{x}.currency", "ISO 4217 code.", nullable=False),
+        computed("impressions", Kind.INT, "{x}.impressions", "Ads shown.", nullable=False),
+        computed("clicks", Kind.INT, "{x}.clicks", "Clicks.", nullable=False),
+        computed("knownFrom", Kind.DATE_TIME, "{x}.known_from", "When Skvoz learnt it.", nullable=False),
+        computed("knownUntil", Kind.DATE_TIME, "{x}.known_until", "Until when it was believed; null: it still is."),
+    ),
+)
+
+RECEIPT_SPEND = Entity(
+    name="SpendReceiptItem",
+    table="items",
+    node=False,
+    tenant=None,
+    description="A day of a campaign that a figure of costs, impressions or clicks counts.",
+    fields=(
+        _COUNTED,
+        _CAMPAIGN,
+        computed("day", Kind.DATE, "{x}.day", "A day of the ad platform's calendar.", nullable=False),
+        computed("cost", Kind.DECIMAL, "{x}.cost", "Cost in `currency`.", nullable=False),
+        computed("currency", Kind.STRING, "{x}.currency", "ISO 4217 code.", nullable=False),
+        computed("vatIncluded", Kind.BOOLEAN, "{x}.vat_included", "Whether VAT is in the cost.", nullable=False),
+        computed("impressions", Kind.INT, "{x}.impressions", "Ads shown.", nullable=False),
+        computed("clicks", Kind.INT, "{x}.clicks", "Clicks.", nullable=False),
+        Listing(
+            name="revisions",
+            target="SpendRevision",
+            description="All that the platform has said of the day.",
+            source=(
+                "json_to_recordset({x}.revisions) as {t}(revision int, cost numeric, currency text, "
+                "impressions bigint, clicks bigint, known_from timestamptz, known_until timestamptz)"
+            ),
+            on="true",
+            order="{t}.revision",
+        ),
+        _SOURCE,
+    ),
+)
+
+RECEIPT_VISIT = Entity(
+    name="VisitReceiptItem",
+    table="items",
+    node=False,
+    tenant=None,
+    description="A visit that a figure counts.",
+    fields=(
+        _COUNTED,
+        One(name="visit", target="Visit", description="The visit.", on="{t}.id = {x}.visit_id"),
+        _CLIENT,
+        computed("startedAt", Kind.DATE_TIME, "{x}.started_at", "When it began.", nullable=False),
+        computed("day", Kind.DATE, "{x}.day", "Its day in the workspace's time zone.", nullable=False),
+        _CAMPAIGN,
+        _REASON,
+        _CHANNEL,
+        _SOURCE,
+    ),
+)
+
+ITEMS = {RECEIPT_CONVERSION.name, RECEIPT_SPEND.name, RECEIPT_VISIT.name}
+
+ENTITIES = (
+    REPORT_ROW,
+    REPORT_TOTALS,
+    METRIC,
+    SOURCE_REFERENCE,
+    TOUCH,
+    RECEIPT_RECORD,
+    RECEIPT_CONVERSION,
+    REVISION,
+    RECEIPT_SPEND,
+    RECEIPT_VISIT,
+)

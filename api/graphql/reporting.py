@@ -1,0 +1,244 @@
+"""`campaignReport` and `receipt`: statements of `reports` under the planner's JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, datetime
+from typing import Any, Optional
+
+import strawberry
+from strawberry.annotation import StrawberryAnnotation
+from strawberry.types.arguments import StrawberryArgument
+from strawberry.types.union import StrawberryUnion
+
+from api.graphql.build import Types, add_fields, argument, constant, field, object_type
+from api.graphql.enums import ENUMS, graphql_enum
+from api.graphql.errors import CallerError
+from api.graphql.ids import parse_id
+from api.graphql.model.figures import (
+    METRICS_OF_REPORT,
+    RECEIPT_CONVERSION,
+    RECEIPT_SPEND,
+    RECEIPT_VISIT,
+    REPORT_ROW,
+    REPORT_TOTALS,
+)
+from api.graphql.plan import Details, Planner
+from api.graphql.roots import Root
+from api.graphql.rows import many_objects, one_object
+from api.graphql.scalars import DateText, DateTimeText, DecimalText
+from api.graphql.values import current
+from reports.campaigns import Grain, campaign_report_statement
+from reports.metrics import METRICS
+from reports.receipt import Whose, receipt_statement
+from reports.rollups import FIGURES
+from schema.enums import Channel, Unattributed
+
+_GRAINS = {
+    Grain.CAMPAIGN: "A row for each campaign.",
+    Grain.CAMPAIGN_DAY: "A row for each campaign and day.",
+    Grain.CAMPAIGN_MONTH: "A row for each campaign and month.",
+    Grain.CHANNEL: "A row for each channel group.",
+    Grain.CHANNEL_DAY: "A row for each channel group and day.",
+    Grain.CHANNEL_MONTH: "A row for each channel group and month.",
+    Grain.DAY: "A row for each day.",
+    Grain.MONTH: "A row for each month.",
+}
+ReportGrain = graphql_enum(
+    "ReportGrain", "What a row of the report is.", {each.name: (each.value, text) for each, text in _GRAINS.items()}
+)
+Figure = graphql_enum(
+    "Figure",
+    "Figures that have a receipt. The receipt of a ratio is those of its figures.",
+    {constant(name): (name, METRICS[name].meaning) for name in FIGURES},
+)
+_LONGEST_DAYS = 3660
+
+
+def report_roots(types: Types) -> list[Root]:
+    return [_report(types), _receipt(types)]
+
+
+def _report(types: Types) -> Root:
+    report = object_type("CampaignReport", "Which campaigns bring clients, over a range of days.")
+    add_fields(
+        report,
+        [
+            field("rows", list[types["CampaignReportRow"]], "The rows, the greatest cost first."),  # type: ignore[misc]
+            field("totals", types["CampaignReportTotals"], "The sums over all rows."),
+            field("metrics", list[types["Metric"]], METRICS_OF_REPORT.description),  # type: ignore[misc]
+            field("currency", str, "ISO 4217 code of all money in the report."),
+        ],
+    )
+    made = field(
+        "campaignReport",
+        Optional[report],  # noqa: UP045 - at run time
+        "Which campaigns bring clients: spend, visits, calls, leads, new clients, won deals, revenue and what follows. "
+        "Each conversion is credited to the last touch that isn't direct.",
+        [
+            *_period_arguments(),
+            argument("by", ReportGrain, "What a row is.", default=ReportGrain.CAMPAIGN),
+        ],
+    )
+
+    def expression(planner: Planner, parent: str, details: Details, _source: Any) -> str:
+        arguments = {name: current(value) for name, value in planner.arguments(parent, details).items()}
+        first, last, known = _period(arguments)
+        statement = _made(
+            lambda: campaign_report_statement(
+                WORKSPACE, first, last, by=Grain(arguments["by"].value), as_known_at=known
+            )
+        )
+        sql = planner.embed(
+            _bound(statement.sql, "report_workspace"), _others(statement.params, "report_workspace")
+        )
+        sums = ", ".join(f"coalesce(sum({figure}), 0) as {figure}" for figure in FIGURES)
+
+        def value(name: str, each: Details) -> str:
+            alias = planner.alias()
+            match name:
+                case "rows":
+                    return many_objects(
+                        planner.of_row(REPORT_ROW, each, alias),
+                        planner.alias(),
+                        f"from report {alias} order by {alias}.place",
+                    )
+                case "totals":
+                    source = f"from (select {sums} from report) {alias}"
+                    return one_object(planner.of_row(REPORT_TOTALS, each, alias), planner.alias(), source)
+                case "metrics":
+                    return planner.listing(METRICS_OF_REPORT, each, alias)
+            return "(select w.currency from workspace w where w.id = %(workspace)s::uuid)"
+
+        pairs = planner.of_object("CampaignReport", details, value)
+        return f"(with report as materialized ({_numbered(sql)}) select * from {one_object(pairs, planner.alias())} answer)"
+
+    return Root(made, expression, by_value=True)
+
+
+def _receipt(types: Types) -> Root:
+    kinds = (RECEIPT_CONVERSION, RECEIPT_SPEND, RECEIPT_VISIT)
+    item = StrawberryUnion(
+        name="ReceiptItem",
+        type_annotations=tuple(StrawberryAnnotation(types[each.name]) for each in kinds),
+        description="One thing that a figure counts: a conversion, a day of spend, or a visit.",
+    )
+    receipt = object_type("Receipt", "What a figure is made of.")
+    add_fields(
+        receipt,
+        [
+            field("total", DecimalText, "The figure: the sum of what its items count."),
+            field("items", list[item], "Everything that it counts, in order of time."),  # type: ignore[valid-type]
+        ],
+    )
+    made = field(
+        "receipt",
+        Optional[receipt],  # noqa: UP045 - at run time
+        "What a figure of the campaign report is made of, down to the records of the external systems.",
+        [
+            argument("figure", Figure, "Which figure."),
+            argument("campaign", Optional[strawberry.ID], "The campaign whose figure it is.", default=None),  # noqa: UP045
+            argument(
+                "reason",
+                Optional[ENUMS[Unattributed]],  # noqa: UP045
+                "Instead of a campaign: the row of what belongs to none for this reason.",
+                default=None,
+            ),
+            argument(
+                "channel",
+                Optional[ENUMS[Channel]],  # noqa: UP045
+                "With a reason: only the row of this channel.",
+                default=None,
+            ),
+            *_period_arguments(),
+        ],
+    )
+
+    def expression(planner: Planner, parent: str, details: Details, _source: Any) -> str:
+        arguments = {name: current(value) for name, value in planner.arguments(parent, details).items()}
+        first, last, known = _period(arguments)
+        figure = arguments["figure"].value
+        whose = _whose(arguments)
+        statement = _made(lambda: receipt_statement(WORKSPACE, figure, whose, first, last, as_known_at=known))
+        sql = planner.embed(
+            _bound(statement.sql, "receipt_workspace"), _others(statement.params, "receipt_workspace")
+        )
+        entity = _kind_of(figure)
+
+        def value(name: str, each: Details) -> str:
+            if name == "total":
+                return "(select coalesce(sum(counted), 0)::text from items)"
+            alias = planner.alias()
+            return many_objects(
+                planner.of_row(entity, each, alias), planner.alias(), f"from items {alias} order by {alias}.place"
+            )
+
+        pairs = planner.of_object("Receipt", details, value)
+        return f"(with items as materialized ({_numbered(sql)}) select * from {one_object(pairs, planner.alias())} answer)"
+
+    return Root(made, expression, by_value=True)
+
+
+def _period_arguments() -> list[StrawberryArgument]:
+    return [
+        argument("from", DateText, "The first day."),
+        argument("to", DateText, "The last day, included."),
+        argument(
+            "asKnownAt",
+            Optional[DateTimeText],  # noqa: UP045 - at run time
+            "As it was known at that moment, before what was learnt later.",
+            default=None,
+        ),
+    ]
+
+
+def _period(arguments: dict[str, Any]) -> tuple[date, date, datetime | None]:
+    first, last = date.fromisoformat(arguments["from"]), date.fromisoformat(arguments["to"])
+    if last < first:
+        raise CallerError(f"The range ends on {last}, before it begins on {first}.")
+    if (last - first).days > _LONGEST_DAYS:
+        raise CallerError("A report covers ten years at most.")
+    known = arguments.get("asKnownAt")
+    return first, last, None if known is None else datetime.fromisoformat(known)
+
+
+def _whose(arguments: dict[str, Any]) -> Whose:
+    campaign, reason, channel = arguments.get("campaign"), arguments.get("reason"), arguments.get("channel")
+    if (campaign is None) == (reason is None):
+        raise CallerError("Name either a campaign or a reason, not both.")
+    if campaign is None:
+        return Whose(reason=reason.value, channel=channel.value if channel is not None else None)
+    found = parse_id(campaign)
+    if found is None or found[0] != "Campaign":
+        raise CallerError(f"{campaign!r} isn't the id of a Campaign.")
+    return Whose(campaign_id=found[1])
+
+
+def _kind_of(figure: str) -> Any:
+    if figure in ("cost", "impressions", "clicks"):
+        return RECEIPT_SPEND
+    return RECEIPT_VISIT if figure == "visits" else RECEIPT_CONVERSION
+
+
+def _made(make: Callable[[], Any]) -> Any:
+    try:
+        return make()
+    except ValueError as error:
+        raise CallerError(str(error)) from None
+
+
+WORKSPACE: Any = None
+"""Plans are shared by workspaces: the statement's own parameter for it is replaced by the planner's."""
+
+
+def _numbered(sql: str) -> str:
+    """The rows with their place, since an outer query promises no order."""
+    return f"select r.*, row_number() over () as place from ({sql}) r"
+
+
+def _bound(sql: str, name: str) -> str:
+    return sql.replace(f"%({name})s", "%(workspace)s::uuid")
+
+
+def _others(parameters: dict[str, Any], name: str) -> dict[str, Any]:
+    return {key: value for key, value in parameters.items() if key != name}
