@@ -41,7 +41,7 @@ left join lateral (
         sum(clicks) as clicks
     from ad_spend a
     where a.workspace_id = %(workspace)s and a.campaign_id = r.campaign_id and a.day = r.day
-    and a.known_until is null
+    and coalesce(a.known_until, 'infinity') = 'infinity' -- by day, whatever PostgreSQL thinks of the partial index
 ) s on true
 left join rollup_day c on c.workspace_id = %(workspace)s and c.day = r.day and c.campaign_id = r.campaign_id
     and c.reason = '' and c.channel = ''

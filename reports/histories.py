@@ -18,7 +18,7 @@ _HEX = attrgetter("hex")
 
 _VISITS = """
 select client_id, started_at, id, channel, campaign_id from visit
-where workspace_id = %(workspace)s and client_id = any(%(clients)s::uuid[]) and deleted_at is null
+where workspace_id = %(workspace)s and {whose} and deleted_at is null
 """
 _CALLS = """
 select client_id, started_at, id, connection_id, client_phone, channel, campaign_id from call
@@ -32,7 +32,7 @@ _DEALS = """
 select client_id, coalesce(closed_at, created_at), id, created_at, amount, currency, channel, campaign_id
 from deal where workspace_id = %(workspace)s and {whose} and status = 'won' and deleted_at is null
 """
-_OF_CLIENTS = "client_id = any(%(clients)s::uuid[])"
+_OF_CLIENT = "client_id = c.id"
 _OF_NOBODY = "client_id is null and id = any(%(records)s::uuid[])"
 _OF_NOBODY_BY_PHONE = (
     "client_id is null and (id = any(%(records)s::uuid[]) or client_phone = any(%(phones)s::text[]))"
@@ -104,14 +104,14 @@ async def read(
 
 async def _read_clients(conn: PsycopgConnection, terms: Terms, clients: Collection[UUID]) -> dict[UUID, History]:
     histories = {client: History(client) for client in clients}
-    for client, at, record, channel, campaign in await _fetch(conn, terms, _VISITS, clients=clients):
+    for client, at, record, channel, campaign in await _fetch(conn, terms, _for_each(_VISITS), clients=clients):
         touch = Touch(at, RecordKind.VISIT, record, channel or Channel.DIRECT, campaign or NIL)
         histories[client].visits.append(touch)
-    for row in await _fetch(conn, terms, _CALLS.format(whose=_OF_CLIENTS), clients=clients):
+    for row in await _fetch(conn, terms, _for_each(_CALLS), clients=clients):
         histories[row[0]].calls.append(_call(row))
-    for row in await _fetch(conn, terms, _LEADS.format(whose=_OF_CLIENTS), clients=clients):
+    for row in await _fetch(conn, terms, _for_each(_LEADS), clients=clients):
         histories[row[0]].leads.append(_lead(row))
-    for row in await _fetch(conn, terms, _DEALS.format(whose=_OF_CLIENTS), clients=clients):
+    for row in await _fetch(conn, terms, _for_each(_DEALS), clients=clients):
         histories[row[0]].deals.append(_deal(row, terms))
     return histories
 
@@ -166,6 +166,13 @@ def _lead(row: tuple[Any, ...]) -> Told:
 def _deal(row: tuple[Any, ...], terms: Terms) -> WonDeal:
     _, at, record, created_at, amount, currency, channel, campaign = row
     return WonDeal(at, record, created_at, amount or Decimal(0), currency or terms.currency, channel, campaign)
+
+
+def _for_each(statement: str) -> str:
+    """The statement for each client by itself. In tables that were never analysed, as in a first load,
+    PostgreSQL would otherwise read the whole workspace instead of looking clients up."""
+    one = statement.format(whose=_OF_CLIENT)
+    return f"select r.* from unnest(%(clients)s::uuid[]) as c(id) cross join lateral ({one} offset 0) r"  # noqa: S608
 
 
 def as_array(values: Collection[UUID] | Collection[str]) -> str | list[str]:

@@ -96,18 +96,20 @@ _INSERT = (
     f" select %(workspace)s, {', '.join(_TYPES)} from json_to_recordset(%(rows)s::json)"
     f" as r({', '.join(f'{name} {kind}' for name, kind in _TYPES.items())})"
 )
-_LATEST = """
-select conversion_id, version, digest, known_until is null, client_id, kind, occurred_at, value, day, rules,
-    window_days, known_from
-from path
-"""
-_CURRENT_OF_CLIENTS = f"""{_LATEST}
+_COLUMNS = """conversion_id, version, digest, known_until is null, client_id, kind, occurred_at, value, day, rules,
+    window_days, known_from"""
+# Not each client by itself: before its first analysis PostgreSQL takes the wrong one of this table's two partial
+# indexes, and then one scan of the workspace is bearable where one for each client is not.
+_CURRENT_OF_CLIENTS = f"""
+select {_COLUMNS} from path
 where workspace_id = %(workspace)s and client_id = any(%(ids)s::uuid[]) and known_until is null
-"""
-_NEWEST = f"""{_LATEST.replace("select", "select distinct on (conversion_id)")}
-where workspace_id = %(workspace)s and conversion_id = any(%(ids)s::uuid[])
-order by conversion_id, version desc
-"""
+"""  # noqa: S608
+_NEWEST = f"""
+select r.* from unnest(%(ids)s::uuid[]) as c(id) cross join lateral (
+    select {_COLUMNS} from path
+    where workspace_id = %(workspace)s and conversion_id = c.id order by version desc limit 1
+) r
+"""  # noqa: S608
 _CLOSE = """
 update path set known_until = r.known_until, ended_by = r.ended_by
 from json_to_recordset(%(rows)s::json)
