@@ -35,8 +35,8 @@ from sync.identity import Candidate, absorb, candidate_of, refresh_golden
 PAGE = 1_000
 CONNECTION = UUID(int=7)
 START = datetime(2025, 1, 1, tzinfo=UTC)
-GIVEN = "Иван Мария Олег Анна Пётр Ольга Глеб Вера Юрий Нина Игорь Елена Роман Дарья Павел Инна".split()
-SURNAMES = "Орлов Беляев Котов Зимин Лаптев Громов Исаев Жуков Фомин Рогов Быков Титов Зуев Панов".split()
+GIVEN = ("Иван", "Мария", "Олег", "Анна", "Пётр", "Ольга", "Глеб", "Вера", "Юрий", "Нина", "Игорь", "Елена")
+SURNAMES = ("Орлов", "Беляев", "Котов", "Зимин", "Лаптев", "Громов", "Исаев", "Жуков", "Фомин", "Рогов", "Быков")
 
 
 def records(count: int, people: int, rng: Random) -> Iterator[Record]:

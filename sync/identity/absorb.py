@@ -95,15 +95,13 @@ async def absorb(
         workspace_id,
         [(given[id], after[id].name, settling.client_of(after[id])) for id in changed_records],
     )
-    outcome = await write(conn, workspace_id, settling, cause, RULE, run_id, written=changed_records)
+    concerned = changed_records | {id for id in gone if id in before}
+    outcome = await write(
+        conn, workspace_id, settling, cause, RULE, run_id, written=changed_records, concerned=concerned
+    )
     if gone:
         await store.move(conn, workspace_id, [(id, before[id].record_kind, None) for id in gone if id in before])
-    concerned = changed_records | {id for id in gone if id in before}
-    deals = await store.move_deals(conn, workspace_id, concerned | settling.moved_records())
-    outcome.touched |= {client for _, old, new in deals for client in (old, new) if client is not None}
-    outcome.orphaned = {deal for deal, _, new in deals if new is None} | {
-        id for id in settling.moved_records() - given.keys() if settling.founding.client_of[id] is None
-    }
+    outcome.orphaned -= given.keys()
     outcome.clients = {id: settling.client_of(member) for id, member in after.items()}
     for id in concerned:
         outcome.touched |= {
@@ -125,6 +123,7 @@ class Settling:
     newly_shared: dict[NodeKey, tuple[str, int]]
     unshared: set[NodeKey]
     shared: set[NodeKey]
+    together: Collection[UUID]
 
     def client_of(self, member: Member) -> UUID | None:
         """The client of a record of the neighbourhood from now on."""
@@ -144,9 +143,11 @@ async def settle(
     seeds: Iterable[NodeKey] = (),
     listed: Collection[NodeKey] = (),
     apart: Sequence[Apart] = (),
+    together: Collection[UUID] = (),
 ) -> Settling:
     """Group the neighbourhood of changed records (``before`` → ``after``; in ``before`` alone: taken out) and of
-    ``seeds``, as if ``listed`` keys were shared and the decisions ``apart`` made. It only reads."""
+    ``seeds``, as if ``listed`` keys were shared, the decisions ``apart`` made, and those that keep records of
+    ``together`` from each other taken back. It only reads."""
     touched = set(seeds)
     for member in (*before.values(), *after.values()):
         touched |= member.keys
@@ -185,7 +186,12 @@ async def settle(
         elif len(names) > 1 and name_several_people(names, key.client_kind):
             newly[key] = CAP, count_people(names, key.client_kind)
     shared = {*stored, *newly, *listed}
-    decisions = [*await store.apart(conn, workspace_id, members), *apart]
+    decisions = [
+        decision
+        for decision in await store.apart(conn, workspace_id, members)
+        if decision.taken_out.isdisjoint(together) or decision.rest.isdisjoint(together)
+    ]
+    decisions += apart
     groups = [
         Group(group, tells(group, shared))
         for group in partition(list(members.values()), shared, decisions, carriers)
@@ -201,7 +207,7 @@ async def settle(
     ]
     inhabited = await store.inhabited(conn, workspace_id, came_back)
     founding = found(groups, rows.values(), inhabited)
-    return Settling(members, groups, founding, rows, newly, freed, shared)
+    return Settling(members, groups, founding, rows, newly, freed, shared, together)
 
 
 async def write(
@@ -212,8 +218,10 @@ async def write(
     actor: str,
     run_id: UUID | None,
     written: Collection[UUID] = (),
+    concerned: Collection[UUID] = (),
 ) -> Outcome:
-    """Write what a settling changes, but for the keys and rows of the records ``written`` by the caller."""
+    """Write what a settling changes, but for the keys and rows of the records ``written`` by the caller. The deals
+    of the records ``concerned`` are looked at too, whether those moved or not."""
     founding = settling.founding
     await store.drop_shared(conn, workspace_id, settling.unshared)
     await store.write_shared(conn, workspace_id, settling.newly_shared)
@@ -231,6 +239,10 @@ async def write(
             client for client in (settling.members[id].client_id, founding.client_of[id]) if client is not None
         }
     outcome.touched |= founding.pointed.keys()
+    deals = await store.move_deals(conn, workspace_id, moved | set(concerned))
+    outcome.touched |= {client for _, old, new in deals for client in (old, new) if client is not None}
+    outcome.orphaned = {deal for deal, _, new in deals if new is None}
+    outcome.orphaned |= {id for id in moved if founding.client_of[id] is None}
     return outcome
 
 

@@ -38,6 +38,8 @@ STRENGTH = {
 }
 """In which order kinds of keys join, the strongest first."""
 
+TAKEN_OUT, REST = False, True  # the sides of a decision that records are apart
+
 UNLIMITED = frozenset({IdentifierKind.VENDOR.value, IdentifierKind.TAX_ID.value})
 """Kinds of keys that are never shared, however many carry them."""
 
@@ -76,10 +78,10 @@ def is_decision(key: NodeKey) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Apart:
-    """A decision of a person: no record of one side is one client with a record of the other."""
+    """A decision of a person: no record that was taken out is one client with one of the rest."""
 
-    left: frozenset[UUID]
-    right: frozenset[UUID]
+    taken_out: frozenset[UUID]
+    rest: frozenset[UUID]
 
 
 def name_several_people(names: Iterable[str], kind: str) -> bool:
@@ -200,7 +202,7 @@ class _Groups:
             names = frozenset((member.name,)) if member.name else frozenset[str]()
             self._of[member.record_id] = _Group([member], names)
         for number, decision in enumerate(apart):
-            for side, records in ((False, decision.left), (True, decision.right)):
+            for side, records in ((TAKEN_OUT, decision.taken_out), (REST, decision.rest)):
                 for record in records & self._of.keys():
                     self._of[record].sides |= {(number, side)}
 
@@ -220,8 +222,13 @@ class _Groups:
     def _of_the_owner(
         self, groups: list[_Group], carriers: Sequence[Member], kind: str, guarded: bool
     ) -> list[_Group]:
-        """The groups that a key joins although its carriers can't all be one client: those of the person on
-        whose own records it stands with a name, and those without a name. None if that doesn't settle it."""
+        """The groups that a key joins although its carriers can't all be one client: not those that a person took
+        out from among the others; then those of the person on whose own records it stands with a name, and those
+        without a name. None if that doesn't settle it."""
+        took_out = {number for group in groups for number, side in group.sides if side is REST}
+        groups = [group for group in groups if not any((n, TAKEN_OUT) in group.sides for n in took_out)]
+        if not self._at_odds(groups, kind, guarded):
+            return groups
         owners = {id(self._of[member.record_id]) for member in carriers if member.name}
         owned = [group for group in groups if id(group) in owners]
         if not owned or self._at_odds(owned, kind, guarded):

@@ -172,7 +172,52 @@ async def apart(conn: Conn, workspace_id: UUID, record_ids: Iterable[UUID]) -> l
         group by d.decision_id order by d.decision_id""",
         {"workspace": workspace_id, "verdict": APART, "records": list(record_ids)},
     )
-    return [Apart(frozenset(left), frozenset(right)) for left, right in await cursor.fetchall() if left and right]
+    return [Apart(frozenset(out), frozenset(rest)) for out, rest in await cursor.fetchall() if out and rest]
+
+
+async def write_decision(
+    conn: Conn, workspace_id: UUID, decision_id: UUID, verdict: str, sides: Mapping[UUID, int], actor: str
+) -> None:
+    """Keep what a person decided about records."""
+    await conn.execute(
+        """insert into identity_decision (workspace_id, decision_id, verdict, actor, record_id, side)
+        select %s, %s, %s, %s, * from unnest(%b::uuid[], %b::int[])""",
+        (workspace_id, decision_id, verdict, actor, list(sides), list(sides.values())),
+    )
+
+
+async def drop_apart(conn: Conn, workspace_id: UUID, record_ids: Collection[UUID]) -> None:
+    """Take back the decisions that keep any of these records from each other."""
+    await conn.execute(
+        """delete from identity_decision d using (
+            select decision_id from identity_decision
+            where workspace_id = %(workspace)s and verdict = %(verdict)s and record_id = any(%(records)b::uuid[])
+            group by decision_id having count(distinct side) = 2
+        ) both_sides
+        where d.workspace_id = %(workspace)s and d.decision_id = both_sides.decision_id""",
+        {"workspace": workspace_id, "verdict": APART, "records": list(record_ids)},
+    )
+
+
+async def members_of(conn: Conn, workspace_id: UUID, client_id: UUID) -> dict[UUID, Member]:
+    """The records of a client, also by the id of one that was merged into it."""
+    cursor = await conn.execute(
+        """select r.record_id from client c join identity_record r
+            on r.workspace_id = c.workspace_id and r.client_id = coalesce(c.merged_into, c.id)
+        where c.workspace_id = %s and c.id = %s""",
+        (workspace_id, client_id),
+    )
+    return await members(conn, workspace_id, [id for (id,) in await cursor.fetchall()])
+
+
+async def deals_of(conn: Conn, workspace_id: UUID, record_ids: Collection[UUID]) -> set[UUID]:
+    """The deals that name any of these records."""
+    cursor = await conn.execute(
+        """select id from deal where workspace_id = %(workspace)s and (contact_id = any(%(records)b::uuid[])
+            or company_id = any(%(records)b::uuid[]) or lead_id = any(%(records)b::uuid[]))""",
+        {"workspace": workspace_id, "records": list(record_ids)},
+    )
+    return {id for (id,) in await cursor.fetchall()}
 
 
 async def clients(conn: Conn, workspace_id: UUID, ids: Iterable[UUID]) -> list[ClientRow]:

@@ -133,11 +133,10 @@ def expected(final: dict[int, State]) -> dict[frozenset[int], bool]:
     def any_at_odds(groups: Iterable[int]) -> bool:
         return any(at_odds(a, b) for a, b in combinations(sorted(groups), 2))
 
-    plan = []
-    for key, who in carriers.items():
-        if key in shared:
+    plan: list[tuple[int, int, bool, str, list[State]]] = []
+    for (company, kind, value), who in carriers.items():
+        if (company, kind, value) in shared:
             continue
-        company, kind, value = key
         owner = next((state for state in final.values() if id_of(state.number).hex == value), None)
         if kind == "vendor" and owner and owner.kind in (RecordKind.CONTACT, RecordKind.LEAD):
             who = [
@@ -209,7 +208,7 @@ async def check(conn: Conn, workspace_id: UUID, final: dict[int, State]) -> None
     assert {frozenset(group) for group in groups.values()} == {group for group, known in wanted.items() if known}
     assert nobodys == {number for group, known in wanted.items() if not known for number in group}
     cursor = await conn.execute("select id, merged_into from client where workspace_id = %s", (workspace_id,))
-    rows = dict(await cursor.fetchall())
+    rows: dict[UUID, UUID | None] = dict(await cursor.fetchall())
     assert groups.keys() <= rows.keys()
     assert all(rows[client] is None for client in groups), "a client with records is merged away"
     assert all(rows[into] is None for into in rows.values() if into is not None), "a chain of merges"
