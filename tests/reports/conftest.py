@@ -14,10 +14,9 @@ import pytest
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from core.database import Database, PsycopgConnection, driver, open_database, rls_statements
+from core.database import Database, PsycopgConnection, driver, open_database
 from reports.settle import Settled, mark, settle, settle_spend, settle_visits
 from schema.enums import Channel
-from schema.tables import Base
 from tests.conftest import Postgres
 
 WORKSPACE = UUID("00000000-0000-4000-8000-000000000001")
@@ -172,20 +171,17 @@ DIRECT: dict[str, Any] = {"channel": Channel.DIRECT, "source": "(direct)", "medi
 
 
 @pytest.fixture(scope="session")
-async def reports_template(postgres: Postgres) -> str:
-    """A database with the tables as the code declares them and one workspace with three connections."""
-    name = postgres.create()
-    async with open_database(postgres.settings_for(name)) as opened, opened.owner_engine.begin() as connection:
-        await connection.run_sync(Base.metadata.create_all)
-        raw = driver(connection)
-        await raw.execute("insert into workspace (id, slug, title) values (%s, 'shop', 'Shop')", (WORKSPACE,))
-        for connector, key in (("calltouch", CALL_TRACKER), ("bitrix24", CRM), ("yandex_direct", CABINET)):
-            await _connection(raw, connector, key)
-        for table in Base.metadata.sorted_tables:
-            if "workspace_id" in table.columns:
-                for statement in rls_statements(table.name):
-                    await raw.execute(statement.encode())
-        await raw.execute("grant select on workspace to skvoz_app, skvoz_loader")
+async def reports_template(postgres: Postgres, migrated_template: str) -> str:
+    """A migrated database with one workspace and three connections."""
+    name = postgres.create(template=migrated_template)
+    async with open_database(postgres.settings_for(name)) as opened:
+        async with opened.owner_engine.begin() as connection:
+            await driver(connection).execute(
+                "insert into workspace (id, slug, title) values (%s, 'shop', 'Shop')", (WORKSPACE,)
+            )
+        async with opened.workspace(WORKSPACE) as connection:
+            for connector, key in (("calltouch", CALL_TRACKER), ("bitrix24", CRM), ("yandex_direct", CABINET)):
+                await _connection(driver(connection), connector, key)
     return name
 
 
