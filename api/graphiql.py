@@ -10,8 +10,8 @@ from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.routing import Route
 
 _BUILT = Path(__file__).parent.parent / "web" / "dist" / "graphiql"
-_PLAIN = Path(__file__).parent / "pages" / "explorer.html"
-_SCRIPT = Path(__file__).parent / "pages" / "explorer.js"
+_PLAIN = Path(__file__).parent / "pages" / "plain.html"
+_SCRIPT = Path(__file__).parent / "pages" / "plain.js"
 _POLICY = (
     "default-src 'none'; script-src 'self' blob:; worker-src 'self' blob:; style-src 'self' 'unsafe-inline'; "
     "font-src 'self' data:; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; "

@@ -61,7 +61,8 @@ class _Parts:
 async def create_token(
     database: Database, workspace_id: UUID, role: Role, label: str, expires_at: datetime | None = None
 ) -> str:
-    """Make a key, store its hash and return it: it is never known again. Several keys may live at once, so that one can be replaced by another."""
+    """Make a key, store its hash and return it: it is never known again. Several keys may live at once, so that
+    one can take another's place."""
     token_id = _encode(workspace_id.bytes + secrets.token_bytes(_ID_BYTES - 16), _ID_LENGTH)
     secret = _encode(secrets.token_bytes(_SECRET_BYTES), _SECRET_LENGTH)
     row = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import GenericAlias
 from typing import Any, Optional
 
 import strawberry
@@ -65,6 +66,16 @@ def argument(name: str, annotation: Any, description: str, **more: Any) -> Straw
     )
 
 
+def optional(kind: Any) -> Any:
+    """The annotation of a nullable value; the kinds are made at run time."""
+    return Optional[kind]  # noqa: UP045 - a Strawberry type isn't always a class
+
+
+def list_of(kind: Any) -> Any:
+    """The annotation of a list."""
+    return GenericAlias(list, (kind,))
+
+
 def object_type(name: str, description: str, *, interfaces: Sequence[type] = ()) -> Any:
     """An object type that gets its fields later, so that types may refer to each other."""
     made = type(name, tuple(interfaces), {"__annotations__": {}, "__doc__": description})
@@ -86,7 +97,7 @@ def add_input_fields(made: Any, fields: Mapping[str, tuple[Any, str]]) -> None:
     add_fields(
         made,
         [
-            field(name, Optional[annotation], description, default=strawberry.UNSET)  # noqa: UP045 - at run time
+            field(name, optional(annotation), description, default=strawberry.UNSET)
             for name, (annotation, description) in fields.items()
         ],
     )
@@ -119,9 +130,7 @@ class Types:
             each.name: object_type(each.name, each.description, interfaces=[Node] if each.node else [])
             for each in entities
         }
-        connected = {each.target for entity in entities for each in entity.fields if isinstance(each, Many)}
         self._connections: dict[str, Any] = {}
-        self._connected = connected
         for entity in entities:
             made = self._objects[entity.name]
             made.__strawberry_definition__.fields.clear()
@@ -145,14 +154,14 @@ class Types:
         if any(self._filterable(each) for each in entity.fields):
             arguments.append(
                 argument(
-                    "filter", Optional[self.filter(entity)], "Only rows for which all of it holds.", default=None
+                    "filter", optional(self.filter(entity)), "Only rows for which all of it holds.", default=None
                 )
             )
         if any(each.sortable for each in entity.columns()):
             arguments.append(
                 argument(
                     "orderBy",
-                    Optional[list[self._order(entity)]],  # type: ignore[misc]  # noqa: UP045 - made at run time
+                    optional(list_of(self._order(entity))),
                     "The order; later terms decide where earlier ones are equal.",
                     default=None,
                 )
@@ -179,8 +188,8 @@ class Types:
                 for each in entity.fields
                 if self._filterable(each)
             }
-            fields["and"] = (list[made], "All of these hold.")
-            fields["or"] = (list[made], "One of these holds at least.")
+            fields["and"] = (list_of(made), "All of these hold.")
+            fields["or"] = (list_of(made), "One of these holds at least.")
             fields["not"] = (made, "This does not hold.")
             add_input_fields(made, fields)
         return self._inputs[name]
@@ -190,9 +199,9 @@ class Types:
             case Column():
                 return field(declared.name, leaf(declared), declared.description)
             case One():
-                return field(declared.name, Optional[self._objects[declared.target]], declared.description)  # noqa: UP045
+                return field(declared.name, optional(self._objects[declared.target]), declared.description)
             case Listing():
-                return field(declared.name, list[self._objects[declared.target]], declared.description)  # type: ignore[misc]
+                return field(declared.name, list_of(self._objects[declared.target]), declared.description)
             case Many():
                 return field(
                     declared.name,
@@ -201,7 +210,7 @@ class Types:
                     self.connection_arguments(self.entities[declared.target]),
                 )
             case Reference():
-                return field(declared.name, Optional[Node], declared.description)  # noqa: UP045
+                return field(declared.name, optional(Node), declared.description)
             case Timeline():
                 return self._timeline(declared)
 
@@ -218,9 +227,9 @@ class Types:
         )
         arguments = [
             *paging_arguments(),
-            argument("kinds", Optional[list[kinds]], "Only events of these kinds.", default=None),  # noqa: UP045
-            argument("from", Optional[DateTimeText], "Only events at this moment or later.", default=None),  # noqa: UP045
-            argument("to", Optional[DateTimeText], "Only events before this moment.", default=None),  # noqa: UP045
+            argument("kinds", optional(list_of(kinds)), "Only events of these kinds.", default=None),
+            argument("from", optional(DateTimeText), "Only events at this moment or later.", default=None),
+            argument("to", optional(DateTimeText), "Only events before this moment.", default=None),
         ]
         return field(declared.name, connection, declared.description, arguments)
 
@@ -237,8 +246,8 @@ class Types:
         add_fields(
             connection,
             [
-                field("edges", list[edge], "The rows of the page, each with its cursor."),
-                field("nodes", list[member], "The rows of the page, without cursors."),
+                field("edges", list_of(edge), "The rows of the page, each with its cursor."),
+                field("nodes", list_of(member), "The rows of the page, without cursors."),
                 field("pageInfo", PageInfo, "Whether there is more, and from where to go on."),
                 field("totalCount", int, "How many rows there are on all pages; counted only when asked for."),
             ],
@@ -269,7 +278,7 @@ class Types:
                 f"Conditions on a value of kind {name}{what}; all that are given must hold.",
                 {
                     each: (
-                        bool if each == "isNull" else list[python] if each in ("in", "hasAny") else python,
+                        bool if each == "isNull" else list_of(python) if each in ("in", "hasAny") else python,
                         _OPERATORS[each],
                     )
                     for each in operators
@@ -310,19 +319,19 @@ class Types:
 def leaf(column: Column) -> Any:
     """The annotation of a leaf."""
     python = ENUMS[column.enum] if column.enum is not None else PYTHON[column.kind]
-    annotation = list[python] if column.many else python
-    return Optional[annotation] if column.nullable else annotation  # noqa: UP045 - at run time
+    annotation = list_of(python) if column.many else python
+    return optional(annotation) if column.nullable else annotation
 
 
 def paging_arguments() -> list[StrawberryArgument]:
     default = f"{DEFAULT_PAGE} if neither `first` nor `last` is given, {LARGEST_PAGE} at most"
     return [
         argument(
-            "first", Optional[int], f"How many rows from the beginning or after `after` ({default}).", default=None
+            "first", optional(int), f"How many rows from the beginning or after `after` ({default}).", default=None
         ),
-        argument("after", Optional[str], "Begin after the row with this cursor.", default=None),  # noqa: UP045
-        argument("last", Optional[int], "How many rows from the end or before `before`.", default=None),  # noqa: UP045
-        argument("before", Optional[str], "End before the row with this cursor.", default=None),  # noqa: UP045
+        argument("after", optional(str), "Begin after the row with this cursor.", default=None),
+        argument("last", optional(int), "How many rows from the end or before `before`.", default=None),
+        argument("before", optional(str), "End before the row with this cursor.", default=None),
     ]
 
 

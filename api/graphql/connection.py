@@ -1,3 +1,4 @@
+# ruff: noqa: S608 - the SQL is put together from declarations of ours; values are bound, never written in
 """A page of rows as a Relay connection, from no more SQL than what is selected of it needs."""
 
 from __future__ import annotations
@@ -43,8 +44,9 @@ def connection(
 ) -> str:
     """The connection's object.
 
-    ``source`` is a FROM clause that has the candidate rows under the alias ``x``, and a WHERE clause. ``node`` gives the object of a row of the page under the alias given; ``row`` its pairs, if it
-    has them. ``narrowed`` stands for ``source`` where only rows that can be on the page matter.
+    ``source`` is a FROM clause that has the candidate rows under the alias ``x``, and a WHERE clause;
+    ``narrowed`` stands for it where only rows that can be on the page matter. ``node`` gives the object of a row
+    of the page under the alias given; ``row`` its pairs, if it has them.
     """
     selected = planner.selected(type_name, details)
     names = [each[0].node.name.value for each in selected.values()]
@@ -139,9 +141,8 @@ class _Page:
             self._per_row.setdefault("cursor", self._page.row_cursor(self._x))
             outer = (name == "endCursor") is not backwards
             order = "desc" if outer else "asc"
-            return self._sum(
-                f"(array_agg({self._each}.cursor order by {self._each}.i {order}) filter (where {self._on_page()}))[1]"
-            )
+            cursors = f"array_agg({self._each}.cursor order by {self._each}.i {order})"
+            return self._sum(f"({cursors} filter (where {self._on_page()}))[1]")
         if (name == "hasNextPage") is not backwards:
             return self._sum(f"count(*) > {self._page.size}")
         if self._page.cursor is None:

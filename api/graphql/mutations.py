@@ -5,12 +5,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Annotated, Any, Optional, cast
+from typing import Annotated, Any, cast
 from uuid import UUID
 
 import strawberry
 
-from api.graphql.build import Types, add_fields, object_type
+from api.graphql.build import Types, add_fields, list_of, object_type, optional
 from api.graphql.build import field as graphql_field
 from api.graphql.enums import ENUMS
 from api.graphql.errors import CallerError, Forbidden
@@ -75,7 +75,7 @@ async def _connect(
 
 async def _update(
     info: Info,
-    id: Annotated[strawberry.ID, strawberry.argument(description="Global id of the connection.")],  # noqa: A002
+    id: Annotated[strawberry.ID, strawberry.argument(description="Global id of the connection.")],
     title: Annotated[str | None, strawberry.argument(description="A new name.")] = None,
     settings: Annotated[
         JsonValue | None,
@@ -104,7 +104,7 @@ async def _update(
 
 async def _pause(
     info: Info,
-    id: Annotated[strawberry.ID, strawberry.argument(description="Global id of the connection.")],  # noqa: A002
+    id: Annotated[strawberry.ID, strawberry.argument(description="Global id of the connection.")],
 ) -> Any:
     context = _allowed(info, _CONNECTS)
     await connections.pause(context.office, context.viewer.workspace_id, _connection(id))
@@ -113,7 +113,7 @@ async def _pause(
 
 async def _resume(
     info: Info,
-    id: Annotated[strawberry.ID, strawberry.argument(description="Global id of the connection.")],  # noqa: A002
+    id: Annotated[strawberry.ID, strawberry.argument(description="Global id of the connection.")],
 ) -> Any:
     context = _allowed(info, _CONNECTS)
     await connections.resume(context.office, context.viewer.workspace_id, _connection(id))
@@ -122,7 +122,7 @@ async def _resume(
 
 async def _test(
     info: Info,
-    id: Annotated[strawberry.ID, strawberry.argument(description="Global id of the connection.")],  # noqa: A002
+    id: Annotated[strawberry.ID, strawberry.argument(description="Global id of the connection.")],
 ) -> Any:
     context = _allowed(info, _CONNECTS)
     found = _connection(id)
@@ -133,7 +133,7 @@ async def _test(
 
 async def _remove(
     info: Info,
-    id: Annotated[strawberry.ID, strawberry.argument(description="Global id of the connection.")],  # noqa: A002
+    id: Annotated[strawberry.ID, strawberry.argument(description="Global id of the connection.")],
     data: Annotated[
         bool,
         strawberry.argument(name="withData", description="Also remove everything that was read through it."),
@@ -176,7 +176,7 @@ async def _create_token(
     token = await create_token(
         context.office.database,
         context.viewer.workspace_id,
-        Role(role.value),
+        Role(cast("Any", role).value),
         _short(label) or "",
         None if expires is None else datetime.fromisoformat(expires),
     )
@@ -185,7 +185,7 @@ async def _create_token(
 
 async def _revoke_token(
     info: Info,
-    id: Annotated[str, strawberry.argument(description="Public part of the key.")],  # noqa: A002
+    id: Annotated[str, strawberry.argument(description="Public part of the key.")],
 ) -> bool:
     context = _allowed(info, _OWNS)
     ended = await revoke_token(context.office.database, context.viewer.workspace_id, id)
@@ -199,9 +199,9 @@ def mutation_type(types: Types) -> tuple[Any, dict[str, list[Root]]]:
         types, "connection", "Connection", "The connection as it is now; null if nothing was written."
     )
     run = payload(types, "run", "SyncRun", "The sync: a new one, or the one that waits already.")
-    sentence = graphql_field("sentence", Optional[str], "What the external system said, in one sentence.")  # noqa: UP045
+    sentence = graphql_field("sentence", optional(str), "What the external system said, in one sentence.")
     problems = graphql_field(
-        "problems", list[InputProblem], "What is wrong with the input; empty if all went well."
+        "problems", list_of(InputProblem), "What is wrong with the input; empty if all went well."
     )
     changed = object_type("ConnectionPayload", "A connection that was made, changed or tried.")
     add_fields(changed, [connection.field, sentence, problems])
@@ -226,8 +226,10 @@ def mutation_type(types: Types) -> tuple[Any, dict[str, list[Root]]]:
 
 
 def _field(resolver: Any, name: str, returns: Any, description: str) -> Any:
-    optional = Optional[returns]  # noqa: UP045 - a failing mutation leaves the others
-    return strawberry.mutation(resolver=resolver, name=name, description=description, graphql_type=optional)
+    # Nullable, so that a mutation that fails leaves the answers of the others.
+    return strawberry.mutation(
+        resolver=resolver, name=name, description=description, graphql_type=optional(returns)
+    )
 
 
 def _allowed(info: Info, roles: frozenset[Role]) -> RequestContext:
@@ -237,7 +239,7 @@ def _allowed(info: Info, roles: frozenset[Role]) -> RequestContext:
     return context
 
 
-def _connection(id: str) -> UUID:  # noqa: A002
+def _connection(id: str) -> UUID:
     found = parse_id(id)
     if found is None or found[0] != "Connection":
         raise CallerError(f"{id!r} isn't the id of a Connection.")

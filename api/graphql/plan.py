@@ -1,3 +1,4 @@
+# ruff: noqa: S608 - the SQL is put together from declarations of ours; values are bound, never written in
 """The planner: one field of an operation, whatever its depth, becomes one SQL statement that gives its JSON.
 
 It walks the selection as GraphQL's own execution would (``collect_subfields`` of graphql-core merges fields,

@@ -1,17 +1,18 @@
+# ruff: noqa: S608 - the SQL is put together from declarations of ours; values are bound, never written in
 """`campaignReport` and `receipt`: statements of `reports` under the planner's JSON."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date, datetime
-from typing import Any, Optional
+from typing import Any
 
 import strawberry
 from strawberry.annotation import StrawberryAnnotation
 from strawberry.types.arguments import StrawberryArgument
 from strawberry.types.union import StrawberryUnion
 
-from api.graphql.build import Types, add_fields, argument, constant, field, object_type
+from api.graphql.build import Types, add_fields, argument, constant, field, list_of, object_type, optional
 from api.graphql.enums import ENUMS, graphql_enum
 from api.graphql.errors import CallerError
 from api.graphql.ids import parse_id
@@ -64,17 +65,17 @@ def _report(types: Types) -> Root:
     add_fields(
         report,
         [
-            field("rows", list[types["CampaignReportRow"]], "The rows, the greatest cost first."),  # type: ignore[misc]
+            field("rows", list_of(types["CampaignReportRow"]), "The rows, the greatest cost first."),
             field("totals", types["CampaignReportTotals"], "The sums over all rows."),
-            field("metrics", list[types["Metric"]], METRICS_OF_REPORT.description),  # type: ignore[misc]
+            field("metrics", list_of(types["Metric"]), METRICS_OF_REPORT.description),
             field("currency", str, "ISO 4217 code of all money in the report."),
         ],
     )
     made = field(
         "campaignReport",
-        Optional[report],  # noqa: UP045 - at run time
-        "Which campaigns bring clients: spend, visits, calls, leads, new clients, won deals, revenue and what follows. "
-        "Each conversion is credited to the last touch that isn't direct.",
+        optional(report),
+        "Which campaigns bring clients: spend, visits, calls, leads, new clients, won deals, revenue and what "
+        "follows. Each conversion is credited to the last touch that isn't direct.",
         [
             *_period_arguments(),
             argument("by", ReportGrain, "What a row is.", default=ReportGrain.CAMPAIGN),
@@ -111,7 +112,8 @@ def _report(types: Types) -> Root:
             return "(select w.currency from workspace w where w.id = %(workspace)s::uuid)"
 
         pairs = planner.of_object("CampaignReport", details, value)
-        return f"(with report as materialized ({_numbered(sql)}) select * from {one_object(pairs, planner.alias())} answer)"
+        answer = one_object(pairs, planner.alias())
+        return f"(with report as materialized ({_numbered(sql)}) select * from {answer} answer)"
 
     return Root(made, expression, by_value=True)
 
@@ -128,25 +130,25 @@ def _receipt(types: Types) -> Root:
         receipt,
         [
             field("total", DecimalText, "The figure: the sum of what its items count."),
-            field("items", list[item], "Everything that it counts, in order of time."),  # type: ignore[valid-type]
+            field("items", list_of(item), "Everything that it counts, in order of time."),
         ],
     )
     made = field(
         "receipt",
-        Optional[receipt],  # noqa: UP045 - at run time
+        optional(receipt),
         "What a figure of the campaign report is made of, down to the records of the external systems.",
         [
             argument("figure", Figure, "Which figure."),
-            argument("campaign", Optional[strawberry.ID], "The campaign whose figure it is.", default=None),  # noqa: UP045
+            argument("campaign", optional(strawberry.ID), "The campaign whose figure it is.", default=None),
             argument(
                 "reason",
-                Optional[ENUMS[Unattributed]],  # noqa: UP045
+                optional(ENUMS[Unattributed]),
                 "Instead of a campaign: the row of what belongs to none for this reason.",
                 default=None,
             ),
             argument(
                 "channel",
-                Optional[ENUMS[Channel]],  # noqa: UP045
+                optional(ENUMS[Channel]),
                 "With a reason: only the row of this channel.",
                 default=None,
             ),
@@ -174,7 +176,8 @@ def _receipt(types: Types) -> Root:
             )
 
         pairs = planner.of_object("Receipt", details, value)
-        return f"(with items as materialized ({_numbered(sql)}) select * from {one_object(pairs, planner.alias())} answer)"
+        answer = one_object(pairs, planner.alias())
+        return f"(with items as materialized ({_numbered(sql)}) select * from {answer} answer)"
 
     return Root(made, expression, by_value=True)
 
@@ -185,7 +188,7 @@ def _period_arguments() -> list[StrawberryArgument]:
         argument("to", DateText, "The last day, included."),
         argument(
             "asKnownAt",
-            Optional[DateTimeText],  # noqa: UP045 - at run time
+            optional(DateTimeText),
             "As it was known at that moment, before what was learnt later.",
             default=None,
         ),
@@ -203,7 +206,9 @@ def _period(arguments: dict[str, Any]) -> tuple[date, date, datetime | None]:
 
 
 def _whose(arguments: dict[str, Any]) -> Whose:
-    campaign, reason, channel = arguments.get("campaign"), arguments.get("reason"), arguments.get("channel")
+    campaign: Any = arguments.get("campaign")
+    reason: Any = arguments.get("reason")
+    channel: Any = arguments.get("channel")
     if (campaign is None) == (reason is None):
         raise CallerError("Name either a campaign or a reason, not both.")
     if campaign is None:

@@ -1,3 +1,4 @@
+# ruff: noqa: S608 - the SQL is put together from declarations of ours; values are bound, never written in
 """The fields of `Query` that the planner answers, each with its SQL."""
 
 from __future__ import annotations
@@ -6,13 +7,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from operator import attrgetter
-from typing import Any, Optional
+from typing import Any
 from uuid import UUID
 
 import strawberry
 from strawberry.types.field import StrawberryField
 
-from api.graphql.build import Node, Types, argument, field
+from api.graphql.build import Node, Types, argument, field, list_of, optional
 from api.graphql.errors import CallerError
 from api.graphql.ids import parse_id
 from api.graphql.plan import Details, Planner
@@ -43,7 +44,7 @@ def by_id(types: Types, name: str, type_name: str, description: str) -> Root:
     entity = types.entities[type_name]
     made = field(
         name,
-        Optional[types[type_name]],  # noqa: UP045 - at run time
+        optional(types[type_name]),
         description,
         [argument("id", strawberry.ID, f"Global id of the {type_name}.")],
     )
@@ -62,7 +63,7 @@ def page_of(
     entity = types.entities[type_name]
     made = field(
         name,
-        Optional[types.connection(type_name)],  # noqa: UP045 - at run time
+        optional(types.connection(type_name)),
         description,
         types.connection_arguments(entity),
     )
@@ -75,7 +76,7 @@ def page_of(
 
 def own_workspace(types: Types) -> Root:
     entity = types.entities["Workspace"]
-    made = field("workspace", Optional[types["Workspace"]], "The workspace that the token belongs to.")  # noqa: UP045
+    made = field("workspace", optional(types["Workspace"]), "The workspace that the token belongs to.")
 
     def expression(planner: Planner, _parent: str, details: Details, _source: Any) -> str:
         return planner.by_id(entity, details, "%(workspace)s::uuid")
@@ -86,7 +87,7 @@ def own_workspace(types: Types) -> Root:
 def node(types: Types) -> Root:
     made = field(
         "node",
-        Optional[Node],  # noqa: UP045 - at run time
+        optional(Node),
         "The object with that global id, of whatever type; null if there is none.",
         [argument("id", strawberry.ID, "A global id.")],
     )
@@ -106,9 +107,9 @@ def node(types: Types) -> Root:
 def nodes(types: Types) -> Root:
     made = field(
         "nodes",
-        list[Optional[Node]],  # type: ignore[misc]  # noqa: UP045 - at run time
+        list_of(optional(Node)),
         f"The objects with those global ids, in their order, null where there is none; {LARGEST_NODES} at most.",
-        [argument("ids", list[strawberry.ID], "Global ids.")],
+        [argument("ids", list_of(strawberry.ID), "Global ids.")],
     )
 
     def expression(planner: Planner, parent: str, details: Details, _source: Any) -> str:
@@ -130,7 +131,7 @@ def nodes(types: Types) -> Root:
 def payload(types: Types, name: str, type_name: str, description: str) -> Root:
     """The row that a mutation has written; the mutation returned its uuid under the same name."""
     entity = types.entities[type_name]
-    made = field(name, Optional[types[type_name]], description)  # noqa: UP045 - at run time
+    made = field(name, optional(types[type_name]), description)
 
     def expression(planner: Planner, _parent: str, details: Details, _source: Any) -> str:
         return planner.by_id(entity, details, "%(source)s::uuid")

@@ -1,3 +1,4 @@
+# ruff: noqa: S608 - the SQL is put together from declarations of ours; values are bound, never written in
 """How rows become JSON in SQL. What was measured fastest: a subquery whose column names are the keys, and
 ``to_json`` or ``json_agg`` over its whole row; relations to one row as correlated scalar subqueries.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import orjson
@@ -83,6 +83,7 @@ class PlannedField:
         self, source: Any, info: GraphQLResolveInfo[Any], **_arguments: Any
     ) -> orjson.Fragment | None:
         context: RequestContext = info.context
+        variables = _coerced(info)
         if self._roles is not None and context.viewer.role not in self._roles:
             raise Forbidden(f"The role {context.viewer.role.value} may not read {info.field_name}.")
         found = None if self._of_source is None else self._of_source(source)
@@ -92,19 +93,24 @@ class PlannedField:
             info.operation.name.value if info.operation.name else None,
             tuple(step for step in info.path.as_list() if isinstance(step, str)),
             context.viewer.role,
-            self._form(info.variable_values),
+            self._form(variables),
         )
         plan = context.plans.get(key, lambda: self._plan(source, info, context.viewer))
-        parameters = plan.bind(info.variable_values, context.viewer)
+        parameters = plan.bind(variables, context.viewer)
         if found is not None:
             parameters["source"] = found
         return await fetch_json(context.office.database, plan, parameters)
 
     def _plan(self, source: Any, info: GraphQLResolveInfo[Any], viewer: Viewer) -> Plan:
         fragments = {name: FragmentDetails(each) for name, each in info.fragments.items()}
-        planner = Planner(self._entities, info.schema, info.operation, fragments, info.variable_values, viewer.role)
+        planner = Planner(self._entities, info.schema, info.operation, fragments, _coerced(info), viewer.role)
         nodes = [FieldDetails(node, None) for node in info.field_nodes]
         return planner.plan(self._expression(planner, info.parent_type.name, nodes, source))
+
+
+def _coerced(info: GraphQLResolveInfo[Any]) -> dict[str, Any]:
+    """Strawberry hands resolvers the plain values of the variables, whatever graphql-core's type says."""
+    return cast("dict[str, Any]", info.variable_values)
 
 
 def _exactly(variables: Mapping[str, Any]) -> bytes:

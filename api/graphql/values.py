@@ -20,7 +20,7 @@ Path = tuple[str | int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """Who asks: the token's workspace and role. ``phone_region`` is where phones without a country code are read."""
+    """Who asks: the token's workspace and role. ``phone_region``: where phones without a country code are read."""
 
     workspace_id: UUID
     role: Role
@@ -49,12 +49,14 @@ class Parameter:
     convert: Convert | None
 
     def bound(self, variables: Mapping[str, Any], viewer: Viewer) -> Any:
-        value = self.value
-        if self.path is not None:
-            value = variables
-            for step in self.path:
-                value = value[step]
+        value = self.value if self.path is None else _at(variables, self.path)
         return value if self.convert is None else self.convert(value, viewer)
+
+
+def _at(value: Any, path: Path) -> Any:
+    for step in path:
+        value = value[step]
+    return value
 
 
 def slotted(value: Any, path: Path = ()) -> Any:
@@ -71,7 +73,8 @@ def slotted(value: Any, path: Path = ()) -> Any:
 def shape(value: Any) -> Hashable:
     """What of the value decides the form of a plan."""
     if _decides(value):
-        return value
+        decides: Hashable = value
+        return decides
     if isinstance(value, Mapping):
         return tuple((key, shape(each)) for key, each in value.items())
     if isinstance(value, Sequence) and not isinstance(value, str) and _structured(value):

@@ -28,8 +28,8 @@ class Api:
     token: str
 
     async def post(self, body: Any, **headers: str) -> httpx.Response:
-        content = {"content": body} if isinstance(body, bytes) else {"json": body}
-        return await self.http.post("/graphql", headers=headers, **content)  # type: ignore[arg-type]
+        content: dict[str, Any] = {"content": body} if isinstance(body, bytes) else {"json": body}
+        return await self.http.post("/graphql", headers=headers, **content)
 
     async def ask(self, query: str, variables: dict[str, Any] | None = None) -> dict[str, Any]:
         """The whole answer."""

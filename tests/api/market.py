@@ -45,7 +45,7 @@ class Market:
         }
 
     async def client(self, number: int, **values: Any) -> UUID:
-        row = {
+        row: dict[str, Any] = {
             "id": uuid("client", number),
             "kind": "person",
             "name": f"Client {number:03d}",
@@ -56,10 +56,10 @@ class Market:
             **values,
         }
         await self.add(t.Client, [row])
-        return row["id"]
+        return UUID(str(row["id"]))
 
     async def call(self, number: int, client: int | None, **values: Any) -> UUID:
-        row = {
+        row: dict[str, Any] = {
             **self.unified("call", number),
             "client_id": uuid("client", client) if client is not None else None,
             "started_at": START + timedelta(minutes=number),
@@ -71,10 +71,10 @@ class Market:
             **values,
         }
         await self.add(t.Call, [row])
-        return row["id"]
+        return UUID(str(row["id"]))
 
     async def deal(self, number: int, client: int, **values: Any) -> UUID:
-        row = {
+        row: dict[str, Any] = {
             **self.unified("deal", number),
             "client_id": uuid("client", client),
             "title": f"Deal {number}",
@@ -86,10 +86,10 @@ class Market:
             **values,
         }
         await self.add(t.Deal, [row])
-        return row["id"]
+        return UUID(str(row["id"]))
 
     async def campaign(self, number: int, **values: Any) -> UUID:
-        row = {
+        row: dict[str, Any] = {
             "id": uuid("Gcampaign", number),
             "platform": "yandex_direct",
             "external_id": str(number),
@@ -98,7 +98,7 @@ class Market:
             **values,
         }
         await self.add(t.Campaign, [row])
-        return row["id"]
+        return UUID(str(row["id"]))
 
 
 async def open_market(database: Database, number: int = 1) -> Market:

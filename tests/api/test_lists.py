@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - queries read better unbroken
 """Filters, orders and pages of connections."""
 
 from __future__ import annotations
@@ -190,7 +191,14 @@ async def test_a_forged_cursor_is_the_callers_fault(api: Api) -> None:
     import json
 
     query = "query ($c: String) { clients(after: $c, orderBy: [{field: LAST_SEEN_AT}]) { nodes { id } } }"
-    for values in (["lastSeenAt,id", "x", "y"], ["lastSeenAt,id", None, None], ["lastSeenAt,id", [], {}], {}, [1]):
+    forgeries: list[Any] = [
+        ["lastSeenAt,id", "x", "y"],
+        ["lastSeenAt,id", None, None],
+        ["lastSeenAt,id", [], {}],
+        {},
+        [1],
+    ]
+    for values in forgeries:
         forged = base64.urlsafe_b64encode(json.dumps(values).encode()).decode().rstrip("=")
         answer = await api.ask(query, {"c": forged})
         assert [error["extensions"]["code"] for error in answer.get("errors", [])] in ([], ["BAD_USER_INPUT"])

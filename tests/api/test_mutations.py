@@ -35,37 +35,35 @@ async def test_pause_and_resume_show_in_the_answer(api: Api) -> None:
 
 
 async def test_a_connection_is_renamed_and_its_interval_bounded(api: Api) -> None:
-    query = (
-        """mutation ($title: String, $s: Int) {
-        updateConnection(id: "%s", title: $title, intervalSeconds: $s) {
+    query = """mutation ($id: ID!, $title: String, $s: Int) {
+        updateConnection(id: $id, title: $title, intervalSeconds: $s) {
           connection { title intervalSeconds } problems { field message } } }"""
-        % CONNECTION
-    )
-    good = (await api.data(query, {"title": "New", "s": 120}))["updateConnection"]
+    good = (await api.data(query, {"id": CONNECTION, "title": "New", "s": 120}))["updateConnection"]
     assert good == {"connection": {"title": "New", "intervalSeconds": 120}, "problems": []}
-    bad = (await api.data(query, {"s": 5}))["updateConnection"]
+    bad = (await api.data(query, {"id": CONNECTION, "s": 5}))["updateConnection"]
     assert bad["connection"] is None
     assert [problem["field"] for problem in bad["problems"]] == ["intervalSeconds"]
 
 
 async def test_a_sync_is_asked_for_once(api: Api) -> None:
-    query = (
-        """mutation { startSync(connection: "%s") {
+    query = """mutation ($id: ID!) { startSync(connection: $id) {
         run { id state trigger connection { title } } connection { runs { totalCount } } } }"""
-        % CONNECTION
-    )
-    first = (await api.data(query))["startSync"]
+    first = (await api.data(query, {"id": CONNECTION}))["startSync"]
     assert first["run"]["state"] == "QUEUED"
     assert first["run"]["trigger"] == "BUTTON"
     assert first["run"]["connection"] == {"title": "CRM"}
-    second = (await api.data(query))["startSync"]
+    second = (await api.data(query, {"id": CONNECTION}))["startSync"]
     assert second["run"]["id"] == first["run"]["id"]
     assert second["connection"]["runs"]["totalCount"] == 1
 
 
 async def test_a_removed_connection_is_gone(api: Api) -> None:
-    assert (await api.data('mutation { removeConnection(id: "%s") }' % CONNECTION))["removeConnection"] is True
-    assert (await api.data('{ connection(id: "%s") { id } clients { totalCount } }' % CONNECTION)) == {
+    assert (await api.data("mutation ($id: ID!) { removeConnection(id: $id) }", {"id": CONNECTION}))[
+        "removeConnection"
+    ] is True
+    assert (
+        await api.data("query ($id: ID!) { connection(id: $id) { id } clients { totalCount } }", {"id": CONNECTION})
+    ) == {
         "connection": None,
         "clients": {"totalCount": 6},
     }
@@ -81,10 +79,14 @@ async def test_a_key_is_made_shown_once_and_ended(api: Api) -> None:
     assert found["label"] == "for reports"
     assert found["lastUsedAt"] is not None
     assert token not in str(listed)
-    assert (await api.data('mutation { revokeToken(id: "%s") }' % token_id))["revokeToken"] is True
+    assert (await api.data("mutation ($id: String!) { revokeToken(id: $id) }", {"id": token_id}))[
+        "revokeToken"
+    ] is True
     gone = await api.http.post("/graphql", json={"query": "{ viewer { role } }"}, headers=bearer(token))
     assert gone.status_code == 401
-    assert (await api.data('mutation { revokeToken(id: "%s") }' % token_id))["revokeToken"] is False
+    assert (await api.data("mutation ($id: String!) { revokeToken(id: $id) }", {"id": token_id}))[
+        "revokeToken"
+    ] is False
 
 
 async def test_an_expired_key_opens_nothing(api: Api) -> None:

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - queries read better unbroken
 """Every feature of GraphQL holds although one statement answers a root field."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - queries read better unbroken
 """`campaignReport` and `receipt` over figures that are settled."""
 
 from __future__ import annotations

@@ -63,7 +63,7 @@ async def test_an_analyst_sees_personal_data_masked(api: Api) -> None:
         '{ clients(filter: {or: [{not: {name: {startsWith: "C"}}}]}) { totalCount } }',
         "{ clients(orderBy: [{field: NAME}]) { nodes { id } } }",
         '{ calls(filter: {clientPhone: {eq: "1"}}) { totalCount } }',
-        '{ client(id: "%s") { contacts(filter: {emails: {has: "a@b.c"}}) { totalCount } } }' % ONE,
+        f'{{ client(id: "{ONE}") {{ contacts(filter: {{emails: {{has: "a@b.c"}}}}) {{ totalCount }} }} }}',
         '{ leads(filter: {phones: {has: "1"}}) { totalCount } }',
     ],
 )

@@ -1,3 +1,4 @@
+# ruff: noqa: S608 - the SQL is put together from declarations of ours; values are bound, never written in
 """Fields that many types have."""
 
 from __future__ import annotations
