@@ -10,13 +10,15 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import phonenumbers
-from phonenumbers import PhoneNumberFormat, PhoneNumberType
+from phonenumbers import PhoneNumber, PhoneNumberFormat, PhoneNumberType
 
 from schema.enums import IdentifierKind
 
 _CACHED = 65_536
 _DIGITS = re.compile(r"\d+")
 _PLUS_EIGHT = re.compile(r"^\s*\+\s*8(?=\D*9)")
+_PHONE_SEPARATORS = re.compile(r"[;,/|\n]")
+_DIGITS_OF_TWO = 14  # fewer can't be two phones
 _EMAIL = re.compile(r"^[^\s@,;<>()\"]{1,64}@[^\s@,;<>()\"]{3,255}$")
 _EMAIL_SEPARATORS = re.compile(r"[\s,;<>()\"]+")
 _DOMAIN = re.compile(r"^(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+(?:[a-z]{2,63}|xn--[a-z0-9-]{2,59})$")
@@ -80,15 +82,11 @@ def phone_keys(text: str, region: str) -> tuple[str, ...]:
     """All phones in ``text`` as E.164, each once, in the order in which they stand there."""
     if region == "RU":
         text = _PLUS_EIGHT.sub("8", text)
-    try:
-        whole = phonenumbers.parse(text, region)
-    except phonenumbers.NumberParseException:
-        whole = None
-    if whole is not None and phonenumbers.is_valid_number(whole):
+    parts = _PHONE_SEPARATORS.split(text)  # a desk's number after a comma is too short to be taken for a phone
+    numbers = [number for part in parts if (number := _valid(part, region)) is not None]
+    if not numbers and len(parts) > 1 and (whole := _valid(text, region)) is not None:
         numbers = [whole]
-    elif sum(map(str.isdigit, text)) < 14:  # too few digits for two numbers
-        return ()
-    else:
+    if not numbers and sum(map(str.isdigit, text)) >= _DIGITS_OF_TWO:
         numbers = [match.number for match in phonenumbers.PhoneNumberMatcher(text, region)]
     return tuple(
         dict.fromkeys(
@@ -97,6 +95,14 @@ def phone_keys(text: str, region: str) -> tuple[str, ...]:
             if not _nobodys(str(number.national_number))
         )
     )
+
+
+def _valid(text: str, region: str) -> PhoneNumber | None:
+    try:
+        number = phonenumbers.parse(text, region)
+    except phonenumbers.NumberParseException:
+        return None
+    return number if phonenumbers.is_valid_number(number) else None
 
 
 @lru_cache(maxsize=_CACHED)
