@@ -1,32 +1,22 @@
-"""A database with the tables, and a small world of records to put into it."""
+"""A migrated database, entered as the loader: the role that `absorb` works as."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import create_engine
 
-from schema.tables import Base
 from tests.conftest import Postgres
 
 
 @pytest.fixture(scope="session")
-async def identity_database(postgres: Postgres) -> str:
-    """The URL of a database with the tables of the code."""
-    name = postgres.create()
-    url = postgres.url(name, user="postgres")
-
-    def create() -> None:
-        engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://"))
-        Base.metadata.create_all(engine)
-        engine.dispose()
-
-    await asyncio.to_thread(create)
-    return url
+def identity_database(postgres: Postgres, migrated_template: str) -> Iterator[str]:
+    """The URL of a migrated database; tests keep apart by workspace and by rolling back."""
+    name = postgres.create(template=migrated_template)
+    yield postgres.url(name, user="skvoz_loader")
+    postgres.drop(name)
 
 
 @pytest.fixture

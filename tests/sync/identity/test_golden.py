@@ -16,12 +16,12 @@ MANAGER = UUID(int=77)
 
 async def store(world: World, table: str, id: UUID, client: UUID | None, **values: Any) -> None:
     """Write a row of an entity, as the loader does after `absorb`."""
-    defaults: dict[str, Any] = {
+    needed: dict[str, dict[str, Any]] = {
         "contact": {"phones": [], "emails": []},
         "lead": {"created_at": START, "phones": [], "emails": [], "tags": []},
         "call": {"started_at": START, "direction": "inbound", "answered": True, "tags": []},
         "deal": {"created_at": START, "title": "Сделка", "status": "open", "tags": []},
-    }[table]
+    }
     row: dict[str, Any] = {
         "workspace_id": world.workspace_id,
         "id": id,
@@ -31,7 +31,7 @@ async def store(world: World, table: str, id: UUID, client: UUID | None, **value
         "source_id": "1",
         "loaded_at": START,
         "client_id": client,
-        **defaults,
+        **needed[table],
         **values,
     }
     columns, places = ", ".join(row), ", ".join(f"%({name})s" for name in row)
