@@ -1,4 +1,8 @@
-"""Which records are one client."""
+"""Which records are one client.
+
+`absorb` takes a page of records in and settles whose all concerned are; `refresh_golden` says what holds about a
+client; `decisions` is what people decide by hand; `match` does the same on a file, without a database.
+"""
 
 from sync.identity.absorb import Outcome, absorb
 from sync.identity.candidates import Candidate, candidate_of

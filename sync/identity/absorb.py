@@ -13,7 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from schema.enums import ClientKind, IdentifierKind, MergeKind
-from sync.identity import store
+from sync.identity import reading, writing
 from sync.identity.candidates import Candidate
 from sync.identity.clusters import (
     UNLIMITED,
@@ -30,7 +30,7 @@ from sync.identity.clusters import (
 from sync.identity.founding import ClientRow, Founding, Group, changed, found, moves
 from sync.identity.keys import Key
 from sync.identity.names import comparable
-from sync.identity.store import CAP, OFFICE, Conn
+from sync.identity.reading import CAP, OFFICE, Conn
 
 RULE = "rule"
 """The actor of what follows from the keys alone."""
@@ -67,13 +67,13 @@ async def absorb(
     until that ends; it moves the stored rows of records and deals to their new clients. The rows of the
     candidates themselves are the caller's to write, with ``Outcome.clients``.
     """
-    await store.lock(conn, workspace_id)
+    await reading.lock(conn, workspace_id)
     given = {candidate.record_id: candidate for candidate in candidates}
     gone = [record_id for record_id in dict.fromkeys(removed) if record_id not in given]
     if not given and not gone:
         return Outcome()
-    before = await store.members(conn, workspace_id, [*given, *gone])
-    decided = await store.same_keys(conn, workspace_id, given)
+    before = await reading.members(conn, workspace_id, [*given, *gone])
+    decided = await reading.same_keys(conn, workspace_id, given)
     given = {id: _with_decisions(candidate, decided.get(id, ())) for id, candidate in given.items()}
     after = {id: _member(candidate, before.get(id)) for id, candidate in given.items()}
     changed_records = {
@@ -88,9 +88,9 @@ async def absorb(
         before={id: before[id] for id in before if id in changed_records or id not in after},
         after={id: after[id] for id in changed_records},
     )
-    await store.write_keys(conn, workspace_id, before, (given[id] for id in changed_records))
-    await store.drop_records(conn, workspace_id, gone)
-    await store.write_records(
+    await writing.write_keys(conn, workspace_id, before, (given[id] for id in changed_records))
+    await writing.drop_records(conn, workspace_id, gone)
+    await writing.write_records(
         conn,
         workspace_id,
         [(given[id], after[id].name, settling.client_of(after[id])) for id in changed_records],
@@ -100,7 +100,7 @@ async def absorb(
         conn, workspace_id, settling, cause, RULE, run_id, written=changed_records, concerned=concerned
     )
     if gone:
-        await store.move(conn, workspace_id, [(id, before[id].record_kind, None) for id in gone if id in before])
+        await writing.move(conn, workspace_id, [(id, before[id].record_kind, None) for id in gone if id in before])
     outcome.orphaned -= given.keys()
     outcome.clients = {id: settling.client_of(member) for id, member in after.items()}
     for id in concerned:
@@ -161,7 +161,7 @@ async def settle(
     stored = await _gather(conn, workspace_id, touched, members, out_of_sight)
     guarded = {key for key in touched if key.kind not in UNLIMITED}
     firms = {key: firm for key in guarded if (firm := office_key(key)) is not None}
-    on_firms = await store.carried(conn, workspace_id, set(firms.values()), out_of_sight)
+    on_firms = await reading.carried(conn, workspace_id, set(firms.values()), out_of_sight)
     on_firms |= {
         key for member in after.values() if member.client_kind == ClientKind.COMPANY for key in member.keys
     }
@@ -169,7 +169,7 @@ async def settle(
     freed = set[NodeKey]()
     for key in sorted(guarded - offices):
         if stored.get(key) == OFFICE or (stored.get(key) == CAP and _lost_a_name(key, before, after)):
-            names = await store.names_on(conn, workspace_id, key, out_of_sight)
+            names = await reading.names_on(conn, workspace_id, key, out_of_sight)
             names |= {member.name for member in members.values() if member.name and key in member.keys}
             if not name_several_people(names, key.client_kind):
                 freed.add(key)
@@ -188,7 +188,7 @@ async def settle(
     shared = {*stored, *newly, *listed}
     decisions = [
         decision
-        for decision in await store.apart(conn, workspace_id, members)
+        for decision in await reading.apart(conn, workspace_id, members)
         if decision.taken_out.isdisjoint(together) or decision.rest.isdisjoint(together)
     ]
     decisions += apart
@@ -199,13 +199,13 @@ async def settle(
     groups = changed(groups)
     gone = [member.client_id for id, member in before.items() if id not in after and member.client_id]
     ids = {id for group in groups for member in group.members for id in (member.record_id, member.client_id) if id}
-    rows = {row.id: row for row in await store.clients(conn, workspace_id, ids.union(gone))}
+    rows = {row.id: row for row in await reading.clients(conn, workspace_id, ids.union(gone))}
     came_back = [
         row.id
         for row in rows.values()
         if row.merged_into is None and (founder := members.get(row.id)) is not None and founder.client_id != row.id
     ]
-    inhabited = await store.inhabited(conn, workspace_id, came_back)
+    inhabited = await reading.inhabited(conn, workspace_id, came_back)
     founding = found(groups, rows.values(), inhabited)
     return Settling(members, groups, founding, rows, newly, freed, shared, together)
 
@@ -223,11 +223,11 @@ async def write(
     """Write what a settling changes, but for the keys and rows of the records ``written`` by the caller. The deals
     of the records ``concerned`` are looked at too, whether those moved or not."""
     founding = settling.founding
-    await store.drop_shared(conn, workspace_id, settling.unshared)
-    await store.write_shared(conn, workspace_id, settling.newly_shared)
-    await store.write_clients(conn, workspace_id, founding)
+    await writing.drop_shared(conn, workspace_id, settling.unshared)
+    await writing.write_shared(conn, workspace_id, settling.newly_shared)
+    await writing.write_clients(conn, workspace_id, founding)
     moved = settling.moved_records()
-    await store.move(
+    await writing.move(
         conn,
         workspace_id,
         [(id, settling.members[id].record_kind, founding.client_of[id]) for id in sorted(moved - set(written))],
@@ -239,7 +239,7 @@ async def write(
             client for client in (settling.members[id].client_id, founding.client_of[id]) if client is not None
         }
     outcome.touched |= founding.pointed.keys()
-    deals = await store.move_deals(conn, workspace_id, moved | set(concerned))
+    deals = await writing.move_deals(conn, workspace_id, moved | set(concerned))
     outcome.touched |= {client for _, old, new in deals for client in (old, new) if client is not None}
     outcome.orphaned = {deal for deal, _, new in deals if new is None}
     outcome.orphaned |= {id for id in moved if founding.client_of[id] is None}
@@ -261,8 +261,8 @@ async def _gather(
     frontier = set(keys)
     while frontier:
         guarded = [key for key in frontier if key.kind not in UNLIMITED and key not in passing]
-        shared |= await store.shared(conn, workspace_id, guarded)
-        met = await store.carriers(conn, workspace_id, frontier - shared.keys(), known)
+        shared |= await reading.shared(conn, workspace_id, guarded)
+        met = await reading.carriers(conn, workspace_id, frontier - shared.keys(), known)
         looked_up |= frontier
         members |= met
         known |= met.keys()
@@ -327,7 +327,7 @@ async def _log(
     group_of = {member.record_id: group for group in settling.groups for member in group.members}
     concerned = {member.record_id for who in moved.values() for member in group_of[who[0].record_id].members}
     raw: dict[UUID, list[tuple[str, str, str]]] = {}
-    for record, kind, value, text in await store.raw_keys(conn, workspace_id, concerned):
+    for record, kind, value, text in await reading.raw_keys(conn, workspace_id, concerned):
         raw.setdefault(record, []).append((kind, value, text))
     shared_now = [{"kind": key.kind, "value": key.value} for key in sorted(settling.newly_shared)]
     rows: list[tuple[str, UUID, UUID | None, list[UUID], dict[str, Any]]] = []
@@ -343,7 +343,7 @@ async def _log(
             rows.append((MergeKind.SPLIT, old, new, records, evidence))
             outcome.parted += 1
         outcome.moved += len(records)
-    await store.write_log(conn, workspace_id, rows, actor, run_id)
+    await writing.write_log(conn, workspace_id, rows, actor, run_id)
 
 
 def _joining(

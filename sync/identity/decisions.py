@@ -13,11 +13,11 @@ from uuid import UUID, uuid4
 
 from core.errors import SkvozError
 from schema.enums import ClientKind, IdentifierKind
-from sync.identity import store
+from sync.identity import reading, writing
 from sync.identity.absorb import Outcome, Settling, settle, write
 from sync.identity.clusters import Apart, Member, NodeKey, decision_key, partition
 from sync.identity.founding import moves
-from sync.identity.store import APART, LISTED, SAME, Conn
+from sync.identity.reading import APART, LISTED, SAME, Conn
 
 
 class DecisionRefused(SkvozError):
@@ -55,7 +55,7 @@ async def split(conn: Conn, workspace_id: UUID, client_id: UUID, records: Collec
     carry stay with the rest. ``actor`` is the token that asked. Raises DecisionRefused."""
     settling, apart, together = await _split(conn, workspace_id, client_id, records)
     sides = dict.fromkeys(sorted(apart.taken_out), 0) | dict.fromkeys(sorted(apart.rest), 1)
-    await store.write_decision(conn, workspace_id, uuid4(), APART, sides, actor)
+    await writing.write_decision(conn, workspace_id, uuid4(), APART, sides, actor)
     if together is not None:
         await _keep_same(conn, workspace_id, together, [settling.members[id] for id in apart.taken_out], actor)
     return await write(conn, workspace_id, settling, {"decision": "split"}, actor, None)
@@ -71,25 +71,25 @@ async def merge(conn: Conn, workspace_id: UUID, client_id: UUID, other_id: UUID,
     """Make two clients one, whatever their keys and names say; the older one survives. Decisions that kept them
     apart are taken back. Raises DecisionRefused."""
     settling, decision_id, joined = await _merge(conn, workspace_id, client_id, other_id)
-    await store.drop_apart(conn, workspace_id, settling.together)
+    await writing.drop_apart(conn, workspace_id, settling.together)
     await _keep_same(conn, workspace_id, decision_id, joined, actor)
     return await write(conn, workspace_id, settling, {"decision": "merge"}, actor, None)
 
 
 async def list_key(conn: Conn, workspace_id: UUID, kind: IdentifierKind, value: str) -> Outcome:
     """Let a (normalised) key join nobody from now on; the clients that it held together are parted at once."""
-    await store.lock(conn, workspace_id)
+    await reading.lock(conn, workspace_id)
     keys = _both(kind, value)
     settling = await settle(conn, workspace_id, before={}, after={}, seeds=keys, listed=keys)
-    await store.write_shared(conn, workspace_id, dict.fromkeys(keys, (LISTED, 0)))
+    await writing.write_shared(conn, workspace_id, dict.fromkeys(keys, (LISTED, 0)))
     return await write(conn, workspace_id, settling, {"listed": [kind, value]}, LISTED, None)
 
 
 async def unlist_key(conn: Conn, workspace_id: UUID, kind: IdentifierKind, value: str) -> Outcome:
     """Let a listed key join again, unless the names on it still say that several people share it."""
-    await store.lock(conn, workspace_id)
+    await reading.lock(conn, workspace_id)
     keys = _both(kind, value)
-    await store.drop_shared(conn, workspace_id, keys)
+    await writing.drop_shared(conn, workspace_id, keys)
     settling = await settle(conn, workspace_id, before={}, after={}, seeds=keys)
     return await write(conn, workspace_id, settling, {"unlisted": [kind, value]}, LISTED, None)
 
@@ -97,8 +97,8 @@ async def unlist_key(conn: Conn, workspace_id: UUID, kind: IdentifierKind, value
 async def _split(
     conn: Conn, workspace_id: UUID, client_id: UUID, records: Collection[UUID]
 ) -> tuple[Settling, Apart, UUID | None]:
-    await store.lock(conn, workspace_id)
-    members = await store.members_of(conn, workspace_id, client_id)
+    await reading.lock(conn, workspace_id)
+    members = await reading.members_of(conn, workspace_id, client_id)
     out = frozenset(records)
     if not members:
         raise DecisionRefused(f"There is no client {client_id} with any record.")
@@ -132,9 +132,9 @@ def _rest(client_id: UUID, left: Sequence[Member], shared: Collection[NodeKey]) 
 async def _merge(
     conn: Conn, workspace_id: UUID, client_id: UUID, other_id: UUID
 ) -> tuple[Settling, UUID, Sequence[Member]]:
-    await store.lock(conn, workspace_id)
-    one = await store.members_of(conn, workspace_id, client_id)
-    other = await store.members_of(conn, workspace_id, other_id)
+    await reading.lock(conn, workspace_id)
+    one = await reading.members_of(conn, workspace_id, client_id)
+    other = await reading.members_of(conn, workspace_id, other_id)
     for id, members in ((client_id, one), (other_id, other)):
         if not members:
             raise DecisionRefused(f"There is no client {id} with any record.")
@@ -181,11 +181,11 @@ def _both(kind: IdentifierKind, value: str) -> set[NodeKey]:
 async def _keep_same(
     conn: Conn, workspace_id: UUID, decision_id: UUID, members: Sequence[Member], actor: str
 ) -> None:
-    await store.write_decision(
+    await writing.write_decision(
         conn, workspace_id, decision_id, SAME, {member.record_id: 0 for member in members}, actor
     )
     key = decision_key(decision_id)
-    await store.add_keys(
+    await writing.add_keys(
         conn,
         workspace_id,
         [
@@ -202,5 +202,5 @@ async def _preview(conn: Conn, workspace_id: UUID, settling: Settling) -> Previe
             Move(origin, to, tuple(sorted(member.record_id for member in who)))
             for (origin, to), who in sorted(moved.items(), key=lambda item: (item[0][0], str(item[0][1])))
         ),
-        frozenset(await store.deals_of(conn, workspace_id, settling.moved_records())),
+        frozenset(await reading.deals_of(conn, workspace_id, settling.moved_records())),
     )

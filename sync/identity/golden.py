@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from uuid import UUID
 
 from schema.enums import FieldRule
-from sync.identity.store import Conn
+from sync.identity.reading import Conn
 
 # No two big intermediate results are joined here: while the tables have no statistics yet (in a first sync), the
 # planner takes each for a row or two and would go through one of them for every row of the other.
