@@ -217,7 +217,7 @@ async def check(conn: Conn, workspace_id: UUID, final: dict[int, State]) -> None
 steps = st.lists(st.tuples(st.lists(states(), max_size=6), st.sets(st.integers(0, 13), max_size=1)), max_size=8)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(story=steps)
 def test_the_partition_follows_from_the_final_data(
     story: list[tuple[list[State], set[int]]], identity_database: str
