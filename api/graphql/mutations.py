@@ -21,10 +21,14 @@ from api.graphql.scalars import DateTimeText, JsonValue
 from api.tokens import create_token, public_id, revoke_token
 from schema.enums import Role, RunTrigger
 from sync import connections
+from sync.decisions import merge_clients, split_client
 from sync.errors import SettingsRefused
+from sync.identity.decisions import DecisionRefused
 
 Info = strawberry.Info[RequestContext, None]
 _CONNECTS = frozenset({Role.OWNER, Role.INTEGRATION})
+_EDITS = frozenset({Role.OWNER, Role.MANAGER})
+_SPLITTABLE = ("Contact", "Company", "Call", "Lead", "Visit")
 _OWNS = frozenset({Role.OWNER})
 _LARGEST_TEXT = 200
 
@@ -42,6 +46,7 @@ class Written:
     """What a mutation did."""
 
     connection: UUID | None = None
+    client: UUID | None = None
     run: UUID | None = None
     sentence: str | None = None
     problems: list[InputProblem] = field(default_factory=list)
@@ -164,6 +169,40 @@ async def _start_sync(
     return Written(connection=found, run=run)
 
 
+async def _merge(
+    info: Info,
+    client: Annotated[strawberry.ID, strawberry.argument(description="Global id of one client.")],
+    other: Annotated[strawberry.ID, strawberry.argument(description="Global id of the other.")],
+) -> Any:
+    context = _allowed(info, _EDITS)
+    one, two = _uuid("Client", client), _uuid("Client", other)
+    viewer = context.viewer
+    try:
+        await merge_clients(context.office.database, viewer.workspace_id, one, two, viewer.token_id)
+    except DecisionRefused as refused:
+        return Written(problems=[InputProblem(field=None, message=str(refused))])
+    return Written(client=one)
+
+
+async def _split(
+    info: Info,
+    client: Annotated[strawberry.ID, strawberry.argument(description="Global id of the client.")],
+    records: Annotated[
+        list[strawberry.ID],
+        strawberry.argument(description="Global ids of the contacts, companies, calls, leads or visits to take out."),
+    ],
+) -> Any:
+    context = _allowed(info, _EDITS)
+    parted = _uuid("Client", client)
+    out = [_record(each) for each in records]
+    viewer = context.viewer
+    try:
+        await split_client(context.office.database, viewer.workspace_id, parted, out, viewer.token_id)
+    except DecisionRefused as refused:
+        return Written(problems=[InputProblem(field="records", message=str(refused))])
+    return Written(client=parted)
+
+
 async def _create_token(
     info: Info,
     role: Annotated[ENUMS[Role], strawberry.argument(description="What the key may do.")],  # type: ignore[valid-type]
@@ -207,6 +246,9 @@ def mutation_type(types: Types) -> tuple[Any, dict[str, list[Root]]]:
     add_fields(changed, [connection.field, sentence, problems])
     started = object_type("StartSyncPayload", "A sync that was asked for.")
     add_fields(started, [run.field, payload(types, "connection", "Connection", "The connection.").field])
+    client = payload(types, "client", "Client", "The client as it is now; null if nothing was written.")
+    decided = object_type("ClientPayload", "A client about whom something was decided.")
+    add_fields(decided, [client.field, problems])
     mutation = object_type("Mutation", "Everything that can be changed.")
     made = [
         _field(_connect, "connectSystem", changed, "Connect an account. The settings are tried out at once."),
@@ -218,11 +260,13 @@ def mutation_type(types: Types) -> tuple[Any, dict[str, list[Root]]]:
             _remove, "removeConnection", bool, "Remove a connection and its secrets; its data stays unless asked."
         ),
         _field(_start_sync, "startSync", started, "Ask for a sync now. If one waits already, that one is given."),
+        _field(_merge, "mergeClients", decided, "Make two clients one. The older one survives; every sync obeys."),
+        _field(_split, "splitClient", decided, "Take records out of a client for ever; every sync obeys."),
         _field(_create_token, "createToken", CreatedToken, "Make a key to this API."),
         _field(_revoke_token, "revokeToken", bool, "End a key; false if it had ended before or isn't there."),
     ]
     add_fields(mutation, made)
-    return mutation, {"ConnectionPayload": [connection], "StartSyncPayload": [run, connection]}
+    return mutation, {"ConnectionPayload": [connection], "StartSyncPayload": [run, connection], "ClientPayload": [client]}
 
 
 def _field(resolver: Any, name: str, returns: Any, description: str) -> Any:
@@ -239,10 +283,21 @@ def _allowed(info: Info, roles: frozenset[Role]) -> RequestContext:
     return context
 
 
-def _connection(id: str) -> UUID:
+def _connection(id: str) -> UUID:  # noqa: A002
+    return _uuid("Connection", id)
+
+
+def _uuid(type_name: str, id: str) -> UUID:  # noqa: A002
     found = parse_id(id)
-    if found is None or found[0] != "Connection":
-        raise CallerError(f"{id!r} isn't the id of a Connection.")
+    if found is None or found[0] != type_name:
+        raise CallerError(f"{id!r} isn't the id of a {type_name}.")
+    return found[1]
+
+
+def _record(id: str) -> UUID:  # noqa: A002
+    found = parse_id(id)
+    if found is None or found[0] not in _SPLITTABLE:
+        raise CallerError(f"{id!r} isn't the id of a {', '.join(_SPLITTABLE)}.")
     return found[1]
 
 

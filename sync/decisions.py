@@ -1,0 +1,53 @@
+"""A person's decision about who is who, carried through: identity, golden records, figures."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Collection
+from uuid import UUID
+
+from core.database import Database, PsycopgConnection, driver
+from reports.settle import mark
+from schema.enums import MergeKind
+from sync.identity import decisions, refresh_golden
+from sync.identity.absorb import Outcome
+from sync.settling import settle_marked
+
+
+async def merge_clients(
+    database: Database, workspace_id: UUID, client_id: UUID, other_id: UUID, actor: str
+) -> Outcome:
+    """Make two clients one; the older one survives. ``actor`` is the token that asked. Raises DecisionRefused."""
+    return await _carry_through(
+        database,
+        workspace_id,
+        MergeKind.MERGE,
+        lambda conn: decisions.merge(conn, workspace_id, client_id, other_id, actor),
+    )
+
+
+async def split_client(
+    database: Database, workspace_id: UUID, client_id: UUID, records: Collection[UUID], actor: str
+) -> Outcome:
+    """Take records out of a client for ever. ``actor`` is the token that asked. Raises DecisionRefused."""
+    return await _carry_through(
+        database,
+        workspace_id,
+        MergeKind.SPLIT,
+        lambda conn: decisions.split(conn, workspace_id, client_id, records, actor),
+    )
+
+
+async def _carry_through(
+    database: Database,
+    workspace_id: UUID,
+    kind: MergeKind,
+    decide: Callable[[PsycopgConnection], Awaitable[Outcome]],
+) -> Outcome:
+    """The decision, the golden records and the marks commit together; the figures follow at once."""
+    async with database.loading(workspace_id) as db:
+        conn = driver(db)
+        outcome = await decide(conn)
+        await refresh_golden(conn, workspace_id, sorted(outcome.touched))
+        await mark(conn, workspace_id, outcome.touched | outcome.orphaned, kind.value)
+    await settle_marked(database, workspace_id, None)
+    return outcome
