@@ -189,7 +189,7 @@ async def _split(
     client: Annotated[strawberry.ID, strawberry.argument(description="Global id of the client.")],
     records: Annotated[
         list[strawberry.ID],
-        strawberry.argument(description="Global ids of the contacts, companies, calls, leads or visits to take out."),
+        strawberry.argument(description="Global ids of the contacts, companies, calls, leads or visits."),
     ],
 ) -> Any:
     context = _allowed(info, _EDITS)
@@ -266,7 +266,11 @@ def mutation_type(types: Types) -> tuple[Any, dict[str, list[Root]]]:
         _field(_revoke_token, "revokeToken", bool, "End a key; false if it had ended before or isn't there."),
     ]
     add_fields(mutation, made)
-    return mutation, {"ConnectionPayload": [connection], "StartSyncPayload": [run, connection], "ClientPayload": [client]}
+    return mutation, {
+        "ConnectionPayload": [connection],
+        "StartSyncPayload": [run, connection],
+        "ClientPayload": [client],
+    }
 
 
 def _field(resolver: Any, name: str, returns: Any, description: str) -> Any:
@@ -283,18 +287,18 @@ def _allowed(info: Info, roles: frozenset[Role]) -> RequestContext:
     return context
 
 
-def _connection(id: str) -> UUID:  # noqa: A002
+def _connection(id: str) -> UUID:
     return _uuid("Connection", id)
 
 
-def _uuid(type_name: str, id: str) -> UUID:  # noqa: A002
+def _uuid(type_name: str, id: str) -> UUID:
     found = parse_id(id)
     if found is None or found[0] != type_name:
         raise CallerError(f"{id!r} isn't the id of a {type_name}.")
     return found[1]
 
 
-def _record(id: str) -> UUID:  # noqa: A002
+def _record(id: str) -> UUID:
     found = parse_id(id)
     if found is None or found[0] not in _SPLITTABLE:
         raise CallerError(f"{id!r} isn't the id of a {', '.join(_SPLITTABLE)}.")

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - queries read better unbroken
 """Merges and splits asked for over the API reach identity, golden records and the log."""
 
 from __future__ import annotations
