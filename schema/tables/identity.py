@@ -99,7 +99,7 @@ class SharedKey(InWorkspace, Base):
     )
     kind: Mapped[str] = mapped_column(primary_key=True)
     value: Mapped[str] = mapped_column(primary_key=True)
-    reason: Mapped[str] = mapped_column(comment="cap or listed")
+    reason: Mapped[str] = mapped_column(comment="cap, office or listed")
     carriers: Mapped[int] = mapped_column(comment="How many different people carried it when it was judged.")
     at: Mapped[datetime]
 

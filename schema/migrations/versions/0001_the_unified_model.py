@@ -1050,7 +1050,7 @@ def upgrade() -> None:
         ),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("value", sa.Text(), nullable=False),
-        sa.Column("reason", sa.Text(), nullable=False, comment="cap or listed"),
+        sa.Column("reason", sa.Text(), nullable=False, comment="cap, office or listed"),
         sa.Column(
             "carriers",
             sa.Integer(),
