@@ -12,7 +12,7 @@ from core.roles import Role, role_name
 APPEND_ONLY = frozenset({"source_version", "merge_log", "campaign_name"})
 """Tables of which the app may only read and add rows (the loader may clear them, when a connection goes)."""
 
-READ_BY_FUNCTIONS = ("api_token", "connection")
+READ_BY_FUNCTIONS = ("connection",)
 """Tables that functions of ``schema/functions.sql`` read as their owner, before a workspace is known. The app stays
 bound by their policies; only the owner, who is nobody's login at work, is not."""
 
