@@ -12,7 +12,11 @@ from uuid import UUID
 from sqlalchemy import text
 
 from connectors.contract import RateLimit
+from connectors.errors import RateLimited
 from core.database import Database
+
+LONGEST_WAIT = 300.0
+"""Seconds. A longer wait than this is not slept through: the run is parked and goes on later."""
 
 _RESERVE = text("""
 insert into rate_budget as b (workspace_id, account, limit_name, free_at)
@@ -47,7 +51,10 @@ class Budget:
         self.waited_seconds = 0.0
 
     async def acquire(self) -> None:
-        """Wait for the next free slot of every limit."""
+        """Wait for the next free slot of every limit.
+
+        Raises RateLimited when that is further away than a worker should sleep: the run is parked instead.
+        """
         wait = 0.0
         async with self._database.workspace(self._workspace_id) as connection:
             for limit in self._limits:
@@ -56,6 +63,8 @@ class Budget:
                     self._key(limit) | {"step": limit.seconds / limit.requests, "burst": float(limit.burst)},
                 )
                 wait = max(wait, row.scalar_one())
+        if wait > LONGEST_WAIT:
+            raise RateLimited("The vendor asked to wait before anything more is sent to this account.", wait)
         if wait > 0:
             self.waited_seconds += wait
             await asyncio.sleep(wait)

@@ -40,7 +40,7 @@ from core import clock
 from core.errors import AddressError
 from core.network import guarded_client
 from core.settings import Settings
-from sync.budget import Budget
+from sync.budget import LONGEST_WAIT, Budget
 
 log = structlog.get_logger(__name__)
 
@@ -50,8 +50,6 @@ MAX_BODY = 64 * 1024 * 1024
 """Bytes of one answer; a vendor's page is a few MB at most, more is a fault or an attack."""
 TOTAL_SECONDS = 120.0
 """One request from first byte to last, so that a vendor who trickles can't hold a worker."""
-LONGEST_WAIT = 300.0
-"""A longer wait than this is not slept through: the run is parked and goes on later."""
 ATTEMPTS = 6
 PREPARING_SECONDS = 900.0
 """How long the preparation of one answer (an offline report) is waited for within a run."""

@@ -16,7 +16,6 @@ from uuid import UUID
 
 import click
 import orjson
-from reports.render import as_json, as_table
 from rich.console import Console
 from rich.panel import Panel
 
@@ -30,6 +29,7 @@ from core.database import driver
 from core.errors import SkvozError
 from core.settings import Settings, load_settings
 from reports.campaigns import CampaignReport, campaign_report
+from reports.render import as_json, as_table
 from schema.enums import Role, RunState
 from sync.connections import create_connection, open_connection, update_connection
 from sync.jobs import Jobs

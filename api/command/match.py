@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import click
-from sync.identity.match import match_file, write_csv
+from sync.identity.match import match_file
 
 
 @click.command("match")
@@ -22,9 +22,12 @@ def command(file: Path, region: str, output: Path | None) -> None:
     """
     result = match_file(file, region)
     if output is None:
-        write_csv(result, sys.stdout)
+        result.write_csv(sys.stdout)
     else:
         with output.open("w", encoding="utf-8", newline="") as stream:
-            write_csv(result, stream)
-    clients = len({row.client for row in result.rows})
-    click.echo(f"{len(result.rows):,} rows are {clients:,} clients.", err=True)
+            result.write_csv(stream)
+    understood = ", ".join(f"{column} as {meaning}" for column, meaning in result.columns.items())
+    click.echo(f"Understood: {understood}.", err=True)
+    if result.shared:
+        click.echo(f"Shared by several people, so joining nobody: {', '.join(result.shared)}.", err=True)
+    click.echo(f"{len(result.rows):,} rows are {result.clients:,} clients.", err=True)

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import click
 import orjson
-from reports.render import as_json, as_table
 from rich.console import Console
 
 from api.command.running import at_work, in_loop, workspace_option
 from core import clock
 from core.database import driver
 from reports.campaigns import Grain, campaign_report
+from reports.render import as_json, as_table
 
 DAY = click.DateTime(["%Y-%m-%d"])
 

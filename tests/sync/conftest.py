@@ -79,6 +79,13 @@ class Bench:
     async def value(self, query: str, **params: Any) -> Any:
         return (await self.rows(query, **params))[0][0]
 
+    async def forget(self) -> None:
+        """Empty all tables but the workspace's own."""
+        kept = {"workspace", "installation"}
+        tables = ", ".join(f'"{name}"' for name in Base.metadata.tables if name not in kept)
+        async with self.office.database.owner_engine.begin() as db:
+            await db.exec_driver_sql(f"truncate {tables}")
+
     async def unsettled(self) -> list[Any]:
         """Where the figures differ from a full recomputation: nowhere, ever."""
         async with self.office.database.loading(self.workspace) as db:

@@ -65,7 +65,7 @@ async def test_the_order_of_syncs_changes_nothing(
             await bench.sync(await bench.connect(market, vendor))
         assert await bench.unsettled() == []
         states.append(await bench.state())
-        await _forget_everything(bench)
+        await bench.forget()
     assert len(states) == 3
     for name in states[0]:
         assert states[1][name] == states[0][name], name
@@ -101,11 +101,3 @@ async def test_an_edited_record_leaves_its_former_state_behind(bench: Bench, own
         == 0
     )
     assert await bench.unsettled() == []
-
-
-async def _forget_everything(bench: Bench) -> None:
-    from schema.tables import Base
-
-    tables = ", ".join(f'"{name}"' for name in Base.metadata.tables if name not in {"workspace", "installation"})
-    async with bench.office.database.owner_engine.begin() as db:
-        await db.exec_driver_sql(f"truncate {tables}")
