@@ -23,6 +23,10 @@ from api.graphql.limits import Cost, Limits, refuse_cost, size_errors
 from api.graphql.run import PlanCache
 
 
+_LONGEST_KEPT = 20_000
+"""Longer texts aren't remembered: a caller who never sends the same twice must not fill the memory."""
+
+
 class Document:
     """A text that came as a query: its tree, what is wrong with it, its plans."""
 
@@ -60,6 +64,8 @@ class Documents:
         found = self._known.get(text)
         if found is None:
             found = Document(text, schema, self.limits, rules)
+            if len(text) > _LONGEST_KEPT:
+                return found
             self._known[text] = found
             if len(self._known) > self._size:
                 self._known.popitem(last=False)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,13 +11,14 @@ from starlette.applications import Starlette
 
 from api.app import create_app
 from api.tokens import create_token
-from core.database import Database
+from core.database import Database, open_database
 from core.secrets import load_keyring
 from core.settings import Settings
 from schema.enums import Role
 from sync.jobs import Jobs
 from sync.office import Office
-from tests.api.market import Market, busy_market
+from tests.api.market import Market, busy_market, uuid
+from tests.conftest import Postgres
 
 
 @dataclass
@@ -60,21 +62,61 @@ def bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
 
 
-@pytest.fixture
-async def market(database: Database) -> Market:
-    return await busy_market(database)
+@pytest.fixture(scope="session")
+async def market_template(postgres: Postgres, migrated_template: str) -> str:
+    """The name of a database with the busy market in it and nobody connected."""
+    name = postgres.create(template=migrated_template)
+    async with open_database(postgres.settings_for(name)) as opened:
+        await busy_market(opened)
+    return name
 
 
 @pytest.fixture
-async def app(settings: Settings, market: Market) -> AsyncIterator[Starlette]:
+def settings(postgres: Postgres, market_template: str) -> Iterator[Settings]:
+    """Settings that lead to a copy of the busy market of this test's own."""
+    name = postgres.create(template=market_template)
+    yield postgres.settings_for(name)
+    postgres.drop(name)
+
+
+@pytest.fixture
+def market(database: Database) -> Market:
+    return Market(database, uuid("workspace", 1), uuid("kconnection", 1))
+
+
+@asynccontextmanager
+async def application(settings: Settings, market: Market) -> AsyncIterator[Starlette]:
     office = Office(market.database, load_keyring(settings), settings)
     async with Jobs(office).opened() as jobs:
         yield create_app(office, jobs)
 
 
-@pytest.fixture
-async def api(app: Starlette, market: Market) -> AsyncIterator[Api]:
+@asynccontextmanager
+async def asking(app: Starlette, market: Market) -> AsyncIterator[Api]:
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=True)
     token = await create_token(market.database, market.workspace_id, Role.OWNER, "test")
     async with httpx.AsyncClient(transport=transport, base_url="http://skvoz", headers=bearer(token)) as http:
         yield Api(http, market, token)
+
+
+@pytest.fixture
+async def app(settings: Settings, market: Market) -> AsyncIterator[Starlette]:
+    async with application(settings, market) as made:
+        yield made
+
+
+@pytest.fixture
+async def api(app: Starlette, market: Market) -> AsyncIterator[Api]:
+    """The application over a database of this test's own, asked by an owner."""
+    async with asking(app, market) as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+async def shared_api(postgres: Postgres, market_template: str) -> AsyncIterator[Api]:
+    """The same over one database for the whole run, for tests that only read."""
+    settings = postgres.settings_for(postgres.create(template=market_template))
+    async with open_database(settings) as database:
+        market = Market(database, uuid("workspace", 1), uuid("kconnection", 1))
+        async with application(settings, market) as app, asking(app, market) as made:
+            yield made

@@ -82,6 +82,11 @@ def moment(value: datetime) -> str:
     return value.isoformat()
 
 
+@pytest.fixture
+def api(shared_api: Api) -> Api:
+    return shared_api
+
+
 @dataclass
 class Operation:
     """A random operation: its text, its variables, and what a plain resolver answers."""

@@ -9,6 +9,11 @@ import pytest
 from tests.api.conftest import Api
 
 
+@pytest.fixture
+def api(shared_api: Api) -> Api:
+    return shared_api
+
+
 def bomb(levels: int, *, under_fields: bool) -> str:
     """Fragments that each spread the next one twice: 2**levels selections when written out."""
     if under_fields:
