@@ -63,7 +63,7 @@ class Loading:
 
     workspace_id: UUID
     connection_id: UUID
-    run_id: UUID
+    run_id: UUID | None
     region: str
     stream: Stream[Any]
     settings: ConnectorSettings

@@ -145,7 +145,7 @@ async def write_campaigns(conn: Conn, source: Source, campaigns: Sequence[Campai
 
 
 async def write_spend(
-    conn: Conn, source: Source, spend: Sequence[tuple[str, AdSpendRecord]], run_id: UUID
+    conn: Conn, source: Source, spend: Sequence[tuple[str, AdSpendRecord]], run_id: UUID | None
 ) -> list[tuple[UUID, date]]:
     """Add a revision where a day's figures differ from what was believed. ``spend`` pairs a source record's id
     with the record. Returns the campaign days told of."""

@@ -134,8 +134,11 @@ async def _read_streams(run: _Run, stop: asyncio.Event | None) -> list[tuple[str
             raise
         except VendorError as error:
             await _note_stream_error(run, stream, error)
-            if not isinstance(error, NotPermitted):
-                errors.append((stream.title, error))
+            errors.append((stream.title, error))
+    left_out = [error for _, error in errors if isinstance(error, NotPermitted)]
+    if len(left_out) < len(run.opened.connector.streams):
+        # What the account may not see is left out, with a note at the stream; all of it would be a failure.
+        return [(title, error) for title, error in errors if not isinstance(error, NotPermitted)]
     return errors
 
 

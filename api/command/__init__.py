@@ -6,7 +6,21 @@ import sys
 
 import click
 
-from api.command import catalogue, connect, demo, keys, match, migrate, report, sandbox, serve, sync, token, worker
+from api.command import (
+    catalogue,
+    connect,
+    demo,
+    keys,
+    match,
+    migrate,
+    quarantine,
+    report,
+    sandbox,
+    serve,
+    sync,
+    token,
+    worker,
+)
 from core.errors import SkvozError
 from core.logging import configure_logging
 from core.settings import load_settings
@@ -24,7 +38,21 @@ def cli() -> None:
     configure_logging(load_settings())
 
 
-for _module in (demo, serve, worker, sync, connect, catalogue, migrate, token, keys, sandbox, report, match):
+for _module in (
+    demo,
+    serve,
+    worker,
+    sync,
+    connect,
+    catalogue,
+    quarantine,
+    migrate,
+    token,
+    keys,
+    sandbox,
+    report,
+    match,
+):
     cli.add_command(_module.command)
 
 

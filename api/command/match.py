@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import click
+
 from sync.identity.match import match_file
 
 

@@ -51,6 +51,8 @@ def error_of(response: httpx.Response) -> VendorError | None:
         )
     if 400 <= status < 500 and status not in (408, 429):
         return VendorChanged(f"Calltouch refuses the request (status {status}): {_said(response)}")
+    if status == 200 and not response.content.strip():
+        return Transient("Calltouch answers with nothing.")
     if status == 200 and _is_web_page(response):
         return Transient(
             "Calltouch answers with a web page instead of data. If it stays so, check the address of the API "

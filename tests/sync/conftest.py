@@ -20,6 +20,7 @@ from reports.rebuild import difference_from_rebuild
 from sandbox.server import Sandbox, start
 from schema.enums import RunTrigger
 from schema.tables import Base
+from sync.budget import Budget
 from sync.connections import create_connection
 from sync.office import Office, create_workspace
 from sync.run import RunResult, run_connection
@@ -52,6 +53,12 @@ def own_market(tmp_path: Path) -> Iterator[Sandbox]:
     """A market of a test's own, to plan faults in and to move on."""
     with start(tmp_path / "market", seed=5, calls=150, days=40, start=START, limits=0) as sandbox:
         yield sandbox
+
+
+@pytest.fixture(autouse=True)
+def _no_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """These markets have no limits, so ours would only cost time; ``test_budget`` tries them."""
+    monkeypatch.setattr(Budget, "pace", 0.0)
 
 
 @dataclass

@@ -1,14 +1,20 @@
-"""Each fault of a vendor or the wire, injected over real HTTP: nothing lost, nothing doubled, counts that add up."""
+"""Faults of a vendor or the wire, injected over real HTTP: nothing lost, nothing doubled, counts that add up."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 import pytest
 
+from connectors.errors import BadRecord
+from connectors.registry import connector
 from sandbox.server import Sandbox
 from schema.enums import ConnectionState, RunState
+from sync.connections import resync
+from sync.quarantine import in_quarantine, replay
 from tests.sync.conftest import Bench
 from tests.sync.test_run import add_up
 
@@ -92,9 +98,7 @@ async def test_a_lasting_fault_fails_the_stream_and_not_the_others(bench: Bench,
     assert await bench.unsettled() == []
 
 
-async def test_a_refused_key_stops_the_connection_until_the_user_acts(
-    bench: Bench, own_market: Sandbox
-) -> None:
+async def test_a_refused_key_stops_the_connection_until_the_user_acts(bench: Bench, own_market: Sandbox) -> None:
     connection = await bench.connect(own_market, "calltouch")
     own_market.fault("calltouch", "status", match="calls-diary", times=None, params={"status": 401})
     result = await bench.sync(connection)
@@ -134,11 +138,51 @@ async def test_a_poisoned_record_is_set_aside_and_heals(bench: Bench, own_market
     calls = await bench.value("select count(*) from call")
 
     own_market.clear_faults()
-    await bench.heal(connection)
+    await resync(bench.office, bench.workspace, connection)
+    await bench.sync(connection)
 
     assert await bench.value("select count(*) from call") == calls + 1
     assert await bench.value("select count(*) from quarantine where resolved_at is null") == 0
     assert await bench.unsettled() == []
+
+
+async def test_quarantine_is_replayed_through_a_mended_mapping(
+    bench: Bench, market: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = connector("calltouch").stream("calls")
+    object.__setattr__(calls, "map", _refuses_every_tenth(calls.map))
+    connection = await bench.connect(market, "calltouch")
+    try:
+        result = await bench.sync(connection)
+    finally:
+        object.__setattr__(calls, "map", calls.map.__wrapped__)  # type: ignore[attr-defined]
+    assert add_up(result.counts)
+    assert result.counts.quarantined > 5
+    waiting = await in_quarantine(bench.office, bench.workspace, connection)
+    assert {refused.reason for refused in waiting} == {"An unlucky number."}
+    assert all(b"callId" in refused.raw for refused in waiting)
+
+    counts = await replay(bench.office, bench.workspace, connection)
+
+    assert (counts.created, counts.quarantined) == (result.counts.quarantined, 0)
+    assert await in_quarantine(bench.office, bench.workspace, connection) == []
+    assert await bench.unsettled() == []
+    replayed = await bench.state()
+    await bench.forget()
+    again = await bench.connect(market, "calltouch")
+    assert again != connection
+    assert (await bench.sync(again)).counts.quarantined == 0
+    assert len(replayed["call"]) == await bench.value("select count(*) from call")
+
+
+def _refuses_every_tenth(right: Callable[[Any, bytes], Any]) -> Callable[[Any, bytes], Any]:
+    @wraps(right)
+    def broken(settings: Any, body: bytes) -> Any:
+        if b'0,"siteId"' in body or re.search(rb'"callId":\d+0[,}]', body):
+            raise BadRecord("An unlucky number.")
+        return right(settings, body)
+
+    return broken
 
 
 async def test_a_redirect_is_not_followed(bench: Bench, own_market: Sandbox) -> None:
@@ -148,6 +192,7 @@ async def test_a_redirect_is_not_followed(bench: Bench, own_market: Sandbox) -> 
         "calltouch",
         "redirect",
         match="calls-diary",
+        times=None,
         params={"location": f"{own_market.base_url}/amocrm/api/v4/account"},
     )
     result = await bench.sync(connection)

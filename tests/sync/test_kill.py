@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from uuid import UUID
@@ -71,9 +71,7 @@ async def test_a_crash_at_every_named_point_changes_nothing_in_the_end(
     assert "succeeded" in words
     # The run that was cut off is the one that ended, and its counts still add up.
     assert await bench.rows("select id, state from sync_run") == [(run, "succeeded")]
-    assert await bench.value(
-        "select fetched = created + updated + unchanged + skipped + quarantined from sync_run"
-    )
+    assert await bench.value("select fetched = created + updated + unchanged + skipped + quarantined from sync_run")
     assert await bench.unsettled() == []
     await _same_as_undisturbed(bench, market, connection_ids)
 
@@ -86,7 +84,7 @@ async def test_kills_at_random_moments_change_nothing_in_the_end(
     chance = random.Random(4)  # noqa: S311 - a test's own dice
     for _ in range(5):
         process = reading(bench, connection)
-        time.sleep(chance.uniform(0.9, 2.2))
+        await asyncio.sleep(chance.uniform(0.9, 2.2))
         process.send_signal(signal.SIGKILL)
         process.communicate()
     code, words = ended(reading(bench, connection))
@@ -95,9 +93,7 @@ async def test_kills_at_random_moments_change_nothing_in_the_end(
     await _same_as_undisturbed(bench, market, connection_ids)
 
 
-async def _same_as_undisturbed(
-    bench: Bench, market: Sandbox, connection_ids: Callable[[str], None]
-) -> None:
+async def _same_as_undisturbed(bench: Bench, market: Sandbox, connection_ids: Callable[[str], None]) -> None:
     disturbed = await bench.state()
     await bench.forget()
     connection_ids("calltouch")
