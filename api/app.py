@@ -87,13 +87,15 @@ class Health:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._current = False  # asked with the owner's connection, so only until the answer is yes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         status, answer = 200, {"status": "ok", "database": "reachable", "schema": "current"}
         try:
             async with self._database.app_engine.connect() as connection:
                 await connection.execute(text("select 1"))
-            if not await is_current(self._database):
+            self._current = self._current or await is_current(self._database)
+            if not self._current:
                 status, answer = 503, {**answer, "status": "unavailable", "schema": "migrations are missing"}
         except Exception:  # noqa: BLE001 - whatever it is, requests can't be answered
             _log.warning("The database can't be reached", exc_info=True)

@@ -22,7 +22,7 @@ from strawberry.types import ExecutionResult
 from strawberry.types.execution import PreExecutionError
 
 from api.auth import Authenticator
-from api.graphql.errors import public
+from api.graphql.errors import VALIDATION_FAILED, CallerError, public
 from api.graphql.run import RequestContext
 from sync.jobs import Jobs
 from sync.office import Office
@@ -100,7 +100,9 @@ class GraphQLView(GraphQL[RequestContext, None]):
         )
         request.state.media, request.state.status = media, 200
         if result.errors:
-            shown = [public(error).formatted for error in result.errors]
+            # What is wrong after validation has passed is a value: of a variable, or of an argument.
+            code = VALIDATION_FAILED if isinstance(result, PreExecutionError) else CallerError.code
+            shown = [public(error, code=code).formatted for error in result.errors]
             answer["errors"] = shown
             if any(error.get("extensions", {}).get("code") == _UNAVAILABLE for error in shown):
                 request.state.status = 503

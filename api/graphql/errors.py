@@ -55,13 +55,14 @@ class TimedOut(SkvozError):
     code = "TIMEOUT"
 
 
-def public(error: GraphQLError) -> GraphQLError:
-    """The error as the caller may see it: our own faults lose their text and are logged under a reference."""
+def public(error: GraphQLError, *, code: str = VALIDATION_FAILED) -> GraphQLError:
+    """The error as the caller may see it: our own faults lose their text and are logged under a reference.
+    ``code`` is that of errors of GraphQL's own that bear none."""
     if isinstance(error, GraphQLSyntaxError):
         return _coded(error, PARSE_FAILED)
     cause = error.original_error
     if cause is None or isinstance(cause, GraphQLError):
-        return error if (error.extensions or {}).get("code") else _coded(error, VALIDATION_FAILED)
+        return error if (error.extensions or {}).get("code") else _coded(error, code)
     if isinstance(cause, SkvozError):
         return _coded(error, cause.code)
     known = _of_database(cause)

@@ -213,6 +213,20 @@ async def test_history_is_everything_in_order_of_time(api: Api) -> None:
     assert none["nodes"] == []
 
 
+async def test_history_of_a_period(api: Api) -> None:
+    query = """query ($id: ID!, $from: DateTime, $to: DateTime) { client(id: $id) {
+        history(first: 100, from: $from, to: $to) { totalCount nodes { __typename } } } }"""
+    day = {"from": "2026-03-02T00:00:00+03:00", "to": "2026-03-03T00:00:00+03:00"}
+    within = (await api.data(query, {"id": ONE, **day}))["client"]["history"]
+    assert {event["__typename"] for event in within["nodes"]} == {"Deal"}
+    assert within["totalCount"] == len(within["nodes"]) == 2
+    before = (await api.data(query, {"id": ONE, "to": day["from"]}))["client"]["history"]
+    after = (await api.data(query, {"id": ONE, "from": day["to"]}))["client"]["history"]
+    whole = (await api.data(query, {"id": ONE}))["client"]["history"]
+    assert before["totalCount"] + within["totalCount"] + after["totalCount"] == whole["totalCount"]
+    assert await api.code(query, {"id": ONE, "from": "2026-03-02T00:00:00"}) == "BAD_USER_INPUT"
+
+
 async def test_one_plan_serves_other_values_and_other_roles_get_their_own(api: Api) -> None:
     query = "query ($n: Int, $id: ID!) { clients(first: $n) { nodes { id } } client(id: $id) { phone } }"
     first = await api.data(query, {"n": 1, "id": ONE})
