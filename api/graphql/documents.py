@@ -22,7 +22,6 @@ from api.graphql.errors import public
 from api.graphql.limits import Cost, Limits, refuse_cost, size_errors
 from api.graphql.run import PlanCache
 
-
 _LONGEST_KEPT = 20_000
 """Longer texts aren't remembered: a caller who never sends the same twice must not fill the memory."""
 
