@@ -9,13 +9,14 @@ from datetime import datetime
 
 
 class VendorError(Exception):
-    """Base of all. ``sentence`` is plain language, holds no secret, and says what to do where one can."""
+    """Base of all. ``sentence`` is plain language, holds no secret, and says what to do where one can; it gets
+    its full stop here, since it often ends in the vendor's own words."""
 
     code = "VENDOR_ERROR"
 
     def __init__(self, sentence: str) -> None:
-        super().__init__(sentence)
-        self.sentence = sentence
+        self.sentence = sentence if sentence.endswith((".", "!", "?")) else f"{sentence}."
+        super().__init__(self.sentence)
 
 
 class AuthFailed(VendorError):

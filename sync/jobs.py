@@ -15,7 +15,8 @@ from uuid import UUID, uuid4
 
 import procrastinate
 import structlog
-from procrastinate.exceptions import AlreadyEnqueued
+from procrastinate.exceptions import AlreadyEnqueued, UniqueViolation
+from procrastinate.jobs import Status
 from sqlalchemy import text
 
 from core.database import driver
@@ -163,7 +164,10 @@ class Jobs:
         manager = self.app.job_manager
         for job in await manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_SECONDS):
             log.warning("job.rescued", job=job.id, task=job.task_name)
-            await manager.retry_job(job)
+            try:
+                await manager.retry_job(job)
+            except UniqueViolation:  # one is waiting already, held up by the dead one's lock: it takes over
+                await manager.finish_job(job, status=Status.FAILED, delete_job=True)
 
     async def _enqueue_due(self, timestamp: int) -> None:
         """Queue the connections whose time has come, spread by the schedule itself: each row's ``next_run_at``

@@ -24,6 +24,7 @@ from sync.budget import Budget
 from sync.connections import create_connection
 from sync.office import Office, create_workspace
 from sync.run import RunResult, run_connection
+from sync.settling import settle_marked
 
 VENDORS = ("calltouch", "bitrix24", "amocrm", "yandex_direct")
 NAMESPACE = UUID("5f0e9a52-0000-4000-8000-000000000000")
@@ -85,6 +86,9 @@ class Bench:
 
     async def value(self, query: str, **params: Any) -> Any:
         return (await self.rows(query, **params))[0][0]
+
+    async def settle(self) -> None:
+        await settle_marked(self.office.database, self.workspace, None)
 
     async def forget(self) -> None:
         """Empty all tables but the workspace's own."""
