@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
+from rich import box
+from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
@@ -21,6 +24,14 @@ REASONS = {
 }
 """Why a row has no campaign, for people."""
 
+_SHORT_REASONS = {
+    Unattributed.NO_TOUCHES: "No touches",
+    Unattributed.WINDOW_PASSED: "Window passed",
+    Unattributed.DIRECT_ONLY: "Direct only",
+    Unattributed.NO_CAMPAIGN: "No campaign",
+    Unattributed.NO_CLIENT: "No client",
+}
+
 COLUMNS = (
     "cost",
     "visits",
@@ -34,43 +45,102 @@ COLUMNS = (
     "romi_revenue",
     "cost_share",
 )
-"""The metrics that the table shows."""
+"""The metrics that the table shows where there is room."""
 
-_SHORT = {"romi_revenue": "ROMI (revenue)", "cost_share": "Cost share"}
+_LEFT_OUT_FIRST = ("cost_share", "visits", "cpl", "won_deals", "leads", "calls", "cac", "romi_revenue")
+_HEADINGS = {
+    "cost": "Ad cost",
+    "new_clients": "New\nclients",
+    "won_deals": "Won\ndeals",
+    "romi_revenue": "ROMI",
+    "cost_share": "Cost\nshare",
+}
 _SIGNS = {"RUB": "₽", "USD": "$", "EUR": "€"}
+_NAMES_ROOM = 18  # what names of campaigns get at least, before figures are left out
+_PERIOD_ROOM = 10
+_GAP = 2
 
 
-def as_table(report: CampaignReport, *, title: str | None = None) -> Table:
-    """The report as a table: campaigns, then what has none with the reason, then the totals."""
+def as_table(report: CampaignReport, *, title: str | None = None, width: int = 140) -> Table:
+    """The report as a table for ``width`` columns: campaigns, then what has none, then the totals.
+
+    Figures are never cut or wrapped: those that don't fit are left out, and the caption names them.
+    """
+    figures = {key: [_written(METRICS[key], row) for row in (*report.rows, report.totals)] for key in COLUMNS}
     sign = _SIGNS.get(report.currency, report.currency)
-    shown = Table(title=title, show_footer=True, header_style="bold", footer_style="bold", row_styles=("", "dim"))
+    headings = {key: _heading(METRICS[key], sign) for key in COLUMNS}
+    widths = {key: max(map(cell_len, (*headings[key].split("\n"), *figures[key]))) for key in COLUMNS}
     periods = any(row.period is not None for row in report.rows)
+    shown, names_width = _fitting(widths, width - (_PERIOD_ROOM + _GAP if periods else 0), report.rows)
+
+    table = Table(
+        title=title,
+        caption=_caption(report.rows, shown),
+        caption_justify="left",
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+        show_footer=True,
+        header_style="bold",
+        footer_style="bold",
+    )
     if periods:
-        shown.add_column("Period", no_wrap=True)
-    shown.add_column("Campaign", footer="Total", min_width=14, overflow="fold")
-    for key in COLUMNS:
-        metric = METRICS[key]
-        heading = _SHORT.get(key, metric.name_en)
-        if metric.unit is Unit.MONEY:
-            heading = f"{heading}, {sign}"
-        shown.add_column(heading, justify="right", footer=_written(metric, report.totals))
-    former = False
-    for row in report.rows:
-        if row.reason is not None and not former:
-            shown.add_section()
-        former = row.reason is not None
+        table.add_column("Period", no_wrap=True, width=_PERIOD_ROOM)
+    table.add_column("Campaign", footer="Total", width=names_width, overflow="fold", vertical="bottom")
+    for key in shown:
+        table.add_column(
+            headings[key], figures[key][-1], justify="right", vertical="bottom", no_wrap=True, min_width=widths[key]
+        )
+    for number, row in enumerate(report.rows):
+        begins = row.reason is not None and number > 0 and report.rows[number - 1].reason is None
+        if begins:
+            table.add_section()
         period = [str(row.period)] if periods else []
-        figures = [_written(METRICS[key], row) for key in COLUMNS]
-        shown.add_row(*period, Text(label(row), style="italic" if row.reason else ""), *figures)
-    return shown
+        name = Text(label(row), style="italic" if row.reason else "")
+        table.add_row(*period, name, *(figures[key][number] for key in shown))
+    return table
 
 
 def label(row: CampaignRow) -> str:
-    """What to call a row."""
+    """What to call a row, in few letters; ``REASONS`` tells more of a row without a campaign."""
     if row.reason is not None:
-        reason = f"No campaign: {REASONS[Unattributed(row.reason)]}"
-        return f"{reason} ({row.channel})" if row.channel and row.reason == Unattributed.NO_CAMPAIGN else reason
+        reason = Unattributed(row.reason)
+        channel = f": {row.channel}" if row.channel and reason is Unattributed.NO_CAMPAIGN else ""
+        return f"{_SHORT_REASONS[reason]}{channel}"
     return row.name or row.channel or "All"
+
+
+def _heading(metric: Metric, sign: str) -> str:
+    heading = _HEADINGS.get(metric.key, metric.name_en)
+    return f"{heading}, {sign}" if metric.unit is Unit.MONEY else heading
+
+
+def _fitting(widths: dict[str, int], room: int, rows: Sequence[CampaignRow]) -> tuple[list[str], int]:
+    """The metrics that ``room`` holds beside the names of campaigns, and what remains for those names."""
+    longest = max((cell_len(label(row)) for row in rows), default=0)
+    shown = list(COLUMNS)
+
+    def left() -> int:
+        return room - sum(widths[key] + _GAP for key in shown)
+
+    for key in _LEFT_OUT_FIRST:
+        if left() >= min(_NAMES_ROOM, longest):
+            break
+        shown.remove(key)
+    return shown, max(len("Campaign"), min(longest, left()))
+
+
+def _caption(rows: Sequence[CampaignRow], shown: Sequence[str]) -> str:
+    lines = [
+        f"{_SHORT_REASONS[reason]}: {sentence}."
+        for reason, sentence in REASONS.items()
+        if any(row.reason == reason for row in rows)
+    ]
+    missing = [METRICS[key].name_en for key in COLUMNS if key not in shown]
+    if missing:
+        lines.append(f"A wider window shows also: {', '.join(missing)}.")
+    return "\n".join(lines)
 
 
 def as_json(report: CampaignReport) -> list[dict[str, Any]]:
@@ -107,9 +177,10 @@ def _written(metric: Metric, row: CampaignRow) -> str:
     if value is None:
         return "–"
     if metric.unit is Unit.PERCENT:
-        return f"{_grouped(value, 1)} %"
+        return f"{_grouped(value, 0)} %"
     return _grouped(value, 0)
 
 
 def _grouped(value: Decimal, places: int) -> str:
-    return f"{value:,.{places}f}".replace(",", "\u202f").replace("-", "−")
+    rounded = round(value, places) or Decimal(0)  # not −0
+    return f"{rounded:,.{places}f}".replace(",", "\u202f").replace("-", "−")

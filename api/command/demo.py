@@ -17,9 +17,9 @@ from uuid import UUID
 import click
 import orjson
 from rich.console import Console
-from rich.panel import Panel
 
 from api.command.running import in_loop
+from api.command.screen import open_console, quiet_logs
 from api.command.sync import Chosen, choose, counts_table, sync_all
 from api.serve import serve
 from api.tokens import create_token, is_valid
@@ -42,14 +42,15 @@ EVERY_SECONDS = 60
 QUERIES = (
     (
         "Who are the clients, and what happened with them?",
-        """{ clients(first: 3, orderBy: [{field: LAST_SEEN_AT, direction: DESC}]) { nodes { name phone
-    history(first: 5) { nodes { __typename ... on Call { startedAt answered campaign { name } }
-                                ... on Deal { title status amount } } } } } }""",
+        """{ clients(first: 3, orderBy: [{field: LAST_SEEN_AT, direction: DESC}]) {
+    nodes { name phone history(first: 5) { nodes { __typename
+      ... on Call { startedAt answered campaign { name } }
+      ... on Deal { title status amount } } } } } }""",
     ),
     (
         "Which campaigns bring clients?",
-        """{ campaignReport(from: "%(start)s", to: "%(end)s") { rows { name reason
-    cost visits calls leads newClients wonDeals revenue cpl cac romi } } }""",
+        """{ campaignReport(from: "%(start)s", to: "%(end)s") { rows {
+    name reason cost visits calls leads newClients wonDeals revenue cpl cac romiRevenue } } }""",
     ),
     (
         "How are the syncs?",
@@ -79,7 +80,8 @@ async def command(once: bool, summary: Path | None, calls: int, seed: int) -> No
     """
     settings = load_settings()
     settings = settings.model_copy(update={"allow_private_hosts": (*settings.allow_private_hosts, "127.0.0.1")})
-    console = Console()
+    console = open_console()
+    quiet_logs()
     async with (
         _sandbox(console, settings, calls, seed) as credentials,
         open_office(settings, make_key=True) as office,
@@ -88,10 +90,11 @@ async def command(once: bool, summary: Path | None, calls: int, seed: int) -> No
         workspace = await create_workspace(office, "demo", "Demo")
         chosen = await _connect(console, office, workspace, credentials)
         results = await sync_all(console, office, workspace, chosen)
-        console.print(counts_table(chosen, results))
+        console.print("", counts_table(chosen, results))
         report = await _report(office, workspace)
         end = clock.now().date()
-        console.print(as_table(report, title=f"Campaigns, {end - timedelta(days=DAYS)} to {end}"))
+        title = f"Campaigns, {end - timedelta(days=DAYS)} to {end}"
+        console.print("", as_table(report, title=title, width=console.width), "")
         token = await _token(office, workspace, settings)
         facts = _summary(settings, token, chosen, results, report)
         if once:
@@ -125,8 +128,8 @@ async def _sandbox(
         env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
     )
     try:
-        with console.status("The pretend market comes to life…"):
-            line = await _first_line(process)
+        console.print("The pretend market comes to life…")
+        line = await _first_line(process)
         if not line:
             raise SandboxFailed("The pretend market did not start; its words stand above.")
         console.print("[green]✓[/green] Sandbox vendors are up: Calltouch, Bitrix24, amoCRM, Yandex.Direct")
@@ -201,12 +204,13 @@ async def _serve(
 
     def ready() -> None:
         _write(summary, facts)
-        console.print(_welcome(settings, token))
+        console.print(_welcome(settings, token), markup=False, highlight=False, soft_wrap=True)
 
     async with Jobs(office).opened() as jobs:
         working = asyncio.ensure_future(jobs.work())
         try:
-            await serve(office, jobs=jobs, ready=ready)
+            with contextlib.suppress(asyncio.CancelledError):  # Ctrl-C is how the demo is meant to end
+                await serve(office, jobs=jobs, ready=ready)
         finally:
             jobs.stop_runs()
             working.cancel()
@@ -214,18 +218,17 @@ async def _serve(
     console.print("Stopped. The data is kept; `make demo` goes on with it.")
 
 
-def _welcome(settings: Settings, token: str) -> Panel:
+def _welcome(settings: Settings, token: str) -> str:
+    """Without a frame, so that the token and the queries can be copied."""
     address = f"http://{settings.host}:{settings.port}"
     end = clock.now().date()
     period = {"start": end - timedelta(days=DAYS), "end": end}
     queries = "\n\n".join(
-        f"[bold]{question}[/bold]\n{query % period if '%(' in query else query}" for question, query in QUERIES
+        f"# {question}\n{query % period if '%(' in query else query}" for question, query in QUERIES
     )
-    return Panel(
-        f"GraphQL   {address}/graphql\nGraphiQL  {address}/graphiql\nToken     {token}\n\n"
-        f"Paste one of these into GraphiQL:\n\n{queries}\n\nCtrl-C stops everything.",
-        title="Skvoz is up",
-        highlight=False,
+    return (
+        f"Skvoz is up.\n\nGraphQL   {address}/graphql\nGraphiQL  {address}/graphiql\nToken     {token}\n\n"
+        f"Three queries to paste into GraphiQL:\n\n{queries}\n\nCtrl-C stops everything."
     )
 
 

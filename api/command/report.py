@@ -7,9 +7,9 @@ from pathlib import Path
 
 import click
 import orjson
-from rich.console import Console
 
 from api.command.running import at_work, in_loop, workspace_option
+from api.command.screen import open_console
 from core import clock
 from core.database import driver
 from reports.campaigns import Grain, campaign_report
@@ -55,9 +55,13 @@ async def command(
     async with at_work(workspace) as (office, workspace_id), office.database.workspace(workspace_id) as db:
         report = await campaign_report(driver(db), workspace_id, first, last, by=Grain(by), as_known_at=known)
     if path is None:
-        Console().print(as_table(report, title=_title(first, last, known)))
+        console = open_console()
+        console.print(as_table(report, title=_title(first, last, known), width=console.width))
         return
-    text = orjson.dumps(as_json(report), option=orjson.OPT_INDENT_2)
+    _write(path, orjson.dumps(as_json(report), option=orjson.OPT_INDENT_2))
+
+
+def _write(path: Path, text: bytes) -> None:
     if str(path) == "-":
         click.echo(text)
     else:

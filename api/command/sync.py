@@ -7,12 +7,16 @@ from dataclasses import dataclass
 from uuid import UUID
 
 import click
+from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.table import Column, Table
 from sqlalchemy import select
 
 from api.command.running import at_work, in_loop, workspace_option
+from api.command.screen import open_console, quiet_logs
+from connectors.registry import connector
 from schema.enums import RunState, RunTrigger
 from schema.tables import Connection
 from sync.connections import resync
@@ -42,7 +46,9 @@ async def command(connections: tuple[str, ...], again: bool, workspace: str | No
 
     Interrupted, it goes on next time from the last page that was stored.
     """
-    console = Console()
+    console = open_console()
+    if console.is_terminal:
+        quiet_logs()
     async with at_work(workspace) as (office, workspace_id):
         chosen = await choose(office, workspace_id, connections)
         if again:
@@ -79,77 +85,91 @@ async def choose(office: Office, workspace_id: UUID, names: tuple[str, ...]) -> 
 
 async def sync_all(console: Console, office: Office, workspace_id: UUID, chosen: list[Chosen]) -> list[RunResult]:
     """Read all of them side by side, a progress bar for each stream."""
+    title = min(max((len(each.title) for each in chosen), default=0), 24)
+    stream = max(map(len, _stream_titles(chosen)), default=0)
+    roomy = console.width >= title + stream + 75
+    names = title, stream if roomy else min(stream, max(16, console.width - title - 36))
     with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=24),
-        TextColumn("{task.fields[counts]}"),
+        TextColumn("{task.description}", table_column=Column(no_wrap=True)),
+        *([BarColumn(bar_width=20)] if roomy else []),
+        TextColumn("{task.fields[counts]}", table_column=Column(no_wrap=True)),
         TimeElapsedColumn(),
         console=console,
-        transient=False,
-    ) as bars:
+    ) as shown:
+        bars = [_Bars(shown, each, names) for each in chosen]
         return list(
-            await asyncio.gather(*(_sync_one(office, workspace_id, each, _Bars(bars, each)) for each in chosen))
+            await asyncio.gather(
+                *(
+                    run_connection(office, workspace_id, each.id, trigger=RunTrigger.COMMAND, tell=of_it.tell)
+                    for each, of_it in zip(chosen, bars, strict=True)
+                )
+            )
         )
 
 
-async def _sync_one(office: Office, workspace_id: UUID, each: Chosen, bars: _Bars) -> RunResult:
-    return await run_connection(office, workspace_id, each.id, trigger=RunTrigger.COMMAND, tell=bars.tell)
+def _stream_titles(chosen: list[Chosen]) -> list[str]:
+    return [stream.title for each in chosen for stream in connector(each.connector).streams]
 
 
 class _Bars:
-    """The bars of one connection's streams."""
+    """The bars of one connection's streams, in the connector's order; one is seen once its stream is read."""
 
-    def __init__(self, bars: Progress, connection: Chosen) -> None:
-        self._bars = bars
-        self._connection = connection
+    def __init__(self, shown: Progress, connection: Chosen, names: tuple[int, int]) -> None:
+        self._shown = shown
         self._tasks: dict[str, TaskID] = {}
+        for stream in connector(connection.connector).streams:
+            name = f"{_cut(connection.title, names[0])} {_cut(stream.title, names[1])}"
+            self._tasks[stream.name] = shown.add_task(name, start=False, total=None, visible=False, counts="")
 
     def tell(self, step: Step) -> None:
-        if step.stream not in self._tasks:
-            name = f"{self._connection.title[:24]:<24} {step.title[:28]:<28}"
-            self._tasks[step.stream] = self._bars.add_task(name, total=None, counts="")
+        task = self._tasks[step.stream]
+        self._shown.start_task(task)
         counts = step.counts
-        told = step.error or f"{counts.fetched:,} read, {counts.created:,} new, {counts.updated:,} changed" + (
-            f", {counts.quarantined:,} in quarantine" if counts.quarantined else ""
+        told = step.error or f"{counts.fetched:,} read, {counts.created:,} new" + (
+            (f", {counts.updated:,} changed" if counts.updated else "")
+            + (f", {counts.quarantined:,} in quarantine" if counts.quarantined else "")
         )
         if step.finished:
-            self._bars.update(self._tasks[step.stream], total=1, completed=1, counts=told)
+            self._shown.update(task, visible=True, total=1, completed=1, counts=told)
         else:
             total = 1 if step.done is not None else None
-            self._bars.update(self._tasks[step.stream], total=total, completed=step.done or 0, counts=told)
+            self._shown.update(task, visible=True, total=total, completed=step.done or 0, counts=told)
+
+
+def _cut(text: str, length: int) -> str:
+    return f"{text:<{length}}" if len(text) <= length else f"{text[: length - 1]}…"
 
 
 def counts_table(chosen: list[Chosen], results: list[RunResult]) -> Table:
     """What each run did; fetched is the sum of created, updated, unchanged, skipped and quarantined."""
-    table = Table(title="Syncs")
-    for column in (
-        "Connection",
-        "Fetched",
-        "= Created",
-        "+ Updated",
-        "+ Unchanged",
-        "+ Skipped",
-        "+ Quarantined",
-        "Deleted",
-    ):
-        table.add_column(column, justify="left" if column == "Connection" else "right")
-    table.add_column("State")
+    troubles = [
+        f"{each.title}: {result.error or result.state}"
+        for each, result in zip(chosen, results, strict=True)
+        if result.state is not RunState.SUCCEEDED
+    ]
+    table = Table(
+        title="Syncs",
+        caption="\n".join(["Fetched = created + updated + unchanged + skipped + quarantined", *troubles]),
+        caption_justify="left",
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+        padding=0,
+    )
+    table.add_column("Connection", overflow="fold")
+    for heading in ("Fetched", "Created", "Updated", "Unchanged", "Skipped", "Quarantined", "Deleted"):
+        table.add_column(heading, justify="right", no_wrap=True, min_width=len(heading))
     for each, result in zip(chosen, results, strict=True):
         counts = result.counts
-        table.add_row(
-            each.title,
-            *(
-                f"{number:,}"
-                for number in (
-                    counts.fetched,
-                    counts.created,
-                    counts.updated,
-                    counts.unchanged,
-                    counts.skipped,
-                    counts.quarantined,
-                    counts.deleted,
-                )
-            ),
-            result.error or str(result.state),
+        mark = "[green]✓[/green]" if result.state is RunState.SUCCEEDED else "[red]✗[/red]"
+        numbers = (
+            counts.fetched,
+            counts.created,
+            counts.updated,
+            counts.unchanged,
+            counts.skipped,
+            counts.quarantined,
+            counts.deleted,
         )
+        table.add_row(f"{mark} {escape(each.title)}", *(f"{number:,}" for number in numbers))
     return table

@@ -16,7 +16,7 @@ from core import clock
 from reports.campaigns import CampaignReport, CampaignRow, Grain, campaign_report, campaign_report_statement
 from reports.metrics import METRICS, Ratio
 from reports.receipt import Whose, receipt_statement
-from reports.render import as_json, as_table
+from reports.render import COLUMNS, as_json, as_table
 from reports.rollups import FIGURES
 from schema.enums import Channel, Unattributed
 from schema.traffic import Origin, Traffic, origin
@@ -246,8 +246,24 @@ async def test_the_table_shows_campaigns_reasons_and_totals(shop: Account) -> No
     assert "353" in brand
     (total,) = [line for line in lines if "Total" in line]
     assert "4\u202f095" in total
-    assert "No campaign: the record has neither a client nor a source" in text
-    assert lines.index(brand) < next(number for number, line in enumerate(lines) if "No campaign" in line)
+    assert "No client: the record has neither a client nor a source." in text
+    assert lines.index(brand) < next(number for number, line in enumerate(lines) if "No client" in line)
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 120, 160])
+async def test_the_table_fits_and_cuts_no_figure(shop: Account, width: int) -> None:
+    result = await report(shop, *YEAR)
+    written = io.StringIO()
+    Console(file=written, width=width, color_system=None).print(as_table(result, width=width))
+    text = written.getvalue()
+    lines = text.splitlines()
+    assert max(map(len, lines)) <= width
+    assert "…" not in text
+    (total,) = [line for line in lines if line.startswith("Total")]
+    assert "4\u202f095" in total
+    hidden = [key for key in COLUMNS if METRICS[key].name_en in text.partition("A wider window")[2]]
+    assert len(total.split()) + len(hidden) >= 1 + len(COLUMNS)
+    assert not hidden or width < 120
 
 
 async def test_rows_as_json(shop: Account) -> None:
