@@ -20,6 +20,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any, Generic, Literal, Protocol, TypeVar
 from uuid import UUID
 
@@ -70,7 +71,8 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class VendorRequest:
-    """One HTTP request, relative to the connector's base address."""
+    """One HTTP request, relative to the connector's base address. ``accept`` names statuses beside the successful
+    ones that are answers to it and no errors (404 where a thing may be gone): ``read`` sees them."""
 
     path: str
     method: Literal["GET", "POST", "PATCH", "DELETE"] = "GET"
@@ -78,11 +80,13 @@ class VendorRequest:
     json: Any = None
     form: Mapping[str, str] | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    accept: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class VendorResponse:
-    """A successful answer: what counts as one is decided by the status and the connector's ``error_of``."""
+    """A successful answer: what counts as one is decided by the status, the request's ``accept`` and the
+    connector's ``error_of``."""
 
     status: int
     headers: httpx.Headers
@@ -203,7 +207,8 @@ class Connector(Generic[S]):
     ``account`` names the vendor's account that limits are counted for (two connections to one portal share
     them). ``auth`` makes the httpx.Auth that signs requests; ``tokens`` gives the first OAuth pair out of the
     settings, for systems that have one. ``error_of`` looks at an answer first and names the error that it is,
-    if any; the engine's own table of statuses comes after it.
+    if any; the engine's own table of statuses comes after it. ``source`` answers requests in place of HTTP, for
+    what is no network service: it gets the settings, the request, and the installation's folder of uploaded files.
     """
 
     key: str
@@ -218,6 +223,7 @@ class Connector(Generic[S]):
     auth: Callable[[S, TokenStore], httpx.Auth] | None = None
     tokens: Callable[[S], Tokens | None] | None = None
     error_of: Callable[[httpx.Response], VendorError | None] | None = None
+    source: Callable[[S, VendorRequest, Path], Awaitable[VendorResponse]] | None = None
     limits: tuple[RateLimit, ...] = ()
     concurrency: int = 1
     verified_by: VerifiedBy = "documentation"

@@ -88,6 +88,11 @@ class Settings(BaseSettings):
         """The file from which master keys are read when none stands in the environment."""
         return self.master_key_file or self.home / "master.key"
 
+    @property
+    def files_path(self) -> Path:
+        """The folder of uploaded files. Workers on several machines need it on a disk that they share."""
+        return self.home / "files"
+
 
 def load_settings() -> Settings:
     """Read the settings from the environment.

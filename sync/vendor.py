@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from typing import Generic, TypeVar
 
 import httpx
@@ -59,7 +60,13 @@ class VendorClient(Generic[S]):
     """Sends requests of one connection. It is a ``connectors.contract.VendorSession``."""
 
     def __init__(
-        self, connector: Connector[S], settings: S, http: httpx.AsyncClient, budget: Budget, auth: httpx.Auth | None
+        self,
+        connector: Connector[S],
+        settings: S,
+        http: httpx.AsyncClient,
+        budget: Budget,
+        auth: httpx.Auth | None,
+        files: Path,
     ) -> None:
         self.settings = settings
         self.requests = 0
@@ -67,7 +74,9 @@ class VendorClient(Generic[S]):
         self._http = http
         self._budget = budget
         self._auth = auth
-        self._clock_lead: float | None = None
+        self._files = files
+        # What answers without a network shares our clock.
+        self._clock_lead: float | None = None if connector.source is None else 0.0
 
     @property
     def waited_seconds(self) -> float:
@@ -100,6 +109,8 @@ class VendorClient(Generic[S]):
         raise AssertionError("tenacity either returns or raises")
 
     async def _once(self, request: VendorRequest) -> VendorResponse:
+        if self._connector.source is not None:
+            return await self._connector.source(self.settings, request, self._files)
         await self._budget.acquire()
         self.requests += 1
         try:
@@ -116,7 +127,7 @@ class VendorClient(Generic[S]):
         except httpx.TransportError as error:
             raise Transient(f"The connection to {self._connector.title} broke ({type(error).__name__}).") from None
         self._note_clock(response)
-        refusal = self._error(response)
+        refusal = None if response.status_code in request.accept else self._error(response)
         if refusal is not None:
             if isinstance(refusal, RateLimited):
                 await self._budget.hold(min(refusal.wait_seconds or 1.0, 3600.0))
@@ -176,7 +187,7 @@ async def vendor_client(
     if connector.auth is not None:
         auth = connector.auth(settings, tokens or Unstored(connector, settings))
     async with guarded_client(core, timeout=httpx.Timeout(30.0, connect=10.0)) as http:
-        yield VendorClient(connector, settings, http, budget, auth)
+        yield VendorClient(connector, settings, http, budget, auth, core.files_path)
 
 
 class Unstored:
