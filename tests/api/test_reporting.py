@@ -129,11 +129,11 @@ async def test_the_receipt_of_leads_leads_down_to_touches_and_records(api: Api) 
         "occurred_at": START,
         "value": Decimal(0),
         "currency": "RUB",
-        "touch_records": [uuid("visit", 1), uuid("lead", 1)],
-        "touch_kinds": ["visit", "lead"],
-        "touch_times": [START, START],
-        "touch_channels": ["paid_search", "direct"],
-        "touch_campaigns": [uuid("Gcampaign", 1), NIL],
+        "touch_records": [uuid("visit", 1), uuid("lead", 1), uuid("deal", 1)],
+        "touch_kinds": ["visit", "lead", "deal"],
+        "touch_times": [START, START, START],
+        "touch_channels": ["paid_search", "direct", "direct"],
+        "touch_campaigns": [uuid("Gcampaign", 1), NIL, NIL],
         "had_older_touches": False,
         "window_days": 90,
         "rules": "1",
@@ -157,6 +157,7 @@ async def test_the_receipt_of_leads_leads_down_to_touches_and_records(api: Api) 
     (item,) = receipt["items"]
     assert item["record"] == {"id": f"Lead:{uuid('lead', 1)}", "title": "Form 1"}
     assert item["records"] == [{"source": {"stream": "leads", "externalId": "1"}}]
-    assert [touch["credited"] for touch in item["touches"]] == [True, False]
+    assert [touch["credited"] for touch in item["touches"]] == [True, False, False]
     assert item["touches"][0]["record"] == {"__typename": "Visit", "id": f"Visit:{uuid('visit', 1)}"}
+    assert item["touches"][2]["record"] == {"__typename": "Deal", "id": f"Deal:{uuid('deal', 1)}"}
     assert item["touches"][0]["campaign"] == {"name": "Campaign 1"}

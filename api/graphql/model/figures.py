@@ -171,12 +171,12 @@ TOUCH = Entity(
     table="touches",
     node=False,
     tenant=None,
-    description="A visit, call or lead before a conversion, within the attribution window.",
+    description="A visit, call, lead or deal with an origin before a conversion, within the attribution window.",
     fields=(
         Reference(
             name="record",
-            description="The visit, call or lead itself.",
-            targets=("Visit", "Call", "Lead"),
+            description="The visit, call, lead or deal itself.",
+            targets=("Visit", "Call", "Lead", "Deal"),
             kind="initcap({x}.kind)",
             id="{x}.record_id",
         ),
@@ -236,11 +236,12 @@ RECEIPT_CONVERSION = Entity(
             target="ReceiptTouch",
             description="The touches within the window, in order of time.",
             source=(
-                "json_to_recordset({x}.touches) as {t}(kind text, record_id uuid, at timestamptz, channel text, "
-                "campaign_id uuid, credited boolean, source json)"
+                "rows from (json_to_recordset({x}.touches) as (kind text, record_id uuid, at timestamptz, "
+                "channel text, campaign_id uuid, credited boolean, source json)) "
+                "with ordinality as {t}(kind, record_id, at, channel, campaign_id, credited, source, place)"
             ),
             on="true",
-            order="{t}.at",
+            order="{t}.place",
         ),
         Listing(
             name="records",
