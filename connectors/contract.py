@@ -144,6 +144,79 @@ class Stream(Generic[S]):
 
 
 @dataclass(frozen=True, slots=True)
+class Command:
+    """One change that is meant for a record there. ``key`` is the same however often it is tried; ``values`` are
+    by the write's own field names; ``external_id`` is None until the record's id there is known."""
+
+    key: str
+    values: Mapping[str, Any]
+    external_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A record as it stands there now: its id, what it is called, the values of the fields that a write owns, and
+    the time of its last change, where the vendor tells one."""
+
+    external_id: str
+    title: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+    changed_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup(Generic[S]):
+    """How a record is looked for. ``request`` gives None where the command holds nothing to look by."""
+
+    request: Callable[[S, Command], VendorRequest | None]
+    found: Callable[[S, Command, VendorResponse], Standing | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Described(Generic[S]):
+    """How to ask which fields a record there has: the answer is the titles of the writable ones by name."""
+
+    request: Callable[[S], VendorRequest]
+    fields: Callable[[S, VendorResponse], Mapping[str, str]]
+
+
+Operation = Literal["create", "update", "delete"]
+Idempotency = Literal["marker", "vendor_key", "absolute"]
+"""Why a write that is sent again has no second effect. ``marker``: our key stands in a field of the record, by
+which it is looked for first. ``vendor_key``: the vendor itself takes the key and adds nothing twice. ``absolute``:
+it sets values, or removes; done twice it is done once."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Write(Generic[S]):
+    """One kind of change that a system takes. All functions are pure; the engine sends.
+
+    ``fields``: the names that a command's values may have, beside the vendor's own field codes, which go through
+    as they are. ``by_marker`` finds what this very command made, ``by_match`` what somebody else made for the same
+    person or thing, ``read`` the record of ``external_id``. ``result`` gives the id that the answer names; it
+    raises WriteRejected when a 200 holds a refusal, and VendorChanged when nothing can be told from it.
+    ``lag_seconds``: how long after a write the vendor's search may not show it yet. ``undo`` names the write that
+    takes a create back. ``origin``: the vendor's fields in which traffic is kept, by part of an origin.
+    """
+
+    name: str
+    title: str
+    entity: RecordKind
+    operation: Operation
+    idempotency: Idempotency
+    fields: tuple[str, ...]
+    request: Callable[[S, Command], VendorRequest]
+    result: Callable[[S, Command, VendorResponse], str]
+    by_marker: Lookup[S] | None = None
+    by_match: Lookup[S] | None = None
+    read: Lookup[S] | None = None
+    described: Described[S] | None = None
+    origin: Mapping[str, str] = field(default_factory=dict)
+    undo: str | None = None
+    lag_seconds: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
 class RateLimit:
     """At most ``requests`` in any ``seconds``, counted per vendor account over all workers; ``burst`` of them
     may go at once where the vendor's limit is a leaky bucket. ``source``: where the vendor says so."""
@@ -226,6 +299,7 @@ class Connector(Generic[S]):
     source: Callable[[S, VendorRequest, Path], Awaitable[VendorResponse]] | None = None
     limits: tuple[RateLimit, ...] = ()
     concurrency: int = 1
+    writes: tuple[Write[S], ...] = ()
     verified_by: VerifiedBy = "documentation"
 
     def stream(self, name: str) -> Stream[S]:
@@ -233,3 +307,9 @@ class Connector(Generic[S]):
             if stream.name == name:
                 return stream
         raise KeyError(f"{self.key} has no stream {name!r}")
+
+    def write(self, name: str) -> Write[S]:
+        for write in self.writes:
+            if write.name == name:
+                return write
+        raise KeyError(f"{self.key} has no write {name!r}")

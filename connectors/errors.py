@@ -77,6 +77,22 @@ class Transient(VendorError):
     code = "TRANSIENT"
 
 
+class NotSent(Transient):
+    """No byte of the request got there: what it asked for can't have happened."""
+
+    code = "NOT_SENT"
+
+
+class WriteRejected(VendorError):
+    """The vendor refuses a change for what it says: sending it again can't help. ``field`` is theirs, if named."""
+
+    code = "WRITE_REJECTED"
+
+    def __init__(self, sentence: str, field: str | None = None) -> None:
+        super().__init__(sentence)
+        self.field = field
+
+
 class BadRecord(VendorError):
     """One record can't be understood: it goes to quarantine with this reason."""
 

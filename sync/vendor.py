@@ -7,7 +7,7 @@ of ``connectors.errors``; nothing of httpx gets through.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -32,6 +32,7 @@ from connectors.errors import (
     BadSettings,
     NotPermitted,
     NotReady,
+    NotSent,
     RateLimited,
     Transient,
     VendorChanged,
@@ -112,6 +113,17 @@ class VendorClient(Generic[S]):
         if self._connector.source is not None:
             return await self._connector.source(self.settings, request, self._files)
         await self._budget.acquire()
+        return await self._attempt(request)
+
+    async def send_once(self, request: VendorRequest, about_to: Callable[[], Awaitable[None]]) -> VendorResponse:
+        """One attempt at a request that changes something there: after an error other than a refusal nobody knows
+        whether it took effect, so it is never repeated here. ``about_to`` is awaited when the budget allows it,
+        before the first byte goes out. Raises like ``send``; NotSent when it certainly had no effect."""
+        await self._budget.acquire()
+        await about_to()
+        return await self._attempt(request)
+
+    async def _attempt(self, request: VendorRequest) -> VendorResponse:
         self.requests += 1
         try:
             async with asyncio.timeout(TOTAL_SECONDS):
@@ -275,7 +287,7 @@ class _Patience(stop_base):
 def _unreachable(title: str, error: httpx.ConnectError) -> VendorError:
     if "certificate" in str(error).lower():
         return BadSettings(f"The TLS certificate of {title}'s address is not valid: it is not contacted.")
-    return Transient(f"{title} can't be reached at the address in the settings.")
+    return NotSent(f"{title} can't be reached at the address in the settings.")
 
 
 def _join(base: str, path: str) -> str:

@@ -6,6 +6,7 @@ from connectors.bitrix24.check import check
 from connectors.bitrix24.errors import error_of
 from connectors.bitrix24.reads import STREAMS
 from connectors.bitrix24.settings import Bitrix24Settings, base_url, portal
+from connectors.bitrix24.writes import WRITES
 from connectors.contract import Connector, RateLimit
 
 CONNECTOR = Connector(
@@ -28,5 +29,6 @@ CONNECTOR = Connector(
         ),
     ),
     concurrency=2,
+    writes=WRITES,
     verified_by="recorded payloads",
 )
