@@ -1,0 +1,271 @@
+"""Attribution models: pure functions from paths to the share of its conversion that each touch earned.
+
+Shares are integer millionths that add up to exactly 1,000,000 in every path that has a touch, and money is split
+to the kopeck by the largest remainder: credits of a conversion add up to it exactly. A model takes many paths at
+once, laid one after another in arrays, and treats each by itself; one path is a batch of one. Definitions under
+one name differ between vendors, so each of ours says what it means.
+
+Models that learn from all journeys together stand in ``reports.markov`` and ``reports.shapley``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+
+WHOLE = 1_000_000
+"""A whole conversion in millionths."""
+
+DAY = 86_400_000_000
+"""A day in microseconds."""
+
+UNKNOWN = -1
+"""The position of a milestone that no touch of the path led to."""
+
+
+@dataclass(frozen=True)
+class Journeys:
+    """Paths one after another, the touches of each in the order of time.
+
+    Path ``i`` has the touches ``starts[i]`` to ``starts[i + 1]``. ``ages`` are microseconds from touch to
+    conversion (of an unconverted journey, to its last touch). ``lead`` and ``opened`` are, for each path, the
+    position from 0 of the last touch before the client became a lead and before the deal was opened, or
+    ``UNKNOWN``.
+    """
+
+    starts: Ints
+    ages: Ints
+    direct: Bools
+    lead: Ints
+    opened: Ints
+
+    def __len__(self) -> int:
+        return len(self.starts) - 1
+
+    @cached_property
+    def sizes(self) -> Ints:
+        """How many touches each path has."""
+        return np.diff(self.starts)
+
+    @cached_property
+    def owners(self) -> Ints:
+        """The path of each touch."""
+        return np.repeat(np.arange(len(self)), self.sizes)
+
+    @cached_property
+    def positions(self) -> Ints:
+        """The position of each touch in its path, from 0."""
+        return np.arange(len(self.ages)) - self.starts[self.owners]
+
+    def at(self, positions: Ints) -> Ints:
+        """The touches at these positions, one a path; paths where it is ``UNKNOWN`` are passed over."""
+        known = (positions >= 0) & (positions < self.sizes)
+        return (self.starts[:-1] + positions)[known]
+
+
+Shares = Callable[[Journeys], Ints]
+"""Gives each touch its millionths of the conversion."""
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """An attribution model with its meaning. ``source`` says who defines it so."""
+
+    key: str
+    name_en: str
+    name_ru: str
+    meaning: str
+    source: str
+    shares: Shares
+
+
+def split(amounts: Ints, weights: Ints, starts: Ints) -> Ints:
+    """Split each amount over its touches in proportion to whole weights, by the largest remainder.
+
+    Parts add up to the amount exactly; of equal remainders the later touch's comes first. An amount whose
+    weights are all 0 is split evenly, and one without touches not at all. The lesser of an amount and the sum of
+    its weights, times the greatest weight, must stay below 2**63.
+    """
+    sizes = np.diff(starts)
+    owners = np.repeat(np.arange(len(sizes)), sizes)
+    totals = _sums(weights, starts)
+    nothing = totals == 0
+    if nothing.any():
+        weights = np.where(nothing[owners], 1, weights)
+        totals = np.where(nothing, sizes, totals)
+    totals = np.maximum(totals, 1)
+    # Whole multiples of the total are split without a remainder, so that no product leaves 64 bits.
+    multiples, rest = np.divmod(np.abs(amounts), totals)
+    parts, remainders = np.divmod(rest[owners] * weights, totals[owners])
+    left = np.where(sizes > 0, rest - _sums(parts, starts), 0)
+    if left.any():
+        order = np.lexsort((-np.arange(len(weights)), -remainders, owners))
+        rank = np.empty_like(order)
+        rank[order] = np.arange(len(order)) - np.repeat(starts[:-1], sizes)
+        parts += rank < left[owners]
+    parts += multiples[owners] * weights
+    return np.where(amounts[owners] < 0, -parts, parts)
+
+
+def _sums(values: Ints, starts: Ints) -> Ints:
+    """The sum of each path's values."""
+    running = np.concatenate(([0], np.cumsum(values, dtype=np.int64)))
+    return running[starts[1:]] - running[starts[:-1]]
+
+
+def _shares(journeys: Journeys, weights: Ints) -> Ints:
+    return split(np.full(len(journeys), WHOLE), weights, journeys.starts)
+
+
+def _all_to(journeys: Journeys, touches: Ints) -> Ints:
+    shares = np.zeros(len(journeys.ages), np.int64)
+    shares[touches] = WHOLE
+    return shares
+
+
+def first_touch(journeys: Journeys) -> Ints:
+    """All to the first touch in the window."""
+    return _all_to(journeys, journeys.at(np.zeros(len(journeys), np.int64)))
+
+
+def last_touch(journeys: Journeys) -> Ints:
+    """All to the last touch."""
+    return _all_to(journeys, journeys.at(journeys.sizes - 1))
+
+
+def last_non_direct(journeys: Journeys) -> Ints:
+    """All to the last touch that isn't direct; to the last direct one only where there is nothing else."""
+    best = np.where(journeys.direct, 0, len(journeys.ages)) + journeys.positions
+    filled = journeys.sizes > 0
+    last = np.full(len(journeys), UNKNOWN)
+    if filled.any():
+        highest = np.maximum.reduceat(best, journeys.starts[:-1][filled])
+        last[filled] = highest % len(journeys.ages)
+    return _all_to(journeys, journeys.at(last))
+
+
+def linear(journeys: Journeys) -> Ints:
+    """The same to every touch."""
+    return _shares(journeys, np.ones(len(journeys.ages), np.int64))
+
+
+def by_milestones(*, first: int = 0, lead: int = 0, opened: int = 0, last: int = 0, others: int = 0) -> Shares:
+    """Weights for the touches that led to milestones, and for all other touches together.
+
+    Weights are whole and relative. Where a touch led to several milestones it has their weights together; what
+    isn't known of the path, or would go to other touches where there are none, is shared in proportion by the
+    rest. Where nothing has a weight, all touches get the same. Raises ``ValueError`` for weights that can't be.
+    """
+    named = {"first": first, "lead": lead, "opened": opened, "last": last, "others": others}
+    for name, weight in named.items():
+        if not 0 <= weight <= WHOLE:
+            raise ValueError(f"The weight of {name} must be a whole number from 0 to {WHOLE:,}, not {weight}.")
+    if not any(named.values()):
+        raise ValueError("At least one weight must be more than 0.")
+
+    def shares(journeys: Journeys) -> Ints:
+        weights = np.zeros(len(journeys.ages), np.int64)
+        holds = np.zeros(len(journeys.ages), np.bool_)
+        zeros = np.zeros(len(journeys), np.int64)
+        for weight, positions in (
+            (first, zeros),
+            (lead, journeys.lead),
+            (opened, journeys.opened),
+            (last, journeys.sizes - 1),
+        ):
+            if weight:
+                touches = journeys.at(positions)
+                weights[touches] += weight
+                holds[touches] = True
+        free = _sums((~holds).astype(np.int64), journeys.starts)[journeys.owners]
+        return _shares(journeys, np.where(holds, weights * np.maximum(free, 1), others))
+
+    return shares
+
+
+def time_decay(half_life_days: float = 7) -> Shares:
+    """Weights that halve with every ``half_life_days`` of age, continuously: 2^(−age ÷ half-life).
+
+    Raises ``ValueError`` for a half-life that isn't more than 0.
+    """
+    if not half_life_days > 0:
+        raise ValueError(f"The half-life must be more than 0 days, not {half_life_days}.")
+
+    def shares(journeys: Journeys) -> Ints:
+        filled = journeys.sizes > 0
+        youngest = np.zeros(len(journeys), np.int64)
+        if filled.any():
+            youngest[filled] = np.minimum.reduceat(journeys.ages, journeys.starts[:-1][filled])
+        # Relative to the youngest touch, which changes no share and keeps very old paths from vanishing.
+        ages = (journeys.ages - youngest[journeys.owners]) / (half_life_days * DAY)
+        return _shares(journeys, np.rint(np.exp2(-ages) * 2**30).astype(np.int64))
+
+    return shares
+
+
+def position_based(first: int = 40, others: int = 20, last: int = 40) -> Model:
+    """The first and the last touch get a weight each, all others a third one together."""
+    return Model(
+        "position_based",
+        "Position based",
+        "По позиции",
+        f"{first} to the first touch, {last} to the last, {others} to all others together; relative weights.",
+        "40/20/40 is usual in web analytics; for a lead it is the U-shaped model of HubSpot and Ruler",
+        by_milestones(first=first, last=last, others=others),
+    )
+
+
+def decaying(half_life_days: float = 7) -> Model:
+    """Time decay with a half-life of its own."""
+    return Model(
+        "time_decay",
+        "Time decay",
+        "С учётом давности",
+        f"Weights halve with every {half_life_days:g} days before the conversion, continuously.",
+        "half-life of 7 days is usual in web analytics",
+        time_decay(half_life_days),
+    )
+
+
+_DEFINITIONS = (
+    Model("first_touch", "First touch", "Первое касание", "All to the first touch.", "usual", first_touch),
+    Model("last_touch", "Last touch", "Последнее касание", "All to the last touch.", "usual", last_touch),
+    Model(
+        "last_non_direct",
+        "Last non-direct",
+        "Последнее непрямое",
+        "All to the last touch that isn't direct; to the last direct one where there is nothing else.",
+        "the default of Calltouch's statistics; Yandex.Metrica calls it last significant source",
+        last_non_direct,
+    ),
+    Model("linear", "Linear", "Линейная", "The same to every touch (not to every channel).", "usual", linear),
+    position_based(),
+    Model(
+        "w_shaped",
+        "W-shaped",
+        "W-образная",
+        "30 each to the first touch, the one that made the lead and the one that opened the deal; 10 to the rest.",
+        "HubSpot, Ruler",
+        by_milestones(first=30, lead=30, opened=30, others=10),
+    ),
+    Model(
+        "full_path",
+        "Full path",
+        "Полный путь",
+        "22.5 each to the first touch, the one that made the lead, the one that opened the deal and the last"
+        " before it was won; 10 to the rest.",
+        "HubSpot, Ruler",
+        by_milestones(first=225, lead=225, opened=225, last=225, others=100),
+    ),
+    decaying(),
+)
+
+MODELS: Mapping[str, Model] = {model.key: model for model in _DEFINITIONS}
+"""The models that need one path only, by key, with their usual weights."""
