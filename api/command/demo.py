@@ -78,10 +78,20 @@ async def command(once: bool, summary: Path | None, calls: int, seed: int) -> No
     The data lies in SKVOZ_HOME (.skvoz); a second start goes on with it and reads only what is new. Ctrl-C ends
     everything.
     """
-    settings = load_settings()
-    settings = settings.model_copy(update={"allow_private_hosts": (*settings.allow_private_hosts, "127.0.0.1")})
     console = open_console()
     quiet_logs()
+    _end_on_termination()
+    try:
+        await _demo(console, once, summary, calls, seed)
+    except asyncio.CancelledError:  # Ctrl-C is how the demo is meant to end
+        console.print("Stopped. The data is kept; `make demo` goes on with it.")
+        if once:
+            raise click.exceptions.Exit(130) from None
+
+
+async def _demo(console: Console, once: bool, summary: Path | None, calls: int, seed: int) -> None:
+    settings = load_settings()
+    settings = settings.model_copy(update={"allow_private_hosts": (*settings.allow_private_hosts, "127.0.0.1")})
     async with (
         _sandbox(console, settings, calls, seed) as credentials,
         open_office(settings, make_key=True) as office,
@@ -106,6 +116,13 @@ async def command(once: bool, summary: Path | None, calls: int, seed: int) -> No
         await _serve(console, office, settings, token, summary, facts)
 
 
+def _end_on_termination() -> None:
+    """Let SIGTERM end the sandbox and the database too, as Ctrl-C does."""
+    task = asyncio.current_task()
+    if task is not None and sys.platform != "win32":
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+
+
 @asynccontextmanager
 async def _sandbox(
     console: Console, settings: Settings, calls: int, seed: int
@@ -121,8 +138,9 @@ async def _sandbox(
         kept.write_bytes(orjson.dumps({"calls": calls, "seed": seed}))
     process = await asyncio.create_subprocess_exec(
         sys.executable,
-        *("-m", "sandbox", "--home", str(home), "--port", "0", "--live"),
+        *("-m", "sandbox", "--home", str(home), "--port", "0", "--live", "--attended"),
         *("--calls", str(calls), "--days", str(DAYS), "--seed", str(seed)),
+        stdin=asyncio.subprocess.PIPE,  # it ends when we do, even by kill -9
         stdout=asyncio.subprocess.PIPE,
         start_new_session=True,  # Ctrl-C is ours to pass on, after the syncs have ended
         env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
@@ -209,13 +227,11 @@ async def _serve(
     async with Jobs(office).opened() as jobs:
         working = asyncio.ensure_future(jobs.work())
         try:
-            with contextlib.suppress(asyncio.CancelledError):  # Ctrl-C is how the demo is meant to end
-                await serve(office, jobs=jobs, ready=ready)
+            await serve(office, jobs=jobs, ready=ready)
         finally:
             jobs.stop_runs()
             working.cancel()
             await asyncio.gather(working, return_exceptions=True)
-    console.print("Stopped. The data is kept; `make demo` goes on with it.")
 
 
 def _welcome(settings: Settings, token: str) -> str:
