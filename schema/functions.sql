@@ -19,3 +19,16 @@ language sql security definer set search_path = public, pg_temp as $$
 $$;
 revoke all on function take_due_connections(integer) from public;
 grant execute on function take_due_connections(integer) to {app_role};
+
+-- The connections that something waits to be written to, over all workspaces.
+create or replace function due_deliveries(most integer)
+returns table (workspace_id uuid, connection_id uuid)
+language sql stable security definer set search_path = public, pg_temp as $$
+    select o.workspace_id, o.connection_id
+    from outbox o join connection c on c.workspace_id = o.workspace_id and c.id = o.connection_id
+    where o.state in ('pending', 'sending', 'unknown') and o.next_try_at <= clock_timestamp()
+        and c.state = 'active'
+    group by o.workspace_id, o.connection_id order by min(o.next_try_at) limit most
+$$;
+revoke all on function due_deliveries(integer) from public;
+grant execute on function due_deliveries(integer) to {app_role};

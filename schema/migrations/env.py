@@ -21,4 +21,3 @@ context.configure(
 )
 with context.begin_transaction():
     context.run_migrations()
-

@@ -25,6 +25,7 @@ from schema.tables.identity import (
 )
 from schema.tables.interactions import Call, Lead, Visit
 from schema.tables.marketing import Ad, AdGroup, AdSpend, Campaign, CampaignName, Keyword
+from schema.tables.outbox import Conflict, Delivery, Outbox, OutboxAttempt, WriteRule
 from schema.tables.parties import Assignment, Company, Contact, User
 from schema.tables.sales import Deal, Pipeline, Stage, StageChange
 
@@ -42,9 +43,11 @@ __all__ = [
     "ClientField",
     "ClientMark",
     "Company",
+    "Conflict",
     "Connection",
     "Contact",
     "Deal",
+    "Delivery",
     "Identifier",
     "IdentityDecision",
     "IdentityRecord",
@@ -52,6 +55,8 @@ __all__ = [
     "Keyword",
     "Lead",
     "MergeLog",
+    "Outbox",
+    "OutboxAttempt",
     "Path",
     "Pipeline",
     "Quarantine",
@@ -73,5 +78,6 @@ __all__ = [
     "User",
     "Visit",
     "Workspace",
+    "WriteRule",
     "ZstdDictionary",
 ]
