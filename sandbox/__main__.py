@@ -9,12 +9,13 @@ import argparse
 import sys
 from datetime import date, datetime
 from pathlib import Path
+from threading import Thread
 from time import monotonic
 
 import orjson
 
 from sandbox.running import WorldMismatch
-from sandbox.server import plan_for, prepare
+from sandbox.server import Prepared, plan_for, prepare
 
 
 def main() -> int:
@@ -58,8 +59,17 @@ def main() -> int:
     }
     sys.stdout.write(orjson.dumps(ready).decode() + "\n")
     sys.stdout.flush()
+    if options.attended:
+        Thread(target=_stop_with_parent, args=(prepared,), daemon=True).start()
     prepared.serve()
     return 0
+
+
+def _stop_with_parent(prepared: Prepared) -> None:
+    """Standard input ends when the process that started this one is gone, however it went: two sandboxes over
+    one home would spoil it."""
+    sys.stdin.buffer.read()
+    prepared.server.should_exit = True
 
 
 def _options() -> argparse.Namespace:
@@ -74,6 +84,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--live", action="store_true", help="time passes; otherwise /_control/advance moves it")
     parser.add_argument("--speed", type=float, default=1.0, help="live seconds a real second")
     parser.add_argument("--limits", type=float, default=1.0, help="factor on vendors' rate limits; 0 = none")
+    parser.add_argument("--attended", action="store_true", help="stop when standard input closes")
     parser.add_argument("--only", nargs="+", metavar="VENDOR", help="only these vendors; default: all")
     return parser.parse_args()
 

@@ -7,6 +7,7 @@ import sys
 import click
 
 from api.command import (
+    attribute,
     catalogue,
     connect,
     demo,
@@ -51,6 +52,7 @@ for _module in (
     keys,
     sandbox,
     report,
+    attribute,
     match,
 ):
     cli.add_command(_module.command)

@@ -80,7 +80,6 @@ async def command(once: bool, summary: Path | None, calls: int, seed: int) -> No
     """
     console = open_console()
     quiet_logs()
-    _end_on_termination()
     try:
         await _demo(console, once, summary, calls, seed)
     except asyncio.CancelledError:  # Ctrl-C is how the demo is meant to end
@@ -114,13 +113,6 @@ async def _demo(console: Console, once: bool, summary: Path | None, calls: int, 
                 raise SandboxFailed(f"Not everything was synced: {', '.join(failed)}.")
             return
         await _serve(console, office, settings, token, summary, facts)
-
-
-def _end_on_termination() -> None:
-    """Let SIGTERM end the sandbox and the database too, as Ctrl-C does."""
-    task = asyncio.current_task()
-    if task is not None and sys.platform != "win32":
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
 
 
 @asynccontextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -24,21 +25,41 @@ workspace_option = click.option(
 
 
 def in_loop(function: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
-    """Run an async subcommand in an event loop of its own."""
+    """Run an async subcommand in an event loop of its own, which ends cleanly on Ctrl-C and on SIGTERM."""
 
     @wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
-        if sys.platform == "win32":
-            # psycopg's async side needs the selector loop there.
-            with asyncio.Runner(loop_factory=asyncio.SelectorEventLoop) as runner:
-                runner.run(function(*args, **kwargs))
-        else:
-            import uvloop
-
-            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                runner.run(function(*args, **kwargs))
+        with asyncio.Runner(loop_factory=_new_loop) as runner:
+            runner.run(_until_terminated(function(*args, **kwargs)))
 
     return run
+
+
+def _new_loop() -> asyncio.AbstractEventLoop:
+    if sys.platform == "win32":
+        return asyncio.SelectorEventLoop()  # psycopg's async side needs this one there
+    import uvloop
+
+    return uvloop.new_event_loop()
+
+
+async def _until_terminated(work: Coroutine[Any, Any, None]) -> None:
+    """SIGTERM is how a service is asked to stop: everything is closed as after Ctrl-C, and the exit is 0."""
+    task = asyncio.ensure_future(work)
+    asked = False
+
+    def stop() -> None:
+        nonlocal asked
+        asked = True
+        task.cancel()
+
+    if sys.platform != "win32":
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop)
+    try:
+        await task
+    except asyncio.CancelledError:
+        if not asked:
+            raise
 
 
 @asynccontextmanager

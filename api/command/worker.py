@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import signal
-
 import click
 
 from api.command.running import in_loop
@@ -24,13 +21,7 @@ async def command(concurrency: int) -> None:
     """
     async with open_office(load_settings()) as office, Jobs(office).opened() as jobs:
         click.echo("Waiting for work. Ctrl-C stops after the page in hand.")
-        working = asyncio.ensure_future(jobs.work(concurrency=concurrency))
-        loop = asyncio.get_running_loop()
-
-        def stop() -> None:
+        try:
+            await jobs.work(concurrency=concurrency)
+        finally:
             jobs.stop_runs()
-            working.cancel()
-
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, stop)
-        await asyncio.gather(working, return_exceptions=True)
