@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 LOCK := requirements.lock
 DEV_LOCK := requirements-dev.lock
-CHECKED := $(wildcard api connectors core reports sandbox schema sync tests bench)
+CHECKED := $(wildcard api connectors core reports sandbox schema sync tests bench docs)
 
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11 python; do \
 	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo "$$python"; break; }; done)
@@ -25,7 +25,7 @@ define install
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench lock web docker clean install install-dev
+.PHONY: help demo test lint bench docs migration lock web docker clean install install-dev
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -42,8 +42,15 @@ lint: install-dev  ## Check style, types and the direction of imports
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-bench: install-dev  ## Measure; see bench/
+bench: install-dev  ## Measure; BENCH_ARGS="identity" chooses, see bench/
 	@$(BIN)/python -m bench $(BENCH_ARGS)
+
+docs: install-dev  ## Renew the pages that follow from the code
+	@$(BIN)/python -m docs.generate
+
+migration: install-dev  ## Draft a migration from a change of the tables; NAME="The client has a birthday"
+	@test -n "$(NAME)" || { echo 'Say what the migration does: make migration NAME="The client has a birthday"'; exit 2; }
+	@$(BIN)/python -m schema.migrate "$(NAME)"
 
 lock: install-dev  ## Renew both locks within what pyproject.toml allows; LOCK_ARGS="--upgrade" takes the newest
 	@$(COMPILE) --output-file $(LOCK) $(LOCK_ARGS)

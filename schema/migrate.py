@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+import click
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
@@ -12,7 +15,8 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
-from core.database import Database
+from core.database import Database, open_database
+from core.settings import Settings
 from schema.tables import Base
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
@@ -77,3 +81,30 @@ def _compare(connection: Connection) -> list[Any]:
         for change in compare_metadata(context, Base.metadata)
         if not (change[0] == "remove_table" and change[1].name == "alembic_version")
     ]
+
+
+async def _draft_next(message: str) -> str | None:
+    """Write the next migration from what the code has and the migrations lack; its number, or None."""
+    with TemporaryDirectory(prefix="skvoz-") as home:
+        async with open_database(Settings(home=Path(home), database_url=None)) as database:
+            await migrate(database)
+            if not await drift(database):
+                return None
+            revision = f"{int(newest_revision()) + 1:04}"
+            async with database.owner_engine.connect() as connection:
+                await connection.run_sync(draft, database.role_prefix, message, revision)
+    return revision
+
+
+@click.command()
+@click.argument("message")
+def main(message: str) -> None:
+    """Write the next migration from a change of the tables; MESSAGE says what it does."""
+    revision = asyncio.run(_draft_next(message))
+    if revision is None:
+        raise click.ClickException("The tables are as the migrations make them: there is nothing to write.")
+    click.echo(f"Migration {revision} lies in {_MIGRATIONS / 'versions'}. It is a draft: read it and mend it.")
+
+
+if __name__ == "__main__":
+    main()
