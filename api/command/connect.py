@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import click
@@ -55,7 +56,7 @@ def _settings(found: Connector[Any], values: dict[str, str]) -> dict[str, str]:
         if name in values:
             continue
         default = "" if field.is_required() else _shown(field.default)
-        if not field.is_required() and not click.get_text_stream("stdin").isatty():
+        if not field.is_required() and not sys.stdin.isatty():
             continue
         click.echo(f"\n{field.description}")
         answer = click.prompt(
