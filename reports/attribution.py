@@ -1,35 +1,16 @@
-"""Attribution models: pure functions from a path to the share of the conversion that each touch earned.
+"""Where a conversion is counted by the model that the rollups are kept by: last non-direct touch.
 
-Shares are integer millionths that add up to exactly 1,000,000, so that credits of a conversion add up to it
-exactly. A model never looks beyond the path; one more model is one more function in ``MODELS``.
+All models, this one among them, stand in ``reports.models``; which one answers is chosen for each question.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
 from reports.paths import NIL, Path, Touch
 from schema.enums import Channel, Unattributed
-
-WHOLE = 1_000_000
-"""A whole conversion in millionths."""
-
-Model = Callable[[Sequence[Touch]], tuple[int, ...]]
-"""Gives each touch its millionths; they add up to ``WHOLE``, and to nothing only where there is no touch."""
-
-
-def last_non_direct_click(touches: Sequence[Touch]) -> tuple[int, ...]:
-    """All to the last touch that isn't direct; to the last direct one only where there is nothing else.
-
-    Calltouch calls it the default of its statistics, Yandex.Metrica "last significant source".
-    """
-    last = _last_non_direct(touches)
-    return tuple(WHOLE if position == last else 0 for position in range(len(touches)))
-
-
-MODELS: Mapping[str, Model] = {"last_non_direct": last_non_direct_click}
 
 
 @dataclass(frozen=True, slots=True)

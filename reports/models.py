@@ -75,14 +75,20 @@ Shares = Callable[[Journeys], Ints]
 
 
 @dataclass(frozen=True, slots=True)
-class Model:
-    """An attribution model with its meaning. ``source`` says who defines it so."""
+class Definition:
+    """What an attribution model means. ``source`` says who defines it so."""
 
     key: str
     name_en: str
     name_ru: str
     meaning: str
     source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Model(Definition):
+    """A model that needs one path only."""
+
     shares: Shares
 
 

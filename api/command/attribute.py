@@ -103,14 +103,16 @@ def _table(result: Attribution, by: str, width: int | None) -> str:
         parts.append(("Value", "value", 2))
     for title, figure, places in parts:
         table = Table(title=title, box=box.SIMPLE_HEAD, show_footer=True, title_justify="left")
-        table.add_column(by.capitalize(), footer="Total", overflow="fold")
+        names = [channel if campaign is None else f"{channel} / {campaign or '–'}" for channel, campaign in rows]
+        table.add_column(by.capitalize(), footer="Total", min_width=max(map(len, names), default=0))
         for key in result.models:
             amounts = [getattr(found[key, *row], figure) for row in rows]
-            table.add_column(DEFINITIONS[key].name_en, _written(sum(amounts, Decimal(0)), places), justify="right")
-        for channel, campaign in rows:
-            name = channel if campaign is None else f"{channel} / {campaign or '–'}"
-            cells = [_written(getattr(found[key, channel, campaign], figure), places) for key in result.models]
-            table.add_row(name, *cells)
+            total = _written(sum(amounts, Decimal(0)), places)
+            heading = DEFINITIONS[key].name_en
+            widest = max(map(len, (total, *heading.split(), *(_written(amount, places) for amount in amounts))))
+            table.add_column(heading, total, justify="right", vertical="bottom", min_width=widest)
+        for name, row in zip(names, rows, strict=True):
+            table.add_row(name, *(_written(getattr(found[key, *row], figure), places) for key in result.models))
         console.width = max(console.width, table.__rich_measure__(console, console.options).minimum)
         console.print(table)
     return stream.getvalue()

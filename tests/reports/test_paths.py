@@ -10,7 +10,9 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports.attribution import MODELS, WHOLE, last_non_direct
+from reports.attribution import last_non_direct
+from reports.comparison import journeys_of
+from reports.models import MODELS, WHOLE
 from reports.paths import NIL, SAME_CALL, History, Path, Told, Touch, WonDeal, make_paths
 from schema.enums import Channel, ConversionKind, RecordKind, Unattributed
 from tests.reports.conftest import day, ident
@@ -179,14 +181,10 @@ touches = st.lists(
 
 
 @given(touches)
-def test_shares_of_every_model_add_up_to_the_whole(seen: list[Touch]) -> None:
+def test_the_rollups_credit_what_last_non_direct_gives(seen: list[Touch]) -> None:
     for path in make_paths(History(ANNA, visits=seen, calls=[told("c", day(0))]), window_days=90, currency="RUB"):
-        for model in MODELS.values():
-            shares = model(path.touches)
-            assert len(shares) == len(path.touches)
-            assert sum(shares) == (WHOLE if path.touches else 0)
         credit = last_non_direct(path)
-        shares = MODELS["last_non_direct"](path.touches)
+        shares = MODELS["last_non_direct"].shares(journeys_of([path])).tolist()
         assert credit.position == (shares.index(WHOLE) + 1 if shares else 0)
         assert (credit.campaign_id == NIL) == bool(credit.reason)
         window = timedelta(days=90)
