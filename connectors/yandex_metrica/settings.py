@@ -1,0 +1,44 @@
+"""What a user tells to connect a counter of Yandex.Metrica."""
+
+from __future__ import annotations
+
+from pydantic import Field, SecretStr
+
+from connectors.contract import ConnectorSettings
+
+
+class MetricaSettings(ConnectorSettings):
+    token: SecretStr = Field(
+        title="OAuth token",
+        description=(
+            "A token of Yandex ID with the right metrika:read. Make an application with that right at "
+            "oauth.yandex.ru; then, logged in as someone who may view the counter, open "
+            "https://oauth.yandex.ru/authorize?response_type=token&client_id= followed by the application's id. "
+            "It is good for about a year."
+        ),
+        min_length=1,
+    )
+    counter_id: str = Field(
+        title="Counter's number",
+        description=(
+            "The number of the counter: in Metrica's list of counters it stands below the site's name, and in the "
+            "address of its reports after id=. Digits only."
+        ),
+        pattern=r"^\d{1,12}$",
+    )
+    reread_days: int = Field(
+        default=4,
+        ge=1,
+        le=60,
+        title="Days to read again",
+        description=(
+            "Nearly all visits are finished three days after they began: every sync reads this many last days "
+            "again. Raise it to 22 if you upload offline conversions or calls, which Metrica adds to older visits."
+        ),
+    )
+    base_url: str = Field(
+        default="https://api-metrika.yandex.net",
+        title="Address of the API",
+        description="Leave it as it is, unless you connect a sandbox.",
+        pattern=r"^https?://[^\s/?#]+[^\s?#]*$",
+    )
