@@ -24,12 +24,12 @@ from sync.identity.clusters import (
     count_people,
     name_several_people,
     office_key,
-    partition,
     tells,
 )
 from sync.identity.founding import ClientRow, Founding, Group, changed, found, moves
+from sync.identity.grouping import partition
 from sync.identity.keys import Key
-from sync.identity.names import comparable
+from sync.identity.names import name_for_comparison
 from sync.identity.reading import CAP, OFFICE, Conn
 
 RULE = "rule"
@@ -292,7 +292,7 @@ def _member(candidate: Candidate, before: Member | None) -> Member:
         candidate.record_kind.value,
         kind,
         candidate.at,
-        next((name for text in candidate.names if (name := comparable(text, kind)) is not None), None),
+        name_for_comparison(candidate.names, kind),
         frozenset(NodeKey(kind, str(key.kind), key.value) for key in candidate.keys),
         before.client_id if before is not None else None,
     )

@@ -10,7 +10,8 @@ from uuid import UUID
 from schema.enums import ClientKind, IdentifierKind, RecordKind
 from schema.ids import record_id
 from schema.records import CallRecord, CompanyRecord, ContactRecord, LeadRecord, Record, VisitRecord
-from sync.identity.keys import Key, keys_in
+from sync.identity.keys import Key, call_key, desk_key, is_landline, keys_in
+from sync.identity.names import name_for_comparison
 
 _REFERRED_TO = frozenset({RecordKind.CONTACT, RecordKind.LEAD, RecordKind.VISIT})
 """Kinds of records that others name as the same client's; each carries its own id as a key."""
@@ -85,6 +86,7 @@ def candidate_of(record: Record, connection_id: UUID, region: str) -> Candidate 
     keys = [key for field, text in fields for key in keys_in(field, text, region)]
     own = [(kind, record.external_id)] if kind in _REFERRED_TO else []
     keys += _vendor_keys(connection_id, [*own, *references])
+    keys += _joint_keys([key.value for key in keys if key.kind == IdentifierKind.PHONE], client_kind, kind, names, at)
     return Candidate(
         record_id=record_id(connection_id, kind, record.external_id),
         record_kind=kind,
@@ -94,6 +96,22 @@ def candidate_of(record: Record, connection_id: UUID, region: str) -> Candidate 
         keys=tuple({(key.kind, key.value): key for key in reversed(keys)}.values()),
         names=tuple(dict.fromkeys(name for name in names if name and name.strip())),
     )
+
+
+def _joint_keys(
+    phones: Iterable[str], client_kind: ClientKind, kind: RecordKind, names: Iterable[str | None], at: datetime | None
+) -> Iterator[Key]:
+    """Keys of two facts that say more together: a phone and the minute of a call (the call tracker and the CRM
+    log the same one), an office's phone and the full name of somebody there."""
+    if kind == RecordKind.CALL and at is not None:
+        for phone in phones:
+            yield Key(IdentifierKind.VENDOR, call_key(phone, at), "the same call, logged by several systems")
+    elif client_kind == ClientKind.PERSON:
+        name = name_for_comparison(filter(None, names), client_kind)
+        if name is not None and " " in name:
+            for phone in phones:
+                if is_landline(phone):
+                    yield Key(IdentifierKind.VENDOR, desk_key(phone, name), "the same name at the same office phone")
 
 
 def _vendor_keys(connection_id: UUID, references: Iterable[tuple[RecordKind, str | None]]) -> Iterator[Key]:

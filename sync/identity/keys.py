@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
+from hashlib import blake2b
 
 import phonenumbers
 from phonenumbers import PhoneNumber, PhoneNumberFormat, PhoneNumberType
@@ -114,6 +116,21 @@ def is_landline(phone: str) -> bool:
 def is_role_mailbox(email: str) -> bool:
     """Whether an address names a desk and not a human being: info@, sales@."""
     return email.partition("@")[0] in _ROLE_MAILBOXES
+
+
+def call_key(phone: str, at: datetime) -> str:
+    """One call, whoever logs it: the caller's phone and the minute. Clocks that differ by seconds part some twins,
+    and their phone still joins them if it is one person's."""
+    return f"call:{_digest(phone, str(int(at.timestamp()) // 60))}"
+
+
+def desk_key(phone: str, name: str) -> str:
+    """One person of an office: its phone and a (comparable) full name, though neither alone tells who it is."""
+    return f"desk:{_digest(phone, name)}"
+
+
+def _digest(*facts: str) -> str:
+    return blake2b("\n".join(facts).encode(), digest_size=16).hexdigest()
 
 
 def _nobodys(national: str) -> bool:

@@ -20,7 +20,8 @@ from uuid import UUID
 
 from core.errors import SkvozError
 from schema.enums import ClientKind, IdentifierKind, RecordKind
-from sync.identity.clusters import UNLIMITED, Member, NodeKey, carriers_of, name_several_people, partition
+from sync.identity.clusters import UNLIMITED, Member, NodeKey, carriers_of, name_several_people
+from sync.identity.grouping import partition
 from sync.identity.keys import keys_in
 from sync.identity.names import comparable
 

@@ -7,6 +7,7 @@ must not look like another person; a doubt is answered with "not clearly differe
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 
 from schema.enums import ClientKind
@@ -99,6 +100,11 @@ def comparable(name: str, kind: str) -> str | None:
         without = [sound for sound in sounds if not _PATRONYMIC.match(sound)]
         sounds = without or sounds
     return " ".join(sorted(set(sounds))) or None
+
+
+def name_for_comparison(names: Iterable[str], kind: str) -> str | None:
+    """The first of the names on a record that names somebody, comparable."""
+    return next((found for name in names if (found := comparable(name, kind)) is not None), None)
 
 
 @lru_cache(maxsize=262_144)

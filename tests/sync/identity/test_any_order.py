@@ -31,8 +31,9 @@ LANDLINE = "+74951112204"
 PHONES = ("+79161112201", "+79161112202", "+79161112203", LANDLINE)
 EMAILS = ("a@x.ru", "b@x.ru", "info@x.ru")
 VISITORS = ("ym:1", "ym:2", "ym:3")
-ORDER = ("vendor", "email", "visitor", "phone")
+ORDER = ("vendor", "email", "visitor", "found", "phone")
 CARDS = (RecordKind.CONTACT, RecordKind.COMPANY)
+LONE_CALL = 12
 
 
 def id_of(number: int) -> UUID:
@@ -59,6 +60,8 @@ class State:
             keys.append(Key(IdentifierKind.VENDOR, id_of(self.number).hex, "own"))
         if self.refers_to is not None and self.refers_to != self.number:
             keys.append(Key(IdentifierKind.VENDOR, id_of(self.refers_to).hex, "other"))
+        if self.kind == RecordKind.CALL and self.number != LONE_CALL:
+            keys += [Key(IdentifierKind.VENDOR, f"call:{phone}", "two systems log it") for phone in self.phones]
         company = self.kind == RecordKind.COMPANY
         return Candidate(
             id_of(self.number),
@@ -126,37 +129,57 @@ def expected(final: dict[int, State]) -> dict[frozenset[int], bool]:
         said = {state.name for number, state in final.items() if label[number] == group and state.name}
         return {name for name in said if not (name in PERSONS and PERSONS[name] in said)}
 
-    def at_odds(a: int, b: int) -> bool:
+    def visitors_of(group: int) -> set[str]:
+        return {visitor for number, state in final.items() if label[number] == group for visitor in state.visitors}
+
+    def at_odds(a: int, b: int, by_phone: bool) -> bool:
         left, right = names_of(a), names_of(b)
-        return bool(left and right) and all(differ(x, y) for x in left for y in right)
+        if left and right:
+            return all(differ(x, y) for x in left for y in right)
+        seen, seen_too = visitors_of(a), visitors_of(b)
+        return by_phone and bool(seen and seen_too) and not seen & seen_too
 
-    def any_at_odds(groups: Iterable[int]) -> bool:
-        return any(at_odds(a, b) for a, b in combinations(sorted(groups), 2))
+    def any_at_odds(groups: Iterable[int], by_phone: bool) -> bool:
+        return any(at_odds(a, b, by_phone) for a, b in combinations(sorted(groups), 2))
 
-    plan: list[tuple[int, int, bool, str, list[State]]] = []
+    plan: list[tuple[str, int, bool, str, list[State]]] = []
     for (company, kind, value), who in carriers.items():
         if (company, kind, value) in shared:
             continue
         owner = next((state for state in final.values() if id_of(state.number).hex == value), None)
         if kind == "vendor" and owner and owner.kind in (RecordKind.CONTACT, RecordKind.LEAD):
-            who = [
+            shown = [
                 state
                 for state in who
-                if state.kind != RecordKind.CALL or not any((company, "phone", p) in shared for p in state.phones)
+                if state.kind == RecordKind.CALL
+                and not any((company, "phone", p) in shared or p in owner.phones for p in state.phones)
             ]
+            plan.append(("found", len(shown) + 1, company, value, [owner, *shown]))
+            who = [state for state in who if state.kind != RecordKind.CALL]
         if kind == "phone" and value == LANDLINE and not company:
             who = [state for state in who if state.kind != RecordKind.CALL or not tells_more(state)]
-        plan.append((ORDER.index(kind), len(who), company, value, who))
-    for _, _, _, _, who in sorted(plan, key=lambda step: (step[0], step[1], not step[2], step[3])):
+        plan.append((kind, len(who), company, value, who))
+    for kind, _, _, _, who in sorted(plan, key=lambda step: (ORDER.index(step[0]), step[1], not step[2], step[3])):
+        by_phone = kind in ("found", "phone")
         groups = {label[state.number] for state in who}
-        if any_at_odds(groups):
+        if any_at_odds(groups, by_phone):
             owned = {label[state.number] for state in who if state.name}
-            if not owned or any_at_odds(owned):
+            if any_at_odds(owned, by_phone):
                 continue
-            rest = groups - owned
-            nameless = {group for group in rest if not names_of(group)}
-            fitting = {g for g in rest - nameless if not any(at_odds(g, owner) for owner in owned)}
-            groups = owned | nameless | (set() if any_at_odds(fitting) else fitting)
+            fitting = {g for g in groups - owned if not any(at_odds(g, owner, by_phone) for owner in owned)}
+            named = {g for g in fitting if names_of(g)}
+            if any_at_odds(named, by_phone):
+                if not owned:
+                    continue
+                fitting -= named
+            groups = owned
+            for _, number in sorted(
+                (min((abs(state.number - other.number) for other in who if other.name), default=0), state.number)
+                for state in who
+            ):
+                group = label[number]
+                if group in fitting and not any(at_odds(group, other, by_phone) for other in groups - {group}):
+                    groups = groups | {group}
         for number, group in list(label.items()):
             if group in groups:
                 label[number] = min(groups)
