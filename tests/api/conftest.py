@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import asyncio
+import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -10,6 +12,7 @@ import pytest
 from starlette.applications import Starlette
 
 from api.app import create_app
+from api.serve import serve
 from api.tokens import create_token
 from core.database import Database, open_database
 from core.secrets import load_keyring
@@ -18,6 +21,7 @@ from schema.enums import Role
 from sync.jobs import Jobs
 from sync.office import Office
 from tests.api.market import Market, busy_market, uuid
+from tests.api.nodejs import Node, installed_node
 from tests.conftest import Postgres
 
 
@@ -120,3 +124,31 @@ async def shared_api(postgres: Postgres, market_template: str) -> AsyncIterator[
         market = Market(database, uuid("workspace", 1), uuid("kconnection", 1))
         async with application(settings, market) as app, asking(app, market) as made:
             yield made
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@asynccontextmanager
+async def serving(settings: Settings, market: Market) -> AsyncIterator[str]:
+    """The server as it runs, over TCP; gives its address."""
+    settings = settings.model_copy(update={"port": free_port()})
+    office = Office(market.database, load_keyring(settings), settings)
+    up = asyncio.Event()
+    running = asyncio.create_task(serve(office, ready=up.set))
+    await asyncio.wait_for(up.wait(), 20)
+    try:
+        yield f"http://127.0.0.1:{settings.port}"
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+@pytest.fixture
+def node() -> Node:
+    """Node with the packages of tests/api/node; skips where they aren't installed."""
+    return installed_node()

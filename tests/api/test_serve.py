@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import httpx
 import pytest
@@ -17,29 +14,8 @@ from core.secrets import load_keyring
 from core.settings import Settings
 from schema.enums import Role
 from sync.office import Office
-from tests.api.conftest import Api, bearer
+from tests.api.conftest import Api, bearer, serving
 from tests.api.market import Market
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-@asynccontextmanager
-async def serving(settings: Settings, market: Market) -> AsyncIterator[str]:
-    settings = settings.model_copy(update={"port": free_port()})
-    office = Office(market.database, load_keyring(settings), settings)
-    up = asyncio.Event()
-    running = asyncio.create_task(serve(office, ready=up.set))
-    await asyncio.wait_for(up.wait(), 20)
-    try:
-        yield f"http://127.0.0.1:{settings.port}"
-    finally:
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
 
 
 async def test_it_answers_until_it_is_cancelled(settings: Settings, market: Market) -> None:
