@@ -15,6 +15,8 @@ which one made it:
   touch at that instant only where the window holds no other touch but direct ones.
 - *A new client* is the first won deal ever of a client. A deal is won when it was closed; where the CRM keeps
   no such time, when it was created.
+- *Milestones* for models of the deal's stages: the client became a lead with the first call or lead within the
+  window, the deal was opened when the CRM says it was created.
 - *Without a client* a record has its own origin as its only touch, and makes nobody a new client.
 """
 
@@ -111,6 +113,8 @@ class Path:
     touches: tuple[Touch, ...]
     had_older_touches: bool
     window_days: int
+    lead_at: datetime | None = None
+    opened_at: datetime | None = None
 
     @property
     def conversion_id(self) -> UUID:
@@ -125,7 +129,9 @@ def conversion_id(kind: ConversionKind, record_id: UUID) -> UUID:
 def make_paths(history: History, *, window_days: int, currency: str) -> list[Path]:
     """The conversions of one client with their paths. ``currency`` is the workspace's."""
     calls, leads = _told_once(history.calls, SAME_CALL), _told_once(history.leads, SAME_LEAD)
-    seen = _Seen(history, calls, leads, timedelta(days=window_days))
+    window = timedelta(days=window_days)
+    seen = _Seen(history, calls, leads, window)
+    asked = sorted(group[0].at for group in (*calls, *leads)) if history.client_id is not None else []
 
     def path(
         kind: ConversionKind,
@@ -135,9 +141,25 @@ def make_paths(history: History, *, window_days: int, currency: str) -> list[Pat
         also: Iterable[UUID] = (),
         value: Decimal = Decimal(0),
         money: str = currency,
+        opened: datetime | None = None,
     ) -> Path:
         touches, older = seen.before(at, own)
-        return Path(kind, history.client_id, record, tuple(also), at, value, money, touches, older, window_days)
+        lead = bisect_left(asked, at - window)
+        lead_at = asked[lead] if lead < len(asked) and asked[lead] <= at else None
+        return Path(
+            kind,
+            history.client_id,
+            record,
+            tuple(also),
+            at,
+            value,
+            money,
+            touches,
+            older,
+            window_days,
+            lead_at,
+            opened,
+        )
 
     made = []
     for kind, record_kind, groups in (
@@ -149,11 +171,11 @@ def make_paths(history: History, *, window_days: int, currency: str) -> list[Pat
             made.append(path(kind, first.at, first.record_id, own, (other.record_id for other in others)))
     for number, deal in enumerate(sorted(history.deals, key=_in_time)):
         own = _origin_of(deal)
+        opened = min(deal.created_at, deal.at)
         if number == 0 and history.client_id is not None:
-            made.append(path(ConversionKind.NEW_CLIENT, deal.at, deal.record_id, own))
-        made.append(
-            path(ConversionKind.WON_DEAL, deal.at, deal.record_id, own, value=deal.amount, money=deal.currency)
-        )
+            made.append(path(ConversionKind.NEW_CLIENT, deal.at, deal.record_id, own, opened=opened))
+        won = ConversionKind.WON_DEAL
+        made.append(path(won, deal.at, deal.record_id, own, value=deal.amount, money=deal.currency, opened=opened))
     return made
 
 

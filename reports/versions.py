@@ -77,6 +77,8 @@ _TYPES = {
     "touch_times": "timestamptz[]",
     "touch_channels": "text[]",
     "touch_campaigns": "uuid[]",
+    "lead_at": "timestamptz",
+    "opened_at": "timestamptz",
     "had_older_touches": "boolean",
     "window_days": "integer",
     "rules": "text",
@@ -98,11 +100,14 @@ _INSERT = (
 )
 _COLUMNS = """conversion_id, version, digest, known_until is null, client_id, kind, occurred_at, value, day, rules,
     window_days, known_from"""
-# Not each client by itself: before its first analysis PostgreSQL takes the wrong one of this table's two partial
-# indexes, and then one scan of the workspace is bearable where one for each client is not.
+# ``coalesce`` keeps PostgreSQL from the partial index of current versions, which doesn't begin with the client and
+# looks cheap while the table has no statistics.
 _CURRENT_OF_CLIENTS = f"""
-select {_COLUMNS} from path
-where workspace_id = %(workspace)s and client_id = any(%(ids)s::uuid[]) and known_until is null
+select r.* from unnest(%(ids)s::uuid[]) as c(id) cross join lateral (
+    select {_COLUMNS} from path
+    where workspace_id = %(workspace)s and client_id = c.id and coalesce(known_until, 'infinity') = 'infinity'
+    offset 0
+) r
 """  # noqa: S608
 _NEWEST = f"""
 select r.* from unnest(%(ids)s::uuid[]) as c(id) cross join lateral (
@@ -138,6 +143,8 @@ def made(path: Path, terms: Terms) -> Made:
         "touch_times": [touch.at.astimezone(UTC) for touch in path.touches],
         "touch_channels": [touch.channel for touch in path.touches],
         "touch_campaigns": [touch.campaign_id for touch in path.touches],
+        "lead_at": path.lead_at.astimezone(UTC) if path.lead_at else None,
+        "opened_at": path.opened_at.astimezone(UTC) if path.opened_at else None,
         "had_older_touches": path.had_older_touches,
         "window_days": path.window_days,
         "rules": RULES,

@@ -22,7 +22,7 @@ class Path(InWorkspace, Base):
 
     __tablename__ = "path"
     __table_args__ = (
-        Index("ix_path_current", "workspace_id", "client_id", postgresql_where=text("known_until is null")),
+        Index(None, "workspace_id", "client_id"),
         Index("ix_path_cell", "workspace_id", "campaign_id", "day", "kind"),
         Index("ix_path_day", "workspace_id", "day"),
         Index(
@@ -48,6 +48,10 @@ class Path(InWorkspace, Base):
     touch_times: Mapped[list[datetime]]
     touch_channels: Mapped[list[str]]
     touch_campaigns: Mapped[list[UUID]] = mapped_column(comment="The nil UUID where a touch has no campaign.")
+    lead_at: Mapped[datetime | None] = mapped_column(
+        comment="When the client first called or left a lead within the window; for models of the deal's stages."
+    )
+    opened_at: Mapped[datetime | None] = mapped_column(comment="When the deal was opened, if it is one.")
     had_older_touches: Mapped[bool] = mapped_column(comment="There were touches before the window.")
     window_days: Mapped[int]
     rules: Mapped[str] = mapped_column(comment="Version of the rules that made it.")
