@@ -1,0 +1,210 @@
+"""The outbox while it is being worked on: the lease, the next change that may go, and what became of it.
+
+Every step is one transaction that holds the lease's row, so that a worker that was taken over notes nothing more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from core.crash import crash_point
+from core.database import Database
+from sync.errors import LeaseLost
+from sync.writeback.deciding import Decision
+from sync.writeback.item import COLUMNS, Item, item_of
+
+_NEXT = f"""
+select {COLUMNS} from outbox o
+where o.workspace_id = :ws and o.connection_id = :connection and o.state in ('pending', 'unknown')
+    and o.next_try_at <= clock_timestamp() and not exists (
+        select from outbox p where p.workspace_id = o.workspace_id and p.connection_id = o.connection_id
+            and p.order_key = o.order_key and p.seq < o.seq and p.state not in ('done', 'skipped'))
+order by o.seq limit 1
+"""  # noqa: S608 - columns are ours
+
+
+class Desk:
+    """One connection's outbox under a lease."""
+
+    def __init__(self, database: Database, workspace_id: UUID, connection_id: UUID, epoch: int) -> None:
+        self._database = database
+        self._key = {"ws": workspace_id, "connection": connection_id, "epoch": epoch}
+        self._workspace_id = workspace_id
+
+    @classmethod
+    async def take(cls, database: Database, workspace_id: UUID, connection_id: UUID, lag_seconds: float) -> Desk:
+        """Take the connection's outbox over. What another worker was sending when it died is unknown: it is looked
+        for once the system had time to show it."""
+        key = {"ws": workspace_id, "connection": connection_id}
+        async with database.workspace(workspace_id) as db:
+            epoch = (
+                await db.execute(
+                    text("""
+                    insert into delivery as d (workspace_id, connection_id, epoch) values (:ws, :connection, 1)
+                    on conflict (workspace_id, connection_id) do update set epoch = d.epoch + 1 returning epoch
+                    """),
+                    key,
+                )
+            ).scalar_one()
+            await db.execute(
+                text("""
+                update outbox set state = 'unknown', code = 'CUT_OFF',
+                    reason = 'Whoever was sending it stopped before the answer was noted.',
+                    next_try_at = sent_at + make_interval(secs => :lag)
+                where workspace_id = :ws and connection_id = :connection and state = 'sending'
+                """),
+                key | {"lag": lag_seconds},
+            )
+        return cls(database, workspace_id, connection_id, epoch)
+
+    async def next(self) -> Item | None:
+        """The oldest change that may go now. One that waits or failed holds back later ones of its record only."""
+        async with self._held() as db:
+            row = (await db.execute(text(_NEXT), self._key)).one_or_none()
+        return None if row is None else item_of(row)
+
+    async def sending(self, item: Item, before: Mapping[str, Any] | None) -> None:
+        """Make durable that it is about to be sent. What stood there before is kept from the first time."""
+        async with self._held() as db:
+            await db.execute(
+                text("""
+                update outbox set state = 'sending', epoch = :epoch, attempts = attempts + 1,
+                    sent_at = clock_timestamp(), before = coalesce(before, cast(:before as jsonb))
+                where workspace_id = :ws and id = :id
+                """),
+                self._key | {"id": item.id, "before": None if before is None else _json(before)},
+            )
+
+    async def attempt(
+        self, item: Item, step: str, request: Mapping[str, Any], response: Mapping[str, Any] | None, outcome: str
+    ) -> None:
+        """Keep a request and its answer."""
+        async with self._held() as db:
+            await db.execute(
+                text("""
+                insert into outbox_attempt (workspace_id, outbox_id, number, step, request, response, outcome)
+                select :ws, :id, coalesce(max(number), 0) + 1, :step, cast(:request as jsonb),
+                    cast(:response as jsonb), :outcome
+                from outbox_attempt where workspace_id = :ws and outbox_id = :id
+                """),
+                self._key
+                | {
+                    "id": item.id,
+                    "step": step,
+                    "request": _json(request),
+                    "response": None if response is None else _json(response),
+                    "outcome": outcome,
+                },
+            )
+
+    async def done(
+        self,
+        item: Item,
+        external_id: str | None,
+        stored: Mapping[str, Any] | None,
+        version: datetime | None,
+        reason: str | None = None,
+    ) -> None:
+        """It stands there: with the id that it has there, and what the system made of it."""
+        async with self._held() as db:
+            await db.execute(
+                text("""
+                update outbox set state = 'done', code = null, reason = :reason, done_at = clock_timestamp(),
+                    external_id = coalesce(:external_id, external_id), stored = cast(:stored as jsonb),
+                    stored_version = :version
+                where workspace_id = :ws and id = :id
+                """),
+                self._key
+                | {
+                    "id": item.id,
+                    "external_id": external_id,
+                    "stored": None if stored is None else _json(stored),
+                    "version": version,
+                    "reason": reason,
+                },
+            )
+            crash_point("outbox.before_commit")
+        crash_point("outbox.after_commit")
+
+    async def rest(
+        self,
+        item: Item,
+        state: str,
+        code: str,
+        reason: str,
+        *,
+        after_seconds: float = 0.0,
+        external_id: str | None = None,
+    ) -> None:
+        """It doesn't stand there, or nobody knows: the state that it rests in, why, and when to try again."""
+        async with self._held() as db:
+            await db.execute(
+                text("""
+                update outbox set state = :state, code = :code, reason = :reason,
+                    next_try_at = clock_timestamp() + make_interval(secs => :after),
+                    external_id = coalesce(:external_id, external_id)
+                where workspace_id = :ws and id = :id
+                """),
+                self._key
+                | {
+                    "id": item.id,
+                    "state": state,
+                    "code": code,
+                    "reason": reason,
+                    "after": after_seconds,
+                    "external_id": external_id,
+                },
+            )
+
+    async def decided(self, item: Item, decisions: list[Decision]) -> None:
+        """Keep what was decided about fields that stand otherwise there than was thought."""
+        async with self._held() as db:
+            for one in decisions:
+                await db.execute(
+                    text("""
+                    insert into conflict (workspace_id, outbox_id, field, number, connection_id, external_id, base,
+                        theirs, ours, rule, decision, decided_by, decided_at)
+                    select :ws, :id, :field, coalesce(max(number), 0) + 1, :connection, :external_id,
+                        cast(:base as jsonb), cast(:theirs as jsonb), cast(:ours as jsonb), :rule, :decision,
+                        case when :decision is not null then 'rule' end,
+                        case when :decision is not null then clock_timestamp() end
+                    from conflict where workspace_id = :ws and outbox_id = :id and field = :field
+                    """),
+                    self._key
+                    | {
+                        "id": item.id,
+                        "field": one.field,
+                        "external_id": item.external_id,
+                        "base": _json({"value": one.base}),
+                        "theirs": _json({"value": one.theirs}),
+                        "ours": _json({"value": one.ours}),
+                        "rule": one.rule,
+                        "decision": one.decision,
+                    },
+                )
+
+    @asynccontextmanager
+    async def _held(self) -> AsyncIterator[AsyncConnection]:
+        async with self._database.workspace(self._workspace_id) as db:
+            held = await db.execute(
+                text("""
+                select from delivery where workspace_id = :ws and connection_id = :connection and epoch = :epoch
+                for share
+                """),
+                self._key,
+            )
+            if held.rowcount != 1:
+                raise LeaseLost("Another worker has taken this outbox over.")
+            yield db
+
+
+def _json(value: Any) -> str:
+    return orjson.dumps(value, default=str).decode()

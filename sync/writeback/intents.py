@@ -1,0 +1,178 @@
+"""The outbox is filled in the transaction of the cause: a page commits with the changes that follow from it, or
+neither is there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from uuid import UUID, uuid4
+
+import orjson
+import psycopg
+
+from connectors.errors import VendorError
+from schema.enums import RecordKind
+from schema.records import CallRecord, ContactRecord, DealRecord, LeadRecord
+from sync.packing import unpack
+from sync.writeback.causes import Intent, Told, intents_of
+from sync.writeback.echo import Read, recognise
+from sync.writeback.rules import STORED, ClientFields, Rule, rule_of
+
+if TYPE_CHECKING:
+    from sync.load import Loading
+    from sync.rows import Placed
+
+Conn = psycopg.AsyncConnection[tuple[Any, ...]]
+
+_KINDS: dict[type[Any], RecordKind] = {
+    CallRecord: RecordKind.CALL,
+    DealRecord: RecordKind.DEAL,
+    ContactRecord: RecordKind.CONTACT,
+    LeadRecord: RecordKind.LEAD,
+}
+_ENABLED = STORED.replace(":workspace", "%s") + " and r.enabled order by r.created_at, r.id"
+_NAMES = ("name", "first_name", "middle_name", "last_name")
+LOOP_WRITES = 4
+"""More changes of one record by rules within an hour than this are a loop, not people at work."""
+
+
+async def intend(conn: Conn, loading: Loading, loaded_at: datetime, placed: Sequence[Placed]) -> int:
+    """Put into the outbox what the workspace's rules want done because of these records, which have just been
+    written. Costs one small statement where there are no rules. Returns the number of changes intended."""
+    ids: dict[RecordKind, list[UUID]] = {}
+    for one in placed:
+        kind = _KINDS.get(type(one.record))
+        if kind is not None:
+            ids.setdefault(kind, []).append(one.id)
+    if not ids:
+        return 0
+    rules = await enabled_rules(conn, loading.workspace_id)
+    if not rules:
+        return 0
+    read = [Read(one.id, one.record) for one in placed if type(one.record) in _KINDS]
+    ours = await recognise(conn, loading.workspace_id, loading.connection_id, loading.region, read)
+    changed = {}
+    if RecordKind.CONTACT in ids and any(isinstance(rule.settings, ClientFields) for rule in rules):
+        cards = [one for one in placed if type(one.record) is ContactRecord]
+        changed = await _changed_fields(conn, loading, loaded_at, cards, ours)
+    told = Told(ids, changed)
+    count = 0
+    for rule in rules:
+        for intent in await intents_of(conn, rule, told):
+            count += await put(conn, rule, intent)
+    return count
+
+
+async def intend_existing(conn: Conn, rule: Rule) -> int:
+    """Put into the outbox what a rule wants done because of what is here already, since the rule's beginning."""
+    return sum([await put(conn, rule, intent) for intent in await intents_of(conn, rule, None)])
+
+
+async def enabled_rules(conn: Conn, workspace_id: UUID) -> list[Rule]:
+    """The rules that are switched on, the oldest first."""
+    rows = await (await conn.execute(_ENABLED.encode(), (workspace_id,))).fetchall()
+    return [rule_of(workspace_id, row) for row in rows]
+
+
+async def put(conn: Conn, rule: Rule, intent: Intent) -> int:
+    """Put one change into the outbox; 0 if it is there already."""
+    looping = await _looping(conn, rule, intent)
+    cursor = await conn.execute(
+        "insert into outbox (workspace_id, id, connection_id, rule_id, rule_version, write, key, order_key,"
+        " cause_kind, cause_id, cause_at, payload, base, external_id, state, code, reason)"
+        " values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+        " on conflict (workspace_id, key) do nothing",
+        (
+            rule.workspace_id,
+            uuid4(),
+            rule.connection_id,
+            rule.id,
+            rule.version,
+            rule.settings.write,
+            intent.key,
+            intent.order_key,
+            intent.cause_kind.value,
+            intent.cause_id,
+            intent.cause_at,
+            _json(intent.payload),
+            None if intent.base is None else _json(intent.base),
+            intent.external_id,
+            "failed" if looping else "pending",
+            "LOOP" if looping else None,
+            looping,
+        ),
+    )
+    return cursor.rowcount
+
+
+async def _looping(conn: Conn, rule: Rule, intent: Intent) -> str | None:
+    """The brake: two systems that spell a value each its own way would hand it to and fro for ever."""
+    if intent.external_id is None:
+        return None
+    row = await (
+        await conn.execute(
+            "select count(*), count(*) filter (where payload = %s::jsonb) from outbox"
+            " where workspace_id = %s and connection_id = %s and order_key = %s and undoes is null"
+            " and state <> 'skipped' and created_at > clock_timestamp() - interval '1 hour'",
+            (_json(intent.payload), rule.workspace_id, rule.connection_id, intent.order_key),
+        )
+    ).fetchone()
+    writes, alike = row or (0, 0)
+    if alike:
+        return "The same value was written there within the hour and changed again: two systems undo each other."
+    if writes >= LOOP_WRITES:
+        return f"This record was changed {writes} times within an hour: it looks as if two systems undo each other."
+    return None
+
+
+async def _changed_fields(
+    conn: Conn, loading: Loading, loaded_at: datetime, cards: Sequence[Placed], ours: Mapping[UUID, set[str]]
+) -> dict[UUID, dict[str, Any]]:
+    """What is new on contacts' cards since their former state, without what we wrote ourselves. A card that is seen
+    for the first time is left out, for it isn't known what changed on it."""
+    rows = await (
+        await conn.execute(
+            "select raw, dictionary_id from source_version where workspace_id = %s and connection_id = %s"
+            " and stream = %s and external_id = any(%s) and superseded_at = %s",
+            (
+                loading.workspace_id,
+                loading.connection_id,
+                loading.stream.name,
+                [card.source_id for card in cards],
+                loaded_at,
+            ),
+        )
+    ).fetchall()
+    before: dict[str, ContactRecord] = {}
+    for raw, dictionary in rows:
+        for record in _mapped(loading, await unpack(conn, loading.workspace_id, raw, dictionary)):
+            if isinstance(record, ContactRecord):
+                before[record.external_id] = record
+    found: dict[UUID, dict[str, Any]] = {}
+    for card in cards:
+        former = before.get(card.record.external_id)
+        if former is None:
+            continue
+        mine = ours.get(card.id, set())
+        names = [name for name in _NAMES if getattr(card.record, name) != getattr(former, name)]
+        news = {name: getattr(card.record, name) for name in ("phones", "emails") if name not in mine}
+        news = {name: value for name, value in news.items() if value != getattr(former, name)}
+        if [name for name in names if name != "name" and name not in mine] or (names == ["name"] and not mine):
+            news["name"] = card.record.name
+        if news:
+            found[card.id] = news
+    return found
+
+
+def _mapped(loading: Loading, body: bytes) -> Sequence[Any]:
+    """A former state through the present mapping; one that it can't read tells nothing."""
+    try:
+        records = loading.stream.map(loading.settings, body)
+    except (VendorError, ValueError, KeyError, TypeError):
+        return ()
+    return records if isinstance(records, Sequence) else ()
+
+
+def _json(value: Any) -> str:
+    return orjson.dumps(value).decode()
