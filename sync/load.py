@@ -35,6 +35,7 @@ from sync.identity import absorb, candidate_of, refresh_golden
 from sync.marketing import write_assignments, write_campaigns, write_named_campaigns, write_spend
 from sync.packing import Packing, packing_of, unpack
 from sync.rows import TARGETS, Placed, Source, Target
+from sync.writeback.intents import intend
 
 log = structlog.get_logger(__name__)
 
@@ -345,6 +346,7 @@ async def _write(conn: Conn, loading: Loading, source: Source, mapped: Mapped) -
     if mapped.spend:
         days = await write_spend(conn, source, mapped.spend, loading.run_id)
         await settle_spend(conn, loading.workspace_id, days)
+    await intend(conn, loading, source.loaded_at, everything)
 
 
 async def _clients_of_deals(conn: Conn, loading: Loading, deals: list[Placed]) -> dict[UUID, UUID | None]:
