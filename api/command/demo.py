@@ -142,8 +142,10 @@ async def _sandbox(
         line = await _first_line(process)
         if not line:
             raise SandboxFailed("The pretend market did not start; its words stand above.")
-        console.print("[green]✓[/green] Sandbox vendors are up: Calltouch, Bitrix24, amoCRM, Yandex.Direct")
-        yield orjson.loads(line)["credentials"]
+        credentials = orjson.loads(line)["credentials"]
+        titles = ", ".join(connector(key).title for key in credentials)
+        console.print(f"[green]✓[/green] Sandbox vendors are up: {titles}")
+        yield credentials
     finally:
         with contextlib.suppress(ProcessLookupError):
             process.send_signal(signal.SIGTERM)
