@@ -26,10 +26,13 @@ from schema.enums import RunTrigger
 from sync.errors import NotFound
 from sync.office import Office
 from sync.run import run_connection
+from sync.writeback.deliver import deliver
 
 log = structlog.get_logger(__name__)
 
-QUEUE, UPKEEP = "sync", "upkeep"
+QUEUE, UPKEEP, DELIVERY = "sync", "upkeep", "delivery"
+URGENT = 10
+"""Priority of what goes out: before syncs, and long before backfills."""
 STALLED_SECONDS = 30
 """A worker without a heartbeat for so long is dead (procrastinate prunes it then)."""
 _JOBS_PATH = "-c search_path=jobs,public"
@@ -47,6 +50,12 @@ class Jobs:
         )
         self._stop = asyncio.Event()
         self._sync = self.app.task(name="sync_connection", queue=QUEUE)(self._sync_connection)
+        self._deliver = self.app.task(name="deliver", queue=DELIVERY, priority=URGENT)(self._deliver_outbox)
+        self.app.periodic(cron="* * * * * */5")(
+            self.app.task(name="enqueue_deliveries", queue="upkeep", queueing_lock="enqueue_deliveries")(
+                self._enqueue_deliveries
+            )
+        )
         self.app.periodic(cron="* * * * * */15")(
             self.app.task(name="rescue_stalled", queue="upkeep", queueing_lock="rescue_stalled")(
                 self._rescue_stalled
@@ -103,7 +112,7 @@ class Jobs:
         """Work on jobs until cancelled; runs under way then stop after the page in hand."""
         try:
             await self.app.run_worker_async(
-                queues=[QUEUE, UPKEEP],
+                queues=[DELIVERY, QUEUE, UPKEEP],
                 concurrency=concurrency,
                 name=name,
                 install_signal_handlers=False,
@@ -158,6 +167,28 @@ class Jobs:
             log.info("job.dropped", connection=connection_id, code=error.code)
             return
         log.info("job.done", connection=connection_id, state=result.state.value)
+        await self._enqueue_deliveries(0)  # what the run brought may be wanted elsewhere at once
+
+    async def _deliver_outbox(self, workspace_id: str, connection_id: str) -> None:
+        try:
+            ended = await deliver(self.office, UUID(workspace_id), UUID(connection_id), stop=self._stop)
+        except SkvozError as error:  # removed since it was queued
+            log.info("job.dropped", connection=connection_id, code=error.code)
+            return
+        log.info("job.done", connection=connection_id, **ended)
+
+    async def _enqueue_deliveries(self, timestamp: int) -> None:
+        """Queue a delivery for each connection that something waits to be written to."""
+        async with self.office.database.app_engine.begin() as db:
+            due = (await db.execute(text("select workspace_id, connection_id from due_deliveries(500)"))).all()
+        for workspace_id, connection_id in due:
+            lock = f"delivery:{connection_id}"
+            try:
+                await self._deliver.configure(lock=lock, queueing_lock=lock).defer_async(
+                    workspace_id=str(workspace_id), connection_id=str(connection_id)
+                )
+            except AlreadyEnqueued:
+                log.debug("delivery.joined", connection=str(connection_id))
 
     async def _rescue_stalled(self, timestamp: int) -> None:
         """Give back the jobs of dead workers; without this they stay 'doing' and hold their lock for ever."""
