@@ -51,6 +51,9 @@ class Outcome:
     merged: int = 0
     parted: int = 0
     moved: int = 0
+    new_clients: set[UUID] = field(default_factory=set)
+    decided: list[tuple[str, UUID, UUID | None]] = field(default_factory=list)
+    """What the log got: merge, survivor, merged one; or split, parted one, the one that went out."""
 
 
 async def absorb(
@@ -232,7 +235,7 @@ async def write(
         workspace_id,
         [(id, settling.members[id].record_kind, founding.client_of[id]) for id in sorted(moved - set(written))],
     )
-    outcome = Outcome(founded=len(founding.founded))
+    outcome = Outcome(founded=len(founding.founded), new_clients={row.id for row in founding.founded})
     await _log(conn, workspace_id, settling, cause, actor, run_id, outcome)
     for id in moved:
         outcome.touched |= {
@@ -256,17 +259,24 @@ async def _gather(
 ) -> dict[NodeKey, str]:
     """Add to ``members`` everyone who can be reached over keys that aren't shared; returns the shared keys met."""
     known = set(out_of_sight)
+    known_clients = set[UUID]()
     shared: dict[NodeKey, str] = {}
     looked_up: set[NodeKey] = set()
     frontier = set(keys)
     while frontier:
         guarded = [key for key in frontier if key.kind not in UNLIMITED and key not in passing]
-        shared |= await reading.shared(conn, workspace_id, guarded)
-        met = await reading.carriers(conn, workspace_id, frontier - shared.keys(), known)
+        met = await reading.met(conn, workspace_id, guarded, frontier.difference(guarded))
+        shared |= met.shared
         looked_up |= frontier
-        members |= met
-        known |= met.keys()
-        frontier = {key for member in met.values() for key in member.keys} - looked_up
+        lone, clients = met.records - known, met.clients - known_clients
+        if not lone and not clients:
+            break
+        found = await reading.members(conn, workspace_id, lone, clients)
+        new = [member for id, member in found.items() if id not in known]
+        members.update((member.record_id, member) for member in new)
+        known.update(member.record_id for member in new)
+        known_clients |= clients
+        frontier = {key for member in new for key in member.keys} - looked_up
     return shared
 
 
@@ -325,17 +335,22 @@ async def _log(
     if not moved:
         return
     group_of = {member.record_id: group for group in settling.groups for member in group.members}
-    concerned = {member.record_id for who in moved.values() for member in group_of[who[0].record_id].members}
-    raw: dict[UUID, list[tuple[str, str, str]]] = {}
-    for record, kind, value, text in await reading.raw_keys(conn, workspace_id, concerned):
-        raw.setdefault(record, []).append((kind, value, text))
+    joining = {
+        merged: _joining(group_of[who[0].record_id], settling.shared)
+        for merged, who in moved.items()
+        if _merges(settling, *merged)
+    }
+    raw = await reading.raw_keys(
+        conn,
+        workspace_id,
+        {(member.record_id, key) for keys in joining.values() for key, who in keys.items() for member in who},
+    )
     shared_now = [{"kind": key.kind, "value": key.value} for key in sorted(settling.newly_shared)]
     rows: list[tuple[str, UUID, UUID | None, list[UUID], dict[str, Any]]] = []
     for (old, new), who in sorted(moved.items(), key=lambda item: (item[0][0], str(item[0][1]))):
         records = sorted(member.record_id for member in who)
-        into = settling.founding.pointed.get(old, settling.rows[old].merged_into if old in settling.rows else None)
-        if new is not None and into == new:
-            evidence = {"keys": _joining(group_of[who[0].record_id], settling.shared, raw)}
+        if (old, new) in joining and new is not None:
+            evidence: dict[str, Any] = {"keys": _told(joining[old, new], raw)}
             rows.append((MergeKind.MERGE, new, old, records, evidence))
             outcome.merged += 1
         else:
@@ -343,24 +358,40 @@ async def _log(
             rows.append((MergeKind.SPLIT, old, new, records, evidence))
             outcome.parted += 1
         outcome.moved += len(records)
+    outcome.decided = [(kind, client, other) for kind, client, other, _, _ in rows]
     await writing.write_log(conn, workspace_id, rows, actor, run_id)
 
 
-def _joining(
-    group: Group, shared: Collection[NodeKey], raw: dict[UUID, list[tuple[str, str, str]]]
-) -> list[dict[str, Any]]:
-    """The keys of a group that stand on records of several former clients (or of none), with who says them."""
-    said: dict[tuple[str, str], list[tuple[Member, str]]] = {}
-    for member in group.members:
-        for kind, value, text in raw.get(member.record_id, ()):
-            if NodeKey(member.client_kind, kind, value) not in shared:
-                said.setdefault((kind, value), []).append((member, text))
+def _merges(settling: Settling, old: UUID, new: UUID | None) -> bool:
+    """Whether records go from one client to another because the one became part of the other."""
+    into = settling.founding.pointed.get(old, settling.rows[old].merged_into if old in settling.rows else None)
+    return new is not None and into == new
+
+
+def _joining(group: Group, shared: Collection[NodeKey]) -> dict[NodeKey, list[Member]]:
+    """The keys of a group that stand on records of several former clients (or of none), with these records."""
+    carriers = carriers_of(group.members)
+    joining = [
+        key
+        for key, who in carriers.items()
+        if key not in shared and len({member.client_id or member.record_id for member in who}) > 1
+    ]
+    return {key: carriers[key] for key in sorted(joining)[:_MOST_EVIDENCE]}
+
+
+def _told(joining: dict[NodeKey, list[Member]], raw: dict[tuple[UUID, NodeKey], str]) -> list[dict[str, Any]]:
     return [
         {
-            "kind": kind,
-            "value": value,
-            "records": [{"record": str(m.record_id), "kind": m.record_kind, "raw": text} for m, text in by],
+            "kind": key.kind,
+            "value": key.value,
+            "records": [
+                {
+                    "record": str(member.record_id),
+                    "kind": member.record_kind,
+                    "raw": raw.get((member.record_id, key)),
+                }
+                for member in sorted(who, key=lambda member: member.record_id)
+            ],
         }
-        for (kind, value), by in sorted(said.items())
-        if len({member.client_id or member.record_id for member, _ in by}) > 1
-    ][:_MOST_EVIDENCE]
+        for key, who in joining.items()
+    ]

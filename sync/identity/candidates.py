@@ -86,7 +86,9 @@ def candidate_of(record: Record, connection_id: UUID, region: str) -> Candidate 
     keys = [key for field, text in fields for key in keys_in(field, text, region)]
     own = [(kind, record.external_id)] if kind in _REFERRED_TO else []
     keys += _vendor_keys(connection_id, [*own, *references])
-    keys += _joint_keys([key.value for key in keys if key.kind == IdentifierKind.PHONE], client_kind, kind, names, at)
+    keys += _joint_keys(
+        [key.value for key in keys if key.kind == IdentifierKind.PHONE], client_kind, kind, names, at
+    )
     return Candidate(
         record_id=record_id(connection_id, kind, record.external_id),
         record_kind=kind,
@@ -99,7 +101,11 @@ def candidate_of(record: Record, connection_id: UUID, region: str) -> Candidate 
 
 
 def _joint_keys(
-    phones: Iterable[str], client_kind: ClientKind, kind: RecordKind, names: Iterable[str | None], at: datetime | None
+    phones: Iterable[str],
+    client_kind: ClientKind,
+    kind: RecordKind,
+    names: Iterable[str | None],
+    at: datetime | None,
 ) -> Iterator[Key]:
     """Keys of two facts that say more together: a phone and the minute of a call (the call tracker and the CRM
     log the same one), an office's phone and the full name of somebody there."""
@@ -111,7 +117,9 @@ def _joint_keys(
         if name is not None and " " in name:
             for phone in phones:
                 if is_landline(phone):
-                    yield Key(IdentifierKind.VENDOR, desk_key(phone, name), "the same name at the same office phone")
+                    yield Key(
+                        IdentifierKind.VENDOR, desk_key(phone, name), "the same name at the same office phone"
+                    )
 
 
 def _vendor_keys(connection_id: UUID, references: Iterable[tuple[RecordKind, str | None]]) -> Iterator[Key]:

@@ -102,9 +102,7 @@ def joins_of(carriers: Mapping[NodeKey, list[Member]], shared: Collection[NodeKe
                 found = [m for m in who if m.record_kind == RecordKind.CALL and _says_more(m, card, shared)]
                 joins.append(Join(FOUND_BY_PHONE, len(found) + 1, key, [card, *found]))
                 who = told
-        elif (
-            key.kind == IdentifierKind.PHONE and key.client_kind == ClientKind.PERSON and is_landline(key.value)
-        ):
+        elif key.kind == IdentifierKind.PHONE and key.client_kind == ClientKind.PERSON and is_landline(key.value):
             who = [m for m in who if m.record_kind != RecordKind.CALL or _tells_only_a_landline(m)]
         joins.append(Join(strength, len(who), key, who))
     return [join for join in joins if join.carriers > 1]
@@ -268,9 +266,7 @@ class _Odds:
             return all(
                 clearly_differ(name, other_name, self._kind) for name in one.names for other_name in other.names
             )
-        return bool(
-            self._visitors and one.visitors and other.visitors and one.visitors.isdisjoint(other.visitors)
-        )
+        return bool(self._visitors and one.visitors and other.visitors and one.visitors.isdisjoint(other.visitors))
 
 
 def _fullest(names: frozenset[str], kind: str) -> frozenset[str]:

@@ -1,5 +1,6 @@
 """Identity's SQL, the reading half: the neighbourhood of records, a page at a time.
 
+A key leads to whole clients, so a neighbourhood is read in few rounds: keys, their clients, those clients' keys.
 Every statement names the workspace, because the loader's role is bound by no policy. Look-ups go through lateral
 subqueries that ``offset 0`` keeps whole: a plan made while the tables were empty must stay one of index look-ups
 when they hold millions of rows.
@@ -8,6 +9,9 @@ when they hold millions of rows.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import repeat
 from typing import Any, LiteralString
 from uuid import UUID
 
@@ -21,39 +25,50 @@ Conn = psycopg.AsyncConnection[Any]
 CAP, OFFICE, LISTED = "cap", "office", "listed"
 SAME, APART = "same", "apart"
 KEYS: LiteralString = (
-    "unnest(%(client_kinds)b::text[], %(kinds)b::text[], %(values)b::text[]) as k (client_kind, kind, value)"
+    "unnest(%(client_kinds)s::text[], %(kinds)s::text[], %(values)s::text[]) as k (client_kind, kind, value)"
 )
-_MEMBERS: LiteralString = """
-    select r.record_id, r.record_kind, r.client_kind, r.at, r.name, r.client_id, i.kinds, i.values
-    from met m
-    cross join lateral (
-        select * from identity_record
-        where workspace_id = %(workspace)s and record_id = m.record_id offset 0
-    ) r
-    cross join lateral (
+_KEYS_OF_MET: LiteralString = """
+    select m.record_id, m.record_kind, m.client_kind, m.at, m.name, m.client_id, i.kinds, i.values
+    from met m cross join lateral (
         select array_agg(kind) as kinds, array_agg(value) as values from identifier
         where workspace_id = %(workspace)s and record_id = m.record_id offset 0
     ) i
 """
-_BY_ID: LiteralString = f"""
-    with met as materialized (select distinct record_id from unnest(%(records)s::uuid[]) record_id)
-    {_MEMBERS}"""  # noqa: S608  # of constants; values are bound
-_BY_KEY: LiteralString = f"""
+_OF_CLIENTS: LiteralString = f"""
     with met as materialized (
-        select distinct i.record_id from {KEYS} cross join lateral (
-            select record_id from identifier
-            where workspace_id = %(workspace)s and kind = k.kind and value = k.value
-                and client_kind = k.client_kind offset 0
-        ) i
-        where i.record_id <> all (%(known)s::uuid[])
+        select r.* from unnest(%(records)s::uuid[]) as w (id) cross join lateral (
+            select * from identity_record where workspace_id = %(workspace)s and record_id = w.id offset 0
+        ) r
+        union all
+        select r.* from unnest(%(clients)s::uuid[]) as w (id) cross join lateral (
+            select * from identity_record where workspace_id = %(workspace)s and client_id = w.id offset 0
+        ) r
     )
-    {_MEMBERS}"""  # noqa: S608  # of constants; values are bound
-_SHARED: LiteralString = f"""
-    select s.client_kind, s.kind, s.value, s.reason from {KEYS} cross join lateral (
-        select * from shared_key
-        where workspace_id = %(workspace)s and client_kind = k.client_kind and kind = k.kind
-            and value = k.value offset 0
-    ) s"""  # noqa: S608  # of constants; values are bound
+    {_KEYS_OF_MET}"""  # noqa: S608  # of constants; values are bound
+_MET: LiteralString = """
+    with judged as materialized (
+        select k.*, s.reason from unnest(
+            %(client_kinds)s::text[], %(kinds)s::text[], %(values)s::text[]
+        ) with ordinality as k (client_kind, kind, value, place)
+        left join lateral (
+            select reason from shared_key where k.place <= %(judged)s and workspace_id = %(workspace)s
+                and client_kind = k.client_kind and kind = k.kind and value = k.value offset 0
+        ) s on true
+    )
+    select place, reason, null::uuid, null::uuid from judged where reason is not null
+    union all
+    select distinct null::bigint, null, case when r.client_id is null then r.record_id end, r.client_id
+    from judged k
+    cross join lateral (
+        select record_id from identifier
+        where workspace_id = %(workspace)s and kind = k.kind and value = k.value
+            and client_kind = k.client_kind offset 0
+    ) i
+    cross join lateral (
+        select record_id, client_id from identity_record
+        where workspace_id = %(workspace)s and record_id = i.record_id offset 0
+    ) r
+    where k.reason is null"""
 _CARRIED: LiteralString = f"""
     select k.client_kind, k.kind, k.value from {KEYS} where exists (
         select from identifier
@@ -67,6 +82,19 @@ def uuids(ids: Iterable[UUID | None]) -> str:
     return "{" + ",".join("NULL" if id is None else id.hex for id in ids) + "}"
 
 
+def texts(values: Iterable[str | None]) -> str:
+    """An array of texts as PostgreSQL reads it."""
+    quoted = (
+        "NULL" if value is None else '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"' for value in values
+    )
+    return "{" + ",".join(quoted) + "}"
+
+
+def times(values: Iterable[datetime]) -> str:
+    """An array of (aware) times as PostgreSQL reads it."""
+    return "{" + ",".join([value.isoformat() for value in values]) + "}"
+
+
 async def lock(conn: Conn, workspace_id: UUID) -> None:
     """Let one transaction at a time change who is who in a workspace; it holds until the transaction ends.
 
@@ -78,22 +106,15 @@ async def lock(conn: Conn, workspace_id: UUID) -> None:
     )
 
 
-async def members(conn: Conn, workspace_id: UUID, record_ids: Iterable[UUID]) -> dict[UUID, Member]:
-    """Records with their keys, as they are stored."""
-    return await _read(conn, _BY_ID, {"workspace": workspace_id, "records": uuids(record_ids)})
-
-
-async def carriers(
-    conn: Conn, workspace_id: UUID, keys: Collection[NodeKey], known: Collection[UUID]
+async def members(
+    conn: Conn, workspace_id: UUID, record_ids: Iterable[UUID], client_ids: Iterable[UUID] = ()
 ) -> dict[UUID, Member]:
-    """The records that carry any of ``keys``, each with all its keys, except those ``known`` already."""
-    if not keys:
-        return {}
-    return await _read(conn, _BY_KEY, {"workspace": workspace_id, "known": uuids(known), **columns_of(keys)})
-
-
-async def _read(conn: Conn, query: LiteralString, parameters: dict[str, Any]) -> dict[UUID, Member]:
-    cursor = await conn.execute(query, parameters, binary=True)
+    """Records with all their keys, as they are stored: these, and all of these clients."""
+    cursor = await conn.execute(
+        _OF_CLIENTS,
+        {"workspace": workspace_id, "records": uuids(record_ids), "clients": uuids(client_ids)},
+        binary=True,
+    )
     return {
         record_id: Member(
             record_id,
@@ -101,32 +122,51 @@ async def _read(conn: Conn, query: LiteralString, parameters: dict[str, Any]) ->
             client_kind,
             at,
             name,
-            frozenset(NodeKey(client_kind, *key) for key in zip(kinds or (), values or (), strict=True)),
+            frozenset(map(NodeKey, repeat(client_kind), kinds or (), values or ())),
             client_id,
         )
         for record_id, record_kind, client_kind, at, name, client_id, kinds, values in await cursor.fetchall()
     }
 
 
+@dataclass(frozen=True, slots=True)
+class Met:
+    """What keys lead to: the shared ones among them, with the reason, lead nowhere; the others to clients, and to
+    records that are in none."""
+
+    shared: dict[NodeKey, str]
+    clients: set[UUID]
+    records: set[UUID]
+
+
+async def met(conn: Conn, workspace_id: UUID, guarded: Iterable[NodeKey], unguarded: Iterable[NodeKey]) -> Met:
+    """Where keys lead. ``unguarded`` ones are followed without asking whether they are shared."""
+    judged = list(guarded)
+    keys = [*judged, *unguarded]
+    found = Met({}, set(), set())
+    if not keys:
+        return found
+    cursor = await conn.execute(
+        _MET, {"workspace": workspace_id, "judged": len(judged), **columns_of(keys)}, binary=True
+    )
+    for place, reason, record, client in await cursor.fetchall():
+        if place is not None:
+            found.shared[keys[place - 1]] = reason
+        elif client is not None:
+            found.clients.add(client)
+        else:
+            found.records.add(record)
+    return found
+
+
 def columns_of(keys: Iterable[NodeKey]) -> dict[str, Any]:
     """Keys as the parameters that ``KEYS`` reads."""
     keys = list(keys)
     return {
-        "client_kinds": [key.client_kind for key in keys],
-        "kinds": [key.kind for key in keys],
-        "values": [key.value for key in keys],
+        "client_kinds": "{" + ",".join([key.client_kind for key in keys]) + "}",
+        "kinds": "{" + ",".join([key.kind for key in keys]) + "}",
+        "values": texts(key.value for key in keys),
     }
-
-
-async def shared(conn: Conn, workspace_id: UUID, keys: Collection[NodeKey]) -> dict[NodeKey, str]:
-    """Which of the keys join nobody, and the reason."""
-    if not keys:
-        return {}
-    cursor = await conn.execute(
-        _SHARED,
-        {"workspace": workspace_id, **columns_of(keys)},
-    )
-    return {NodeKey(*key): reason for *key, reason in await cursor.fetchall()}
 
 
 async def carried(conn: Conn, workspace_id: UUID, keys: Collection[NodeKey], but: Collection[UUID]) -> set[NodeKey]:
@@ -223,12 +263,24 @@ async def inhabited(conn: Conn, workspace_id: UUID, client_ids: Collection[UUID]
 
 
 async def raw_keys(
-    conn: Conn, workspace_id: UUID, record_ids: Collection[UUID]
-) -> list[tuple[UUID, str, str, str]]:
-    """All keys of records as the external systems spell them: record, kind, value, raw."""
+    conn: Conn, workspace_id: UUID, carried: Collection[tuple[UUID, NodeKey]]
+) -> dict[tuple[UUID, NodeKey], str]:
+    """How the external systems spell keys of records."""
+    if not carried:
+        return {}
+    carried = list(carried)
     cursor = await conn.execute(
-        "select record_id, kind, value, raw from identifier"
-        " where workspace_id = %s and record_id = any(%s::uuid[]) order by kind, value, record_id",
-        (workspace_id, uuids(record_ids)),
+        """select k.place, i.raw from unnest(%s::uuid[], %s::text[], %s::text[])
+            with ordinality as k (record_id, kind, value, place)
+        cross join lateral (
+            select raw from identifier where workspace_id = %s and kind = k.kind and value = k.value
+                and record_id = k.record_id offset 0
+        ) i""",
+        (
+            uuids(record for record, _ in carried),
+            texts(key.kind for _, key in carried),
+            texts(key.value for _, key in carried),
+            workspace_id,
+        ),
     )
-    return await cursor.fetchall()
+    return {carried[place - 1]: raw for place, raw in await cursor.fetchall()}

@@ -16,7 +16,7 @@ from schema.enums import RecordKind
 from sync.identity.candidates import Candidate
 from sync.identity.clusters import Member, NodeKey
 from sync.identity.founding import Founding
-from sync.identity.reading import APART, KEYS, Conn, columns_of, uuids
+from sync.identity.reading import APART, KEYS, Conn, columns_of, texts, times, uuids
 
 _DROP_SHARED: LiteralString = f"""
     delete from shared_key s using {KEYS}
@@ -76,9 +76,15 @@ async def add_keys(conn: Conn, workspace_id: UUID, rows: Sequence[tuple[str, str
     kinds, values, records, record_kinds, client_kinds, raws = map(list, zip(*rows, strict=True))
     await conn.execute(
         """insert into identifier (workspace_id, kind, value, record_id, record_kind, client_kind, raw)
-        select %s, * from unnest(%b::text[], %b::text[], %s::uuid[], %b::text[], %b::text[], %b::text[])
+        select %s, * from unnest(%s::text[], %s::text[], %s::uuid[], %s::text[], %s::text[], %s::text[])
         on conflict do nothing""",
-        (workspace_id, kinds, values, uuids(records), record_kinds, client_kinds, raws),
+        (
+            workspace_id,
+            texts(kinds),
+            texts(values),
+            uuids(records),
+            *map(texts, (record_kinds, client_kinds, raws)),
+        ),
     )
 
 
@@ -88,12 +94,12 @@ async def drop_keys(conn: Conn, workspace_id: UUID, lost: Sequence[tuple[UUID, N
         return
     await conn.execute(
         """delete from identifier i
-        using unnest(%s::uuid[], %b::text[], %b::text[]) as k (record_id, kind, value)
+        using unnest(%s::uuid[], %s::text[], %s::text[]) as k (record_id, kind, value)
         where i.workspace_id = %s and i.kind = k.kind and i.value = k.value and i.record_id = k.record_id""",
         (
             uuids(record for record, _ in lost),
-            [key.kind for _, key in lost],
-            [key.value for _, key in lost],
+            texts(key.kind for _, key in lost),
+            texts(key.value for _, key in lost),
             workspace_id,
         ),
     )
@@ -119,7 +125,7 @@ async def write_records(
     await conn.execute(
         """insert into identity_record as r
             (workspace_id, record_id, record_kind, connection_id, client_kind, at, name, client_id)
-        select %s, * from unnest(%s::uuid[], %b::text[], %s::uuid[], %b::text[], %b::timestamptz[], %b::text[],
+        select %s, * from unnest(%s::uuid[], %s::text[], %s::uuid[], %s::text[], %s::timestamptz[], %s::text[],
             %s::uuid[])
         on conflict (workspace_id, record_id) do update set record_kind = excluded.record_kind,
             connection_id = excluded.connection_id, client_kind = excluded.client_kind, at = excluded.at,
@@ -127,11 +133,11 @@ async def write_records(
         (
             workspace_id,
             uuids(candidate.record_id for candidate, _, _ in rows),
-            [candidate.record_kind for candidate, _, _ in rows],
+            texts(candidate.record_kind for candidate, _, _ in rows),
             uuids(candidate.connection_id for candidate, _, _ in rows),
-            [candidate.client_kind for candidate, _, _ in rows],
-            [candidate.at for candidate, _, _ in rows],
-            [name for _, name, _ in rows],
+            texts(candidate.client_kind for candidate, _, _ in rows),
+            times(candidate.at for candidate, _, _ in rows),
+            texts(name for _, name, _ in rows),
             uuids(client for _, _, client in rows),
         ),
     )
@@ -144,14 +150,14 @@ async def write_shared(conn: Conn, workspace_id: UUID, rows: Mapping[NodeKey, tu
     await conn.execute(
         """insert into shared_key as s (workspace_id, client_kind, kind, value, reason, carriers, at)
         select %(workspace)s, k.*, now()
-        from unnest(%(client_kinds)b::text[], %(kinds)b::text[], %(values)b::text[], %(reasons)b::text[],
+        from unnest(%(client_kinds)s::text[], %(kinds)s::text[], %(values)s::text[], %(reasons)s::text[],
             %(carriers)s::int[]) as k (client_kind, kind, value, reason, carriers)
         on conflict (workspace_id, client_kind, kind, value) do update
             set reason = excluded.reason, carriers = excluded.carriers, at = excluded.at
             where s.reason <> 'listed'""",
         {
             "workspace": workspace_id,
-            "reasons": [reason for reason, _ in rows.values()],
+            "reasons": texts(reason for reason, _ in rows.values()),
             "carriers": [carriers for _, carriers in rows.values()],
             **columns_of(rows),
         },
@@ -173,12 +179,12 @@ async def write_clients(conn: Conn, workspace_id: UUID, founding: Founding) -> N
     if founding.founded:
         await conn.execute(
             """insert into client (workspace_id, id, kind, founded_at, last_seen_at)
-            select %s, c.*, c.at from unnest(%s::uuid[], %b::text[], %b::timestamptz[]) as c (id, kind, at)""",
+            select %s, c.*, c.at from unnest(%s::uuid[], %s::text[], %s::timestamptz[]) as c (id, kind, at)""",
             (
                 workspace_id,
                 uuids(row.id for row in founding.founded),
-                [row.kind for row in founding.founded],
-                [row.founded_at for row in founding.founded],
+                texts(row.kind for row in founding.founded),
+                times(row.founded_at for row in founding.founded),
             ),
         )
     if founding.pointed:
