@@ -28,13 +28,20 @@ from connectors.errors import BadRecord
 from core import clock
 from reports.counts import settle_spend, settle_visits
 from reports.settle import mark, settle_orphans
-from schema.enums import RecordKind
-from schema.ids import record_id
+from schema.enums import ChangeKind, ChangeType, RecordKind
+from schema.ids import campaign_id, record_id
 from schema.records import AdSpendRecord, CampaignRecord
+from sync.feed import Changes, append, type_of
 from sync.identity import absorb, candidate_of, refresh_golden
-from sync.marketing import write_assignments, write_campaigns, write_named_campaigns, write_spend
+from sync.marketing import (
+    known_campaigns,
+    write_assignments,
+    write_campaigns,
+    write_named_campaigns,
+    write_spend,
+)
 from sync.packing import Packing, packing_of, unpack
-from sync.rows import TARGETS, Placed, Source, Target
+from sync.rows import TARGETS, Placed, Row, Source, Target, together
 from sync.writeback.intents import intend
 
 log = structlog.get_logger(__name__)
@@ -96,6 +103,11 @@ class Mapped:
             for placed in self.placed.get(kind, {}).values()
         ]
 
+    def campaign_ids(self) -> set[UUID]:
+        """The campaigns that a cabinet itself tells of, or of whose cost it does."""
+        own = {campaign_id(each.platform, each.external_id) for each in self.campaigns}
+        return own | {campaign_id(each.platform, each.campaign) for _, each in self.spend}
+
 
 async def load_page(conn: Conn, loading: Loading, page: Sequence[RawRecord]) -> Counts:
     """Bring one page of raw records into the tables. The caller commits, together with the cursor."""
@@ -109,12 +121,14 @@ async def load_page(conn: Conn, loading: Loading, page: Sequence[RawRecord]) -> 
         return counts
     mapped = map_records(loading, [raw for id, raw in given.items() if id in fresh or id in changed])
     source = Source(loading.workspace_id, loading.connection_id, loading.stream.name, loading.region, clock.now())
+    gone = [id for id in mapped.skipped if id in changed]
+    changes = Changes()
+    if gone:  # what used to be a record of ours is left out from now on; its former state tells what it was
+        await _retire(conn, loading, gone, changes)
     await _store(conn, loading, source, mapped, known, hashes)
     await _quarantine(conn, loading, source, mapped, given, hashes)
-    gone = [id for id in mapped.skipped if id in changed]
-    if gone:  # what used to be a record of ours is left out from now on
-        await retire(conn, loading, gone)
-    await _write(conn, loading, source, mapped)
+    await _write(conn, loading, source, mapped, changes)
+    await append(conn, loading.workspace_id, changes)
     kept = mapped.stored.keys() - mapped.skipped
     return counts + Counts(
         created=len(fresh & kept),
@@ -155,9 +169,13 @@ def _place(mapped: Mapped, loading: Loading, source_id: str, record: Any) -> Non
     elif isinstance(record, AdSpendRecord):
         mapped.spend.append((source_id, record))
     else:
-        kind, _ = TARGETS[type(record)]
+        kind, target = TARGETS[type(record)]
         id = record_id(loading.connection_id, kind, record.external_id)
-        mapped.placed[type(record)][id] = Placed(id, source_id, record)
+        told = mapped.placed[type(record)]
+        if target.pieced and id in told:
+            record = together(told[id].record, record)
+            source_id = min(source_id, told[id].source_id)
+        told[id] = Placed(id, source_id, record)
 
 
 async def retire(conn: Conn, loading: Loading, external_ids: Sequence[str]) -> int:
@@ -165,6 +183,13 @@ async def retire(conn: Conn, loading: Loading, external_ids: Sequence[str]) -> i
 
     Returns how many were not deleted before.
     """
+    changes = Changes()
+    count = await _retire(conn, loading, external_ids, changes)
+    await append(conn, loading.workspace_id, changes)
+    return count
+
+
+async def _retire(conn: Conn, loading: Loading, external_ids: Sequence[str], changes: Changes) -> int:
     rows = await (
         await conn.execute(
             "update source_record set deleted_at = %s"
@@ -184,18 +209,21 @@ async def retire(conn: Conn, loading: Loading, external_ids: Sequence[str]) -> i
     ]
     mapped = map_records(loading, raws)
     for kind, placed in mapped.placed.items():
-        _, target = TARGETS[kind]
+        of_kind, target = TARGETS[kind]
         returning = sql.Identifier("client_id") if target.of_client else sql.SQL("null::uuid")
-        clients = await (
+        ended = await (
             await conn.execute(
                 sql.SQL(
                     "update {} set deleted_at = %s where workspace_id = %s and id = any(%s)"
-                    " and deleted_at is null returning {}"
+                    " and deleted_at is null returning id, {}"
                 ).format(sql.Identifier(target.table), returning),
                 (clock.now(), loading.workspace_id, list(placed)),
             )
         ).fetchall()
-        await mark(conn, loading.workspace_id, {client for (client,) in clients if client}, "deleted")
+        clients = {client for _, client in ended if client}
+        await mark(conn, loading.workspace_id, clients, "deleted")
+        changes.add(type_of(of_kind), ChangeKind.DELETED, [id for id, _ in ended])
+        changes.add(ChangeType.CLIENT, ChangeKind.CHANGED, sorted(clients))
     await _settle_unowned(conn, loading.workspace_id, mapped)
     return len(rows)
 
@@ -323,7 +351,7 @@ async def _quarantine(
         )
 
 
-async def _write(conn: Conn, loading: Loading, source: Source, mapped: Mapped) -> None:
+async def _write(conn: Conn, loading: Loading, source: Source, mapped: Mapped, changes: Changes) -> None:
     """Identity first, so that rows are written with their client; then rows, golden records and marks."""
     everything = [placed for kind in mapped.placed.values() for placed in kind.values()]
     candidates = [
@@ -333,15 +361,24 @@ async def _write(conn: Conn, loading: Loading, source: Source, mapped: Mapped) -
     ]
     outcome = await absorb(conn, loading.workspace_id, candidates, loading.run_id)
     clients = dict(outcome.clients) | await _clients_of_deals(conn, loading, mapped.of(RecordKind.DEAL))
-    await write_named_campaigns(conn, source, [placed.record for placed in everything])
+    named = await write_named_campaigns(conn, source, [placed.record for placed in everything])
+    changes.add(ChangeType.CAMPAIGN, ChangeKind.CREATED, named)
+    if mapped.campaigns or mapped.spend:
+        ids = mapped.campaign_ids()
+        known = await known_campaigns(conn, source, list(ids))
+        changes.add(ChangeType.CAMPAIGN, ChangeKind.CREATED, ids - known)
+        changes.add(ChangeType.CAMPAIGN, ChangeKind.CHANGED, ids & known)
     if mapped.campaigns:
         await write_campaigns(conn, source, mapped.campaigns)
     for kind, placed in mapped.placed.items():
-        await _replace(conn, source, TARGETS[kind][1], list(placed.values()), clients)
+        of_kind, target = TARGETS[kind]
+        for what, ids in (await _replace(conn, source, target, list(placed.values()), clients)).items():
+            changes.add(type_of(of_kind), what, ids)
     await write_assignments(conn, source, mapped.of(RecordKind.CONTACT, RecordKind.COMPANY))
     touched = set(outcome.touched) | {client for client in clients.values() if client is not None}
     await refresh_golden(conn, loading.workspace_id, sorted(touched), loading.run_id)
     await mark(conn, loading.workspace_id, touched | outcome.orphaned, "late_data")
+    changes.add_identity(outcome, touched)
     await _settle_unowned(conn, loading.workspace_id, mapped)
     if mapped.spend:
         days = await write_spend(conn, source, mapped.spend, loading.run_id)
@@ -378,8 +415,9 @@ async def _clients_of_deals(conn: Conn, loading: Loading, deals: list[Placed]) -
 
 async def _replace(
     conn: Conn, source: Source, target: Target, placed: list[Placed], clients: dict[UUID, UUID | None]
-) -> None:
-    """Write rows by COPY; a row that stands there gives way, unless it is of a newer version."""
+) -> dict[ChangeKind, list[UUID]]:
+    """Write rows by COPY; a row that stands there gives way, unless it is of a newer version. Returns what that
+    did to which records."""
     table = sql.Identifier(target.table)
     standing = await (
         await conn.execute(
@@ -391,19 +429,35 @@ async def _replace(
     told = {each.id: each.record.updated_at for each in placed}
     newer = {id for id, version in standing if version and (new := told[id]) is not None and new < version}
     give_way = [id for id, _ in standing if id not in newer]
+    columns = sql.SQL(", ").join(map(sql.Identifier, target.columns))
+    former: dict[UUID, Row] = {}
     if give_way:
-        await conn.execute(
-            sql.SQL("delete from {} where workspace_id = %s and id = any(%s)").format(table),
+        cursor = await conn.execute(
+            sql.SQL("delete from {} where workspace_id = %s and id = any(%s) returning id, {}").format(
+                table, columns if target.pieced else sql.SQL("null")
+            ),
             (source.workspace_id, give_way),
         )
-    columns = sql.SQL(", ").join(map(sql.Identifier, target.columns))
+        former = {id: tuple(row) for id, *row in await cursor.fetchall()}
     async with (
         conn.cursor() as cursor,
         cursor.copy(sql.SQL("copy {} ({}) from stdin").format(table, columns)) as copy,
     ):
         for each in placed:
-            if each.id not in newer:
-                await copy.write_row(target.row(each, source, clients.get(each.id)))
+            if each.id in newer:
+                continue
+            row = target.row(each, source, clients.get(each.id))
+            if target.pieced and each.id in former:
+                row = target.pieced_together(row, former[each.id])
+            await copy.write_row(row)
+
+    done: dict[ChangeKind, list[UUID]] = defaultdict(list)
+    stood = {id for id, _ in standing}
+    for each in placed:
+        if each.id not in newer:
+            kind = ChangeKind.CHANGED if each.id in stood else ChangeKind.CREATED
+            done[ChangeKind.DELETED if each.record.deleted else kind].append(each.id)
+    return done
 
 
 async def _settle_unowned(conn: Conn, workspace_id: UUID, mapped: Mapped) -> None:

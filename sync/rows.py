@@ -48,13 +48,16 @@ class Placed:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The table that a kind of record fills. ``of_client``: the row holds whose record it is."""
+    """The table that a kind of record fills. ``of_client``: the row holds whose record it is. ``pieced``: several
+    source records each tell a part of it (a visit stands in calls and requests), so none takes away what
+    another told."""
 
     table: str
     own_columns: tuple[str, ...]
     own_values: Callable[[Any, Source], Row]
     of_client: bool = False
     has_origin: bool = False
+    pieced: bool = False
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -83,6 +86,21 @@ class Target:
             source.loaded_at if record.deleted else None,
             orjson.dumps(record.custom).decode() if record.custom else None,
         )
+
+    def pieced_together(self, row: Row, former: Row) -> Row:
+        """``row`` with what only ``former`` knows. An origin is one piece: the one that names a campaign holds.
+        Of the source records that tell it, the first by id is named."""
+        columns = self.columns
+        own = {columns.index(name) for name in self.own_columns}
+        origin = {columns.index(name) for name in _ORIGIN} if self.has_origin else set()
+        named = columns.index("campaign_id")
+        kept = {place for place in own if not row[place]}
+        if row[named] is None and former[named] is not None:
+            kept |= origin
+        source_id = columns.index("source_id")
+        if former[source_id] < row[source_id]:
+            kept.add(source_id)
+        return tuple(former[place] if place in kept else value for place, value in enumerate(row))
 
 
 _HEAD = ("workspace_id", "id", "connection_id", "external_id", "stream", "source_id")
@@ -144,6 +162,23 @@ def named_campaigns(records: Iterable[Any]) -> dict[UUID, tuple[CampaignKey, Ori
             key = understood.campaign
             found.setdefault(key.id, (key, understood, present(traffic.utm_campaign) or key.external_id))
     return found
+
+
+def together(one: r.VisitRecord, other: r.VisitRecord) -> r.VisitRecord:
+    """One visit out of two tellings of it in one page: what one lacks the other gives."""
+    names_campaign = (understood := origin(other.traffic)) is not None and understood.campaign is not None
+    return r.VisitRecord(
+        external_id=other.external_id,
+        updated_at=other.updated_at or one.updated_at,
+        deleted=other.deleted,
+        custom=other.custom or one.custom,
+        started_at=other.started_at,
+        visitor_ids=tuple(dict.fromkeys((*one.visitor_ids, *other.visitor_ids))),
+        landing_url=other.landing_url or one.landing_url,
+        city=other.city or one.city,
+        device=other.device or one.device,
+        traffic=other.traffic if names_campaign else one.traffic,
+    )
 
 
 def phones(values: tuple[str, ...], region: str) -> list[str]:
@@ -317,6 +352,7 @@ TARGETS: dict[type[Any], tuple[RecordKind, Target]] = {
             _visit,
             of_client=True,
             has_origin=True,
+            pieced=True,
         ),
     ),
     r.CallRecord: (

@@ -24,7 +24,9 @@ KILLED = 137
 POINTS = [point for point in registered() if point.startswith(("sync.page", "sync.settle"))]
 
 
-def reading(bench: Bench, *connections: UUID, crash_at: str | None = None) -> subprocess.Popen[str]:
+def reading(
+    bench: Bench, *connections: UUID, crash_at: str | None = None, module: str = "tests.sync.reader"
+) -> subprocess.Popen[str]:
     url = bench.office.settings.database_url
     assert url is not None
     environment = {
@@ -37,7 +39,7 @@ def reading(bench: Bench, *connections: UUID, crash_at: str | None = None) -> su
     if crash_at is not None:
         environment["SKVOZ_CRASH_AT"] = crash_at
     return subprocess.Popen(
-        [sys.executable, "-m", "tests.sync.reader", str(bench.workspace), *map(str, connections)],
+        [sys.executable, "-m", module, str(bench.workspace), *map(str, connections)],
         cwd=ROOT,
         env=environment,
         stdout=subprocess.PIPE,

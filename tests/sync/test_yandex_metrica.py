@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sandbox.server import Sandbox
 from schema.enums import RunState
-from tests.sync.conftest import START, Bench
+from tests.sync.conftest import Bench
 
 
 async def test_every_visit_until_yesterday_is_read_once_and_a_second_run_asks_for_nothing(
