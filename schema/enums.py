@@ -125,6 +125,52 @@ class FieldRule(StrEnum):
     PINNED = "pinned"
 
 
+class ChangeType(StrEnum):
+    """What the change feed tells of."""
+
+    CLIENT = "client"
+    USER = "user"
+    CONTACT = "contact"
+    COMPANY = "company"
+    VISIT = "visit"
+    CALL = "call"
+    LEAD = "lead"
+    DEAL = "deal"
+    PIPELINE = "pipeline"
+    STAGE = "stage"
+    STAGE_CHANGE = "stage_change"
+    CAMPAIGN = "campaign"
+    AD_GROUP = "ad_group"
+    AD = "ad"
+    KEYWORD = "keyword"
+
+
+class ChangeKind(StrEnum):
+    """What happened to a record, as the change feed tells it."""
+
+    CREATED = "created"
+    CHANGED = "changed"
+    MERGED = "merged"
+    SPLIT = "split"
+    DELETED = "deleted"
+
+
+class WebhookState(StrEnum):
+    """Whether a webhook of ours is told of changes."""
+
+    ACTIVE = "active"
+    PAUSED = "paused"
+    DISABLED = "disabled"
+
+
+class DeliveryState(StrEnum):
+    """How a message to a webhook stands."""
+
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+
+
 class ConversionKind(StrEnum):
     """What counts as reached: a call, a lead, a first won deal (the client is new), any won deal."""
 

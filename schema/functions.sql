@@ -32,3 +32,72 @@ language sql stable security definer set search_path = public, pg_temp as $$
 $$;
 revoke all on function due_deliveries(integer) from public;
 grant execute on function due_deliveries(integer) to {app_role};
+
+-- A change gets its position while its transaction holds the workspace's feed to itself, until it ends. So positions
+-- follow the order of commits: nothing appears behind what a reader has read. Whoever listens hears of it at the commit.
+create or replace function place_change() returns trigger language plpgsql as $$
+begin
+    perform pg_advisory_xact_lock(hashtextextended('feed ' || new.workspace_id, 0));
+    new.position := nextval('change_position');
+    perform pg_notify('skvoz_live', 'feed ' || new.workspace_id);
+    return new;
+end
+$$;
+
+-- Says which sync has moved on.
+create or replace function tell_run() returns trigger language plpgsql as $$
+begin
+    perform pg_notify('skvoz_live', 'run ' || new.workspace_id || ' ' || new.connection_id || ' ' || new.id);
+    return null;
+end
+$$;
+
+-- Refuses a reader of the feed whose cursor stands before changes that have been removed.
+create or replace function refuse_cursor() returns text language plpgsql as $$
+begin
+    raise exception 'The cursor is older than the changes that are kept' using errcode = 'SKV01';
+end
+$$;
+
+-- Removes old changes, over all workspaces, and notes how far.
+create or replace function prune_changes(keep interval) returns bigint
+language sql security definer set search_path = public, pg_temp as $$
+    with gone as (
+        delete from change where at < clock_timestamp() - keep returning workspace_id, position
+    ), noted as (
+        insert into feed_horizon as h (workspace_id, position)
+        select workspace_id, max(position) from gone group by workspace_id
+        on conflict (workspace_id) do update set position = greatest(h.position, excluded.position)
+    )
+    select count(*) from gone
+$$;
+revoke all on function prune_changes(interval) from public;
+grant execute on function prune_changes(interval) to {app_role};
+
+-- Removes what is no longer needed of the log of deliveries, over all workspaces.
+create or replace function prune_deliveries(keep interval) returns bigint
+language sql security definer set search_path = public, pg_temp as $$
+    with gone as (
+        delete from webhook_delivery where state <> 'pending' and created_at < clock_timestamp() - keep returning 1
+    )
+    select count(*) from gone
+$$;
+revoke all on function prune_deliveries(interval) from public;
+grant execute on function prune_deliveries(interval) to {app_role};
+
+-- The webhooks that have something to deliver, over all workspaces.
+create or replace function due_webhooks(most integer)
+returns table (workspace_id uuid, webhook_id uuid)
+language sql stable security definer set search_path = public, pg_temp as $$
+    select w.workspace_id, w.id from webhook w
+    where w.state = 'active' and (
+        exists (select from change c where c.workspace_id = w.workspace_id and c.position > w.position)
+        or exists (
+            select from webhook_delivery d where d.workspace_id = w.workspace_id and d.webhook_id = w.id
+            and d.state = 'pending' and d.next_try_at <= clock_timestamp()
+        )
+    )
+    order by w.position limit most
+$$;
+revoke all on function due_webhooks(integer) from public;
+grant execute on function due_webhooks(integer) to {app_role};

@@ -8,6 +8,7 @@ from uuid import UUID
 from core.database import Database, PsycopgConnection, driver
 from reports.settle import mark
 from schema.enums import MergeKind
+from sync.feed import Changes, append
 from sync.identity import decisions, refresh_golden
 from sync.identity.absorb import Outcome
 from sync.settling import settle_marked
@@ -49,5 +50,8 @@ async def _carry_through(
         outcome = await decide(conn)
         await refresh_golden(conn, workspace_id, sorted(outcome.touched))
         await mark(conn, workspace_id, outcome.touched | outcome.orphaned, kind.value)
+        changes = Changes()
+        changes.add_identity(outcome, outcome.touched)
+        await append(conn, workspace_id, changes)
     await settle_marked(database, workspace_id, None)
     return outcome

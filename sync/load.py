@@ -372,8 +372,8 @@ async def _write(conn: Conn, loading: Loading, source: Source, mapped: Mapped, c
         await write_campaigns(conn, source, mapped.campaigns)
     for kind, placed in mapped.placed.items():
         of_kind, target = TARGETS[kind]
-        for what, ids in (await _replace(conn, source, target, list(placed.values()), clients)).items():
-            changes.add(type_of(of_kind), what, ids)
+        for what, done in (await _replace(conn, source, target, list(placed.values()), clients)).items():
+            changes.add(type_of(of_kind), what, done)
     await write_assignments(conn, source, mapped.of(RecordKind.CONTACT, RecordKind.COMPANY))
     touched = set(outcome.touched) | {client for client in clients.values() if client is not None}
     await refresh_golden(conn, loading.workspace_id, sorted(touched), loading.run_id)

@@ -91,17 +91,14 @@ on conflict (workspace_id, record_id, role, valid_from) do update set user_id = 
 """
 
 
-async def write_named_campaigns(conn: Conn, source: Source, records: Iterable[Any]) -> None:
-    """Campaigns that visits, calls, leads and deals name exist from then on, by their id or UTM tags."""
+async def write_named_campaigns(conn: Conn, source: Source, records: Iterable[Any]) -> list[UUID]:
+    """Campaigns that visits, calls, leads and deals name exist from then on, by their id or UTM tags. Returns the
+    new ones."""
     named = named_campaigns(records)
     if not named:
-        return
-    known = await (
-        await conn.execute(
-            "select id from campaign where workspace_id = %s and id = any(%s)", (source.workspace_id, list(named))
-        )
-    ).fetchall()
-    new = {id: what for id, what in named.items() if (id,) not in set(known)}
+        return []
+    known = await known_campaigns(conn, source, list(named))
+    new = {id: what for id, what in named.items() if id not in known}
     async with conn.cursor() as cursor:
         await cursor.executemany(
             _NAMED_CAMPAIGN,
@@ -120,6 +117,15 @@ async def write_named_campaigns(conn: Conn, source: Source, records: Iterable[An
             ],
         )
     await _note_names(conn, source, list(new))
+    return list(new)
+
+
+async def known_campaigns(conn: Conn, source: Source, ids: list[UUID]) -> set[UUID]:
+    """Those of the campaigns that are here."""
+    found = await conn.execute(
+        "select id from campaign where workspace_id = %s and id = any(%s)", (source.workspace_id, ids)
+    )
+    return {id for (id,) in await found.fetchall()}
 
 
 async def write_campaigns(conn: Conn, source: Source, campaigns: Sequence[CampaignRecord]) -> None:

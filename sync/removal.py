@@ -14,6 +14,8 @@ from psycopg import sql
 
 from reports.counts import settle_spend, settle_visits
 from reports.settle import mark, settle_orphans
+from schema.enums import ChangeKind
+from sync.feed import Changes, append, type_of
 from sync.identity import absorb, refresh_golden
 from sync.rows import TARGETS
 
@@ -31,17 +33,20 @@ async def remove_data(conn: Conn, workspace_id: UUID, connection_id: UUID) -> No
     clients: set[UUID] = set()
     told: list[UUID] = []
     visits = await _ids(conn, "select id from visit where workspace_id = %s and connection_id = %s", key)
-    for _, target in TARGETS.values():
-        if not target.of_client:
-            continue
+    changes = Changes()
+    for kind, target in TARGETS.values():
+        owner = sql.Identifier("client_id") if target.of_client else sql.NULL
         rows = await (
             await conn.execute(
-                sql.SQL("select id, client_id from {} where workspace_id = %s and connection_id = %s").format(
-                    sql.Identifier(target.table)
+                sql.SQL("select id, {} from {} where workspace_id = %s and connection_id = %s").format(
+                    owner, sql.Identifier(target.table)
                 ),
                 key,
             )
         ).fetchall()
+        changes.add(type_of(kind), ChangeKind.DELETED, [id for id, _ in rows])
+        if not target.of_client:
+            continue
         told.extend(id for id, _ in rows)
         clients.update(client for _, client in rows if client is not None)
     outcome = await absorb(conn, workspace_id, [], None, removed=gone)
@@ -58,6 +63,8 @@ async def remove_data(conn: Conn, workspace_id: UUID, connection_id: UUID) -> No
     touched = clients | outcome.touched
     await refresh_golden(conn, workspace_id, sorted(touched), None)
     await mark(conn, workspace_id, touched | outcome.orphaned, "removed")
+    changes.add_identity(outcome, touched)
+    await append(conn, workspace_id, changes)
 
 
 async def _remove_spend(conn: Conn, key: tuple[UUID, UUID]) -> None:

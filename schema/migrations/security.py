@@ -9,10 +9,12 @@ from alembic import context, op
 from core.database import rls_statements
 from core.roles import Role, role_name
 
-APPEND_ONLY = frozenset({"source_version", "merge_log", "campaign_name", "outbox_attempt"})
+APPEND_ONLY = frozenset(
+    {"source_version", "merge_log", "campaign_name", "outbox_attempt", "change", "webhook_attempt"}
+)
 """Tables of which the app may only read and add rows (the loader may clear them, when a connection goes)."""
 
-READ_BY_FUNCTIONS = ("connection", "outbox")
+READ_BY_FUNCTIONS = ("connection", "outbox", "change", "feed_horizon", "webhook", "webhook_delivery")
 """Tables that functions of ``schema/functions.sql`` read as their owner, before a workspace is known. The app stays
 bound by their policies; only the owner, who is nobody's login at work, is not."""
 

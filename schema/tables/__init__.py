@@ -12,6 +12,7 @@ from schema.tables.account import (
 )
 from schema.tables.base import Base, Unified
 from schema.tables.evidence import Quarantine, SourceRecord, SourceVersion, ZstdDictionary
+from schema.tables.feed import Change, FeedHorizon, Webhook, WebhookAttempt, WebhookDelivery
 from schema.tables.figures import Path, RollupDay, RollupMonth, SettledCall, SettledPerson, SettledVisit
 from schema.tables.identity import (
     Client,
@@ -39,6 +40,7 @@ __all__ = [
     "Call",
     "Campaign",
     "CampaignName",
+    "Change",
     "Client",
     "ClientField",
     "ClientMark",
@@ -48,6 +50,7 @@ __all__ = [
     "Contact",
     "Deal",
     "Delivery",
+    "FeedHorizon",
     "Identifier",
     "IdentityDecision",
     "IdentityRecord",
@@ -77,6 +80,9 @@ __all__ = [
     "Unified",
     "User",
     "Visit",
+    "Webhook",
+    "WebhookAttempt",
+    "WebhookDelivery",
     "Workspace",
     "WriteRule",
     "ZstdDictionary",
