@@ -89,23 +89,30 @@ def campaign_report_statement(
     *,
     by: Grain | str = Grain.CAMPAIGN,
     as_known_at: datetime | None = None,
+    credits_json: str | None = None,
 ) -> Statement:
     """The report from ``start`` to ``end``, both included, as one statement.
 
-    Its columns: ``campaign_id, name, platform, source, medium, channel, period, reason`` and the figures of
-    ``reports.rollups.FIGURES``. Columns that the grain doesn't have are null. Raises ``ValueError`` for a
-    range that ends before it starts.
+    Conversions are those of last non-direct touch; with ``credits_json`` those that it holds instead, a row for
+    each cell (``reports.by_model`` makes it). Its columns: ``campaign_id, name, platform, source, medium, channel,
+    period, reason`` and the figures of ``reports.rollups.FIGURES``. Columns that the grain doesn't have are null.
+    Raises ``ValueError`` for a range that ends before it starts.
     """
     if end < start:
         raise ValueError(f"The report would end on {end}, before it starts on {start}.")
     grain = Grain(by)
     params: dict[str, Any] = {"report_workspace": workspace_id, "report_start": start, "report_end": end}
+    others = _FIGURES if credits_json is None else _WITHOUT_CONVERSIONS
     if as_known_at is None:
-        cells = _present_cells(start, end, grain, params)
-        name = "k.name"
+        cells, name = _present_cells(start, end, grain, others, params), "k.name"
     else:
         params["report_known"] = as_known_at
-        cells, name = _CELLS_AS_KNOWN, _NAME_AS_KNOWN
+        cells, name = _OTHERS_AS_KNOWN, _NAME_AS_KNOWN
+        if credits_json is None:
+            cells += f" union all {_CONVERSIONS_AS_KNOWN}"
+    if credits_json is not None:
+        params["report_credits"] = credits_json
+        cells += f" union all {_GIVEN}"
     sums = ", ".join(f"sum({figure}) as {figure}" for figure in FIGURES)
     shown = ", ".join(f"{expression} as {column}" for column, expression in _columns(grain, name).items())
     sql = f"""
@@ -135,6 +142,11 @@ async def campaign_report(
 ) -> CampaignReport:
     """The report's rows and their totals."""
     statement = campaign_report_statement(workspace_id, start, end, by=by, as_known_at=as_known_at)
+    return await read_report(conn, workspace_id, statement)
+
+
+async def read_report(conn: PsycopgConnection, workspace_id: UUID, statement: Statement) -> CampaignReport:
+    """Run a report's statement. Raises ``LookupError`` for an unknown workspace."""
     found = await conn.execute(statement.sql, statement.params)
     rows = [_row(values) async for values in found]
     workspace = await conn.execute("select currency from workspace where id = %s", (workspace_id,))
@@ -142,6 +154,15 @@ async def campaign_report(
     if currency is None:
         raise LookupError(f"There is no workspace {workspace_id}.")
     return CampaignReport(rows, totals(rows), currency[0])
+
+
+async def channels_of_campaigns(conn: PsycopgConnection, workspace_id: UUID) -> dict[bytes, str]:
+    """The channel in which the report counts each campaign, by the campaign's id as bytes."""
+    found = await conn.execute(
+        f"select k.id, {_CHANNEL} from campaign k where k.workspace_id = %s",  # noqa: S608
+        (workspace_id,),
+    )
+    return {campaign.bytes: channel async for campaign, channel in found}
 
 
 def totals(rows: Iterable[CampaignRow]) -> CampaignRow:
@@ -193,9 +214,8 @@ def _period(grain: Grain) -> str:
     return {"day": "day", "month": "date_trunc('month', day)::date"}.get(grain.period or "", "null::date")
 
 
-def _present_cells(start: date, end: date, grain: Grain, params: dict[str, Any]) -> str:
+def _present_cells(start: date, end: date, grain: Grain, figures: str, params: dict[str, Any]) -> str:
     """Cells out of the rollups: whole months, and days at the edges. Days alone where days are asked for."""
-    figures = f"campaign_id, reason, channel, {', '.join(FIGURES)}"
     first = start if start.day == 1 else _next_month(start)
     beyond = _next_month(end) if (end + timedelta(days=1)).day == 1 else end.replace(day=1)
     if grain.period == "day" or first >= beyond:
@@ -221,22 +241,28 @@ def _words(words: Iterable[str]) -> str:
     return ", ".join(f"'{word}'" for word in sorted(words))
 
 
+_FIGURES = f"campaign_id, reason, channel, {', '.join(FIGURES)}"
+_WITHOUT_CONVERSIONS = "campaign_id, reason, channel, " + ", ".join(
+    f"0 as {figure}" if figure in {*COUNTED_AS.values(), "revenue"} else figure for figure in FIGURES
+)
 _DAYS = (
     "select day, {figures} from rollup_day where workspace_id = %(report_workspace)s"
     " and day between %({start})s and %({end})s"
 )
 
 _COUNTS = ", ".join(f"count(*) filter (where kind = '{kind}') as {figure}" for kind, figure in COUNTED_AS.items())
-_CELLS_AS_KNOWN = f"""
+_CONVERSIONS_AS_KNOWN = f"""
 select day, campaign_id, reason, channel, 0 as cost, 0 as impressions, 0 as clicks, 0 as visits, {_COUNTS},
     sum(case when kind = 'won_deal' then revenue else 0 end) as revenue
 from path
 where workspace_id = %(report_workspace)s and day between %(report_start)s and %(report_end)s
 and known_from <= %(report_known)s and (known_until is null or known_until > %(report_known)s)
 group by 1, 2, 3, 4
-union all
-select a.day, a.campaign_id, '', '', coalesce(sum(a.cost) filter (where a.currency = w.currency), 0),
-    sum(a.impressions), sum(a.clicks), 0, 0, 0, 0, 0, 0
+"""  # noqa: S608
+_OTHERS_AS_KNOWN = """
+select a.day, a.campaign_id, '' as reason, '' as channel,
+    coalesce(sum(a.cost) filter (where a.currency = w.currency), 0) as cost, sum(a.impressions) as impressions,
+    sum(a.clicks) as clicks, 0 as visits, 0 as calls, 0 as leads, 0 as new_clients, 0 as won_deals, 0 as revenue
 from ad_spend a join workspace w on w.id = a.workspace_id
 where a.workspace_id = %(report_workspace)s and a.day between %(report_start)s and %(report_end)s
 and a.known_from <= %(report_known)s and (a.known_until is null or a.known_until > %(report_known)s)
@@ -248,7 +274,14 @@ where s.workspace_id = %(report_workspace)s and s.day between %(report_start)s a
 and v.started_at >= %(report_start)s::date - 2 and v.started_at < %(report_end)s::date + 3
 and v.loaded_at <= %(report_known)s
 group by 1, 2, 3, 4
-"""  # noqa: S608
+"""
+_GIVEN = """
+select day, campaign_id, reason, channel, 0, 0, 0, 0, calls, leads, new_clients, won_deals, revenue
+from json_to_recordset(%(report_credits)s::json) as r(
+    day date, campaign_id uuid, reason text, channel text, calls numeric, leads numeric, new_clients numeric,
+    won_deals numeric, revenue numeric
+)
+"""
 _NAME_AS_KNOWN = """coalesce((
     select n.name from campaign_name n where n.workspace_id = k.workspace_id and n.campaign_id = k.id
     and n.known_from <= %(report_known)s order by n.known_from desc limit 1

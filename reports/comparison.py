@@ -91,6 +91,15 @@ class Learner:
         self.rates = shapley.Rates()
         self._worth: dict[int, float] | None = None
 
+    def grow(self, units: int) -> None:
+        """Make room for so many units; what is known of the former ones stays."""
+        former = len(self.counts) - 3
+        if units > former:
+            counts = np.zeros((units + 3, units + 3), np.int64)
+            moved = np.concatenate((np.arange(former), np.arange(units, units + 3)))
+            counts[np.ix_(moved, moved)] = self.counts
+            self.counts = counts
+
     def hear(self, starts: Ints, units: Ints, channels: Ints, converted: Ints) -> None:
         """Journeys by their touches' units and channels; ``converted`` is 1 or 0 for each."""
         self.hear_of_units(starts, units, converted)

@@ -64,6 +64,17 @@ class Journeys:
         """The position of each touch in its path, from 0."""
         return np.arange(len(self.ages)) - self.starts[self.owners]
 
+    def only(self, paths: Ints) -> tuple[Ints, Ints]:
+        """Where some of the paths begin when they are laid alone, and their touches."""
+        sizes = self.sizes[paths]
+        starts = np.concatenate(([0], np.cumsum(sizes))).astype(np.int64)
+        return starts, np.arange(starts[-1]) + np.repeat(self.starts[paths] - starts[:-1], sizes)
+
+    def part(self, paths: Ints) -> Journeys:
+        """Some of the paths by themselves."""
+        starts, touches = self.only(paths)
+        return Journeys(starts, self.ages[touches], self.direct[touches], self.lead[paths], self.opened[paths])
+
     def at(self, positions: Ints) -> Ints:
         """The touches at these positions, one a path; paths where it is ``UNKNOWN`` are passed over."""
         known = (positions >= 0) & (positions < self.sizes)
@@ -101,7 +112,7 @@ def split(amounts: Ints, weights: Ints, starts: Ints) -> Ints:
     """
     sizes = np.diff(starts)
     owners = np.repeat(np.arange(len(sizes)), sizes)
-    totals = _sums(weights, starts)
+    totals = sums(weights, starts)
     nothing = totals == 0
     if nothing.any():
         weights = np.where(nothing[owners], 1, weights)
@@ -110,7 +121,7 @@ def split(amounts: Ints, weights: Ints, starts: Ints) -> Ints:
     # Whole multiples of the total are split without a remainder, so that no product leaves 64 bits.
     multiples, rest = np.divmod(np.abs(amounts), totals)
     parts, remainders = np.divmod(rest[owners] * weights, totals[owners])
-    left = np.where(sizes > 0, rest - _sums(parts, starts), 0)
+    left = np.where(sizes > 0, rest - sums(parts, starts), 0)
     if left.any():
         order = np.lexsort((-np.arange(len(weights)), -remainders, owners))
         rank = np.empty_like(order)
@@ -120,7 +131,7 @@ def split(amounts: Ints, weights: Ints, starts: Ints) -> Ints:
     return np.where(amounts[owners] < 0, -parts, parts)
 
 
-def _sums(values: Ints, starts: Ints) -> Ints:
+def sums(values: Ints, starts: Ints) -> Ints:
     """The sum of each path's values."""
     running = np.concatenate(([0], np.cumsum(values, dtype=np.int64)))
     return running[starts[1:]] - running[starts[:-1]]
@@ -190,7 +201,7 @@ def by_milestones(*, first: int = 0, lead: int = 0, opened: int = 0, last: int =
                 touches = journeys.at(positions)
                 weights[touches] += weight
                 holds[touches] = True
-        free = _sums((~holds).astype(np.int64), journeys.starts)[journeys.owners]
+        free = sums((~holds).astype(np.int64), journeys.starts)[journeys.owners]
         return _shares(journeys, np.where(holds, weights * np.maximum(free, 1), others))
 
     return shares

@@ -93,6 +93,11 @@ def shares(journeys: Journeys, channels: Ints, worth: Mapping[int, float]) -> In
         _fill(table[row], values(game, worth).items())
     keys = journeys.owners * table.shape[1] + channels
     _, first, of, times = np.unique(keys, return_index=True, return_inverse=True, return_counts=True)
+    # The channels of a path in the order in which it met them: what is left over doesn't depend on numbers.
+    met = np.argsort(first)
+    place = np.empty_like(met)
+    place[met] = np.arange(len(met))
+    first, of, times = first[met], place[of], times[met]
     owners = journeys.owners[first]
     parts = split(
         np.full(len(journeys), WHOLE),

@@ -33,15 +33,20 @@ async def enter(conn: PsycopgConnection, workspace_id: UUID) -> Terms:
     await conn.execute(
         "select pg_advisory_xact_lock(hashtextextended('figures ' || %s::text, 0))", (str(workspace_id),)
     )
+    found = await conn.execute("select current_setting('transaction_isolation')")
+    row = await found.fetchone()
+    if row is None or row[0] != "read committed":
+        raise RuntimeError(f"Figures are settled in READ COMMITTED transactions, this one is {row and row[0]}.")
+    return await read_terms(conn, workspace_id)
+
+
+async def read_terms(conn: PsycopgConnection, workspace_id: UUID) -> Terms:
+    """The workspace's settings. Raises ``LookupError`` for an unknown workspace."""
     found = await conn.execute(
-        "select time_zone, currency, attribution_window_days, current_setting('transaction_isolation')"
-        " from workspace where id = %s",
-        (workspace_id,),
+        "select time_zone, currency, attribution_window_days from workspace where id = %s", (workspace_id,)
     )
     row = await found.fetchone()
     if row is None:
         raise LookupError(f"There is no workspace {workspace_id}.")
-    zone, currency, window_days, isolation = row
-    if isolation != "read committed":
-        raise RuntimeError(f"Figures are settled in READ COMMITTED transactions, this one is {isolation.upper()}.")
+    zone, currency, window_days = row
     return Terms(workspace_id, ZoneInfo(zone), currency, window_days)

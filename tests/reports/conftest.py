@@ -14,6 +14,7 @@ import pytest
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
+from core import clock
 from core.database import Database, PsycopgConnection, driver, open_database
 from reports.settle import Settled, mark, settle, settle_spend, settle_visits
 from schema.enums import Channel
@@ -214,3 +215,38 @@ async def open_account(database: Database) -> AsyncIterator[Account]:
 async def account(reports_database: Database) -> AsyncIterator[Account]:
     async with open_account(reports_database) as opened:
         yield opened
+
+
+@pytest.fixture
+async def shop(account: Account) -> AsyncIterator[Account]:
+    """A shop with two campaigns, and whatever has none, over four months; all settled on day 100."""
+    moment = clock.Clock(day(100))
+    with clock.replaced(moment):
+        await account.campaign("brand", name="Brand")
+        await account.campaign("sale", name="Sale", platform="utm", source="vk", medium="cpc")
+        await account.conn.execute(
+            "insert into campaign_name (workspace_id, campaign_id, known_from, name) values (%s, %s, %s, 'Brand'),"
+            " (%s, %s, %s, 'Sale')",
+            (WORKSPACE, ident("brand"), START, WORKSPACE, ident("sale"), START),
+        )
+        spent = []
+        for number, cost in ((0, "100.10"), (30, "250"), (31, "3.33"), (95, "0.01")):
+            on = day(number).date()
+            await account.spend("brand", on, cost, at=day(number))
+            spent.append(("brand", on))
+        for number in range(12):
+            client = f"client{number}"
+            origins: tuple[dict[str, Any], ...] = (ad("brand"), ad("sale"), organic(), DIRECT)
+            begins = number * 7.9
+            await account.visit(f"v{number}", client, day(begins), **origins[number % 4])
+            await account.call(f"c{number}", client, day(begins + 1))
+            await account.call(f"t{number}", client, day(begins + 1, seconds=9), told_by=CRM)
+            await account.lead(f"l{number}", client, day(begins + 2), **origins[number % 2])
+            if number % 3 == 0:
+                await account.deal(f"d{number}", client, day(begins + 9), f"{1000 + number}.07")
+        await account.call("nobody", None, day(50), client_phone="+70")
+        await account.deal("late", "walkin", day(60), "77")
+        await account.settle_spend(*spent)
+        await account.settle_visits(*(f"v{number}" for number in range(12)))
+        await account.settle("nobody", "walkin", *(f"client{number}" for number in range(12)))
+        yield account

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import AsyncIterator
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -20,44 +19,9 @@ from reports.render import COLUMNS, as_json, as_table
 from reports.rollups import FIGURES
 from schema.enums import Channel, Unattributed
 from schema.traffic import Origin, Traffic, origin
-from tests.reports.conftest import CALL_TRACKER, CRM, DIRECT, START, WORKSPACE, Account, ad, day, ident, organic
+from tests.reports.conftest import CALL_TRACKER, CRM, WORKSPACE, Account, ad, day, ident
 
 YEAR = (date(2026, 1, 1), date(2026, 12, 31))
-
-
-@pytest.fixture
-async def shop(account: Account) -> AsyncIterator[Account]:
-    """A shop with two campaigns, and whatever has none, over four months; all settled on day 100."""
-    moment = clock.Clock(day(100))
-    with clock.replaced(moment):
-        await account.campaign("brand", name="Brand")
-        await account.campaign("sale", name="Sale", platform="utm", source="vk", medium="cpc")
-        await account.conn.execute(
-            "insert into campaign_name (workspace_id, campaign_id, known_from, name) values (%s, %s, %s, 'Brand'),"
-            " (%s, %s, %s, 'Sale')",
-            (WORKSPACE, ident("brand"), START, WORKSPACE, ident("sale"), START),
-        )
-        spent = []
-        for number, cost in ((0, "100.10"), (30, "250"), (31, "3.33"), (95, "0.01")):
-            on = day(number).date()
-            await account.spend("brand", on, cost, at=day(number))
-            spent.append(("brand", on))
-        for number in range(12):
-            client = f"client{number}"
-            origins: tuple[dict[str, Any], ...] = (ad("brand"), ad("sale"), organic(), DIRECT)
-            begins = number * 7.9
-            await account.visit(f"v{number}", client, day(begins), **origins[number % 4])
-            await account.call(f"c{number}", client, day(begins + 1))
-            await account.call(f"t{number}", client, day(begins + 1, seconds=9), told_by=CRM)
-            await account.lead(f"l{number}", client, day(begins + 2), **origins[number % 2])
-            if number % 3 == 0:
-                await account.deal(f"d{number}", client, day(begins + 9), f"{1000 + number}.07")
-        await account.call("nobody", None, day(50), client_phone="+70")
-        await account.deal("late", "walkin", day(60), "77")
-        await account.settle_spend(*spent)
-        await account.settle_visits(*(f"v{number}" for number in range(12)))
-        await account.settle("nobody", "walkin", *(f"client{number}" for number in range(12)))
-        yield account
 
 
 async def report(

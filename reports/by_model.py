@@ -1,0 +1,290 @@
+"""The campaign report by any model: credits made from the stored paths at the moment of asking.
+
+Rollups hold one model; all others are a pure function of paths, now or as they were believed at a past moment, so
+that no setting rewrites the past. Paths come in batches of days as columns, and memory doesn't grow with their
+number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from uuid import UUID
+
+import numpy as np
+import orjson
+
+from core.database import PsycopgConnection
+from reports import markov
+from reports.campaigns import (
+    CampaignReport,
+    Grain,
+    campaign_report_statement,
+    channels_of_campaigns,
+    read_report,
+)
+from reports.comparison import MARKOV, SHAPLEY, Learner, chosen, shares
+from reports.models import MODELS, WHOLE, Ints, Model, split
+from reports.rollups import COUNTED_AS
+from reports.stored_paths import KINDS, Batch, DatedBy, Unit, Units, stored_paths
+from reports.terms import Terms, read_terms
+from reports.unconverted import unconverted
+
+ROLLED_UP = "last_non_direct"
+"""The model that the rollups are kept by, and that answers at once."""
+
+_UNITS_OF_MARKOV = 2_000
+_FIRST_DAY = date(2000, 1, 1)
+
+
+async def models_report(
+    conn: PsycopgConnection,
+    workspace_id: UUID,
+    start: date,
+    end: date,
+    models: Collection[str] = ("all",),
+    *,
+    by: Grain | str = Grain.CAMPAIGN,
+    as_known_at: datetime | None = None,
+    dated_by: DatedBy | str = DatedBy.EVENT,
+    settings: Mapping[str, Model] = MODELS,
+) -> dict[str, CampaignReport]:
+    """The campaign report by each of these models, side by side: for each model the rows and their totals.
+
+    Credited conversions are decimals to six places, revenue is exact to the hundredth, and both add up to the
+    same totals by every model. Cost, impressions, clicks and visits are the same by every model.
+
+    ``dated_by`` FIRST_TOUCH counts a conversion on the day of the first touch in its window (cohort view).
+    ``settings`` are the models with weights of one's own (``reports.comparison.with_settings``). A direct touch
+    that a model credits counts in the row of direct visits.
+
+    Raises ``ValueError`` for an unknown model or grain, for Markov by days or months (its chain is that of the
+    whole range) and for more campaigns than a chain can have.
+    """
+    keys, grain, dated = chosen(models), Grain(by), DatedBy(dated_by)
+    if MARKOV.key in keys and grain.period is not None:
+        raise ValueError("The Markov model learns from the whole range of days: ask for it without days or months.")
+    terms = await read_terms(conn, workspace_id)
+    question = _Question(conn, terms, start, end, grain, as_known_at, dated)
+    present = as_known_at is None and dated is DatedBy.EVENT
+    computed = [key for key in keys if key != ROLLED_UP or not present]
+    credited = await _credits(question, computed, settings)
+    found = {}
+    for key in keys:
+        statement = campaign_report_statement(
+            workspace_id, start, end, by=grain, as_known_at=as_known_at, credits_json=credited.get(key)
+        )
+        found[key] = await read_report(conn, workspace_id, statement)
+    return found
+
+
+async def report_by_model(
+    conn: PsycopgConnection,
+    workspace_id: UUID,
+    start: date,
+    end: date,
+    model: str = ROLLED_UP,
+    *,
+    by: Grain | str = Grain.CAMPAIGN,
+    as_known_at: datetime | None = None,
+    dated_by: DatedBy | str = DatedBy.EVENT,
+    settings: Mapping[str, Model] = MODELS,
+) -> CampaignReport:
+    """The campaign report by one model; see ``models_report``."""
+    found = await models_report(
+        conn,
+        workspace_id,
+        start,
+        end,
+        [model],
+        by=by,
+        as_known_at=as_known_at,
+        dated_by=dated_by,
+        settings=settings,
+    )
+    return found[model]
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    conn: PsycopgConnection
+    terms: Terms
+    start: date
+    end: date
+    grain: Grain
+    as_known_at: datetime | None
+    dated_by: DatedBy
+
+
+class _Sums:
+    """Credits by unit and period, for each kind of conversion in millionths, and revenue in hundredths."""
+
+    def __init__(self) -> None:
+        self._keys: list[Ints] = []
+        self._values: list[Ints] = []
+
+    def add(self, keys: Ints, kinds: Ints, parts: Ints, money: Ints) -> None:
+        """One row for each credited touch."""
+        found, which = np.unique(keys, return_inverse=True)
+        columns = len(KINDS) + 1
+        counts = np.bincount(which * columns + kinds, weights=parts, minlength=len(found) * columns)
+        table = counts.astype(np.int64).reshape(-1, columns)
+        table[:, -1] = np.bincount(which, weights=money, minlength=len(found)).astype(np.int64)
+        self._keys.append(found)
+        self._values.append(table)
+
+    def rows(self) -> Iterator[tuple[int, list[int]]]:
+        """The key and the sums of each cell."""
+        if not self._keys:
+            return
+        keys, values = np.concatenate(self._keys), np.concatenate(self._values)
+        found, which = np.unique(keys, return_inverse=True)
+        total = np.zeros((len(found), values.shape[1]), np.int64)
+        np.add.at(total, which, values)
+        yield from zip(found.tolist(), total.tolist(), strict=True)
+
+
+class _Learners:
+    """What data-driven models know, for each kind of conversion; Markov's states are the rows of the report."""
+
+    def __init__(self, by_channel: bool) -> None:
+        self.by_channel = by_channel
+        self.of = [Learner(0) for _ in KINDS]
+        self.totals = [[0, 0] for _ in KINDS]
+
+    def hear(self, batch: Batch, units: Units) -> None:
+        for kind, learner in enumerate(self.of):
+            paths = np.flatnonzero((batch.kinds == kind) & (batch.journeys.sizes > 0))
+            if len(paths):
+                starts, touches = batch.journeys.only(paths)
+                ones = np.ones(len(paths), np.int64)
+                self._learn(learner, units, starts, batch.units[touches], batch.channels[touches], ones)
+                self.totals[kind][0] += len(paths) * WHOLE
+                self.totals[kind][1] += int(batch.kopecks[paths].sum())
+
+    async def hear_of_unconverted(self, question: _Question, units: Units) -> None:
+        found = unconverted(
+            question.conn, question.terms, question.start, question.end, KINDS, as_known_at=question.as_known_at
+        )
+        async for touches in found:
+            theirs, channels = units.of(touches.campaigns, touches.channels)
+            owners = np.repeat(np.arange(len(touches.starts) - 1), np.diff(touches.starts))
+            for kind, learner in zip(KINDS, self.of, strict=True):
+                kept = touches.after[kind]
+                sizes = np.bincount(owners[kept], minlength=len(touches.starts) - 1)
+                starts = np.concatenate(([0], np.cumsum(sizes[sizes > 0]))).astype(np.int64)
+                lost = np.zeros(len(starts) - 1, np.int64)
+                self._learn(learner, units, starts, theirs[kept], channels[kept], lost)
+
+    def _learn(
+        self, learner: Learner, units: Units, starts: Ints, theirs: Ints, channels: Ints, converted: Ints
+    ) -> None:
+        states = channels if self.by_channel else theirs
+        number = len(units.channels) if self.by_channel else len(units.units)
+        if number > _UNITS_OF_MARKOV:
+            raise ValueError(
+                f"The Markov model can tell {_UNITS_OF_MARKOV:,} campaigns apart, here are more: ask for channels."
+            )
+        learner.grow(number)
+        learner.hear(starts, states, channels, converted)
+
+
+async def _credits(question: _Question, keys: Collection[str], settings: Mapping[str, Model]) -> dict[str, str]:
+    """The credits by each of these models as JSON rows for the report's statement."""
+    if not keys:
+        return {}
+    units = Units(await channels_of_campaigns(question.conn, question.terms.workspace_id))
+    learners = _Learners(question.grain.dimension == "channel")
+    if {MARKOV.key, SHAPLEY.key} & set(keys):
+        async for batch in _batches(question, units):
+            learners.hear(batch, units)
+        await learners.hear_of_unconverted(question, units)
+    sums = {key: _Sums() for key in keys}
+    by_path = [key for key in keys if key != MARKOV.key]
+    async for batch in _batches(question, units):
+        _add_batch(batch, question.grain, by_path, sums, learners, settings)
+        if MARKOV.key in sums:
+            _add_untouched(batch, question.grain, sums[MARKOV.key])
+    if MARKOV.key in sums:
+        _add_markov(sums[MARKOV.key], learners, units)
+    return {key: _as_json(found, units) for key, found in sums.items()}
+
+
+def _batches(question: _Question, units: Units) -> AsyncIterator[Batch]:
+    return stored_paths(
+        question.conn,
+        question.terms,
+        question.start,
+        question.end,
+        units,
+        as_known_at=question.as_known_at,
+        dated_by=question.dated_by,
+    )
+
+
+def _add_batch(
+    batch: Batch,
+    grain: Grain,
+    keys: Collection[str],
+    sums: Mapping[str, _Sums],
+    learners: _Learners,
+    settings: Mapping[str, Model],
+) -> None:
+    journeys, periods = batch.journeys, batch.periods(grain.period)
+    cells = _key(batch.units, periods[journeys.owners])
+    kinds = batch.kinds[journeys.owners]
+    for key in keys:
+        parts = _shapley(batch, learners) if key == SHAPLEY.key else settings[key].shares(journeys)
+        sums[key].add(cells, kinds, parts, split(batch.kopecks, parts, journeys.starts))
+        _add_untouched(batch, grain, sums[key])
+
+
+def _shapley(batch: Batch, learners: _Learners) -> Ints:
+    """Each kind of conversion has conversion rates of its own."""
+    parts = np.zeros(len(batch.units), np.int64)
+    for kind, learner in enumerate(learners.of):
+        paths = np.flatnonzero(batch.kinds == kind)
+        if len(paths):
+            _, touches = batch.journeys.only(paths)
+            part = batch.journeys.part(paths)
+            parts[touches] = shares(SHAPLEY.key, part, batch.channels[touches], learner, MODELS)
+    return parts
+
+
+def _add_untouched(batch: Batch, grain: Grain, sums: _Sums) -> None:
+    """Conversions without a touch count for the reason why they have none, by every model."""
+    paths = np.flatnonzero(batch.journeys.sizes == 0)
+    keys = _key(batch.reasons, batch.periods(grain.period)[paths])
+    sums.add(keys, batch.kinds[paths], np.full(len(paths), WHOLE), batch.kopecks[paths])
+
+
+def _add_markov(sums: _Sums, learners: _Learners, units: Units) -> None:
+    for kind, (learner, totals) in enumerate(zip(learners.of, learners.totals, strict=True)):
+        parts, money = markov.credit(learner.counts, totals)
+        numbers = np.arange(len(parts))
+        if learners.by_channel:
+            numbers = np.array([units.of_channel(channel) for channel in range(len(parts))], np.int64)
+        sums.add(_key(numbers, np.zeros(len(parts), np.int64)), np.full(len(parts), kind), parts, money)
+
+
+def _key(units: Ints, periods: Ints) -> Ints:
+    return (units << 24) + periods
+
+
+def _as_json(sums: _Sums, units: Units) -> str:
+    names = units.names()
+    return orjson.dumps([_row(names[key >> 24], key & 0xFFFFFF, values) for key, values in sums.rows()]).decode()
+
+
+def _row(unit: Unit, period: int, values: list[int]) -> dict[str, object]:
+    counts = {COUNTED_AS[kind]: str(Decimal(value).scaleb(-6)) for kind, value in zip(KINDS, values, strict=False)}
+    return {
+        "day": _FIRST_DAY + timedelta(days=period),
+        "campaign_id": UUID(bytes=unit.campaign),
+        "reason": unit.reason,
+        "channel": unit.channel,
+        **counts,
+        "revenue": str(Decimal(values[-1]).scaleb(-2)),
+    }

@@ -1,0 +1,215 @@
+"""Stored paths as columns, a batch of days at a time: what reports by any model are made of."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import numpy as np
+
+from core.database import PsycopgConnection
+from reports.attribution import credit_of_origin
+from reports.columns import Columns, Ids, numbered
+from reports.models import Ints, Journeys, sums
+from reports.paths import NIL
+from reports.terms import Terms
+from schema.enums import Channel, ConversionKind
+
+KINDS = tuple(str(kind) for kind in ConversionKind)
+"""Kinds of conversions; batches hold their numbers."""
+
+PATHS_AT_ONCE = 20_000
+
+
+class DatedBy(StrEnum):
+    """On which day a conversion counts."""
+
+    EVENT = "event"
+    FIRST_TOUCH = "first_touch"  # the first one in its window; without touches, that of the event
+
+
+class Unit(NamedTuple):
+    """What a touch is counted for, as the cells of the report are told apart."""
+
+    campaign: bytes
+    reason: str
+    channel: str
+
+
+class Units:
+    """Numbers for units and for channels, the same over all batches."""
+
+    def __init__(self, channels_of_campaigns: Mapping[bytes, str]) -> None:
+        self._channel_of = channels_of_campaigns
+        self.units: dict[Unit, int] = {}
+        self.channels: dict[str, int] = {}
+        self._origins: dict[tuple[bytes, str], tuple[int, int]] = {}
+
+    def of(self, campaigns: Ids, words: Sequence[str]) -> tuple[Ints, Ints]:
+        """The unit and the channel of each touch."""
+        distinct, which = numbered(campaigns)
+        spelled: dict[str, int] = {}
+        codes = np.array([spelled.setdefault(word, len(spelled)) for word in words], np.int64)
+        pairs, places = np.unique(which * max(len(spelled), 1) + codes, return_inverse=True)
+        spelling, ids = list(spelled), distinct.tolist()
+        found = [
+            self._origin(ids[pair // len(spelling)], spelling[pair % len(spelling)]) for pair in pairs.tolist()
+        ]
+        table = np.array(found, np.int64).reshape(-1, 2)[places]
+        return table[:, 0], table[:, 1]
+
+    def of_reason(self, reason: str) -> int:
+        """The unit of what no touch brought."""
+        return self._unit(Unit(NIL.bytes, reason, ""))
+
+    def of_channel(self, number: int) -> int:
+        """A unit that the report counts in this channel."""
+        channel = list(self.channels)[number]
+        credit = credit_of_origin(channel, None)
+        return self._unit(Unit(NIL.bytes, str(credit.reason), channel))
+
+    def names(self) -> list[Unit]:
+        return list(self.units)
+
+    def _origin(self, campaign: bytes, word: str) -> tuple[int, int]:
+        found = self._origins.get((campaign, word))
+        if found is None:
+            credit = credit_of_origin(word, UUID(bytes=campaign))
+            unit = self._unit(Unit(credit.campaign_id.bytes, str(credit.reason), credit.channel))
+            channel = self._channel_of.get(campaign, word or Channel.DIRECT)
+            found = unit, self.channels.setdefault(str(channel), len(self.channels))
+            self._origins[campaign, word] = found
+        return found
+
+    def _unit(self, unit: Unit) -> int:
+        return self.units.setdefault(unit, len(self.units))
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Paths with their touches. ``units`` and ``channels`` are numbers for each touch; ``kinds``, ``kopecks`` and
+    ``days`` (since 2000) for each path; ``reasons`` units for the paths without touches."""
+
+    journeys: Journeys
+    units: Ints
+    channels: Ints
+    kinds: Ints
+    kopecks: Ints
+    days: Ints
+    reasons: Ints
+
+    def periods(self, period: str | None) -> Ints:
+        """The first day of the period in which each path counts; 0 where the report has no periods."""
+        if period is None:
+            return np.zeros(len(self.days), np.int64)
+        if period == "day":
+            return self.days
+        first = np.datetime64("2000-01-01")
+        months = (first + self.days.astype("timedelta64[D]")).astype("datetime64[M]").astype("datetime64[D]")
+        return (months - first).astype(np.int64)
+
+
+_COUNTED_ON = {
+    DatedBy.EVENT: "p.day",
+    DatedBy.FIRST_TOUCH: "(coalesce(p.touch_times[1], p.occurred_at) at time zone %(zone)s)::date",
+}
+_FOUND = """
+from path p
+where p.workspace_id = %(workspace)s and p.day between %(start)s and %(end)s and {known}
+and {counted_on} between %(first)s and %(last)s
+"""
+_DAYS = f"select p.day, count(*) {_FOUND} group by 1 order by 1"
+_BATCH = f"""
+select array_agg(array_position(%(kinds)s::text[], kind)), array_agg(occurred_at),
+    array_agg((revenue * 100)::bigint), array_agg(counted_on), array_agg(cardinality(touch_times)),
+    array_agg(coalesce(lead_at, '-infinity')), array_agg(coalesce(opened_at, '-infinity')),
+    string_agg(array_send(touch_times), ''), string_agg(array_send(touch_campaigns), ''),
+    string_agg(array_to_string(touch_channels, ','), ',') filter (where cardinality(touch_times) > 0),
+    string_agg(reason, ',') filter (where cardinality(touch_times) = 0)
+from (select p.*, {{counted_on}} as counted_on {_FOUND}) p
+"""  # noqa: S608
+_NOW = "p.known_until is null"
+_THEN = "p.known_from <= %(known)s and (p.known_until is null or p.known_until > %(known)s)"
+
+
+async def stored_paths(
+    conn: PsycopgConnection,
+    terms: Terms,
+    start: date,
+    end: date,
+    units: Units,
+    *,
+    as_known_at: datetime | None = None,
+    dated_by: DatedBy = DatedBy.EVENT,
+) -> AsyncIterator[Batch]:
+    """The paths whose conversions count from ``start`` to ``end``, now or as known at a moment."""
+    parts = {"known": _NOW if as_known_at is None else _THEN, "counted_on": _COUNTED_ON[dated_by]}
+    longest = timedelta(days=terms.window_days + 1) if dated_by is DatedBy.FIRST_TOUCH else timedelta(0)
+    parameters = {
+        "workspace": terms.workspace_id,
+        "zone": terms.zone.key,
+        "known": as_known_at,
+        "first": start,
+        "last": end,
+        "kinds": list(KINDS),
+    }
+    found = await conn.execute(_DAYS.format(**parts).encode(), {**parameters, "start": start, "end": end + longest})
+    for first, last in _together(await found.fetchall()):
+        columns = await Columns.fetch(conn, _BATCH.format(**parts), {**parameters, "start": first, "end": last})
+        yield _batch(columns, units)
+
+
+def _together(days: Iterable[tuple[Any, ...]]) -> list[tuple[date, date]]:
+    """Days one after another that have about as many paths together as one batch should."""
+    ranges: list[tuple[date, date]] = []
+    room = 0
+    for day, number in days:
+        if ranges and number <= room:
+            ranges[-1] = (ranges[-1][0], day)
+            room -= number
+        else:
+            ranges.append((day, day))
+            room = PATHS_AT_ONCE - number
+    return ranges
+
+
+def _batch(columns: Columns, units: Units) -> Batch:
+    occurred, sizes = columns.whole(1, "moment"), columns.whole(4, "int4")
+    starts = np.concatenate(([0], np.cumsum(sizes))).astype(np.int64)
+    owners = np.repeat(np.arange(len(sizes)), sizes)
+    times = columns.nested(7, "moment", sizes)
+    words = columns.words(9, len(times))
+    theirs, channels = units.of(columns.nested(8, "uuid", sizes), words)
+    direct = np.array([word == Channel.DIRECT for word in words], np.bool_)
+    nothing = _number_of_nil(units)
+    journeys = Journeys(
+        starts,
+        occurred[owners] - times,
+        direct & ~nothing[theirs] if len(theirs) else direct,
+        _led_to(times, columns.whole(5, "moment"), starts, owners),
+        _led_to(times, columns.whole(6, "moment"), starts, owners),
+    )
+    reasons = columns.words(10, int((sizes == 0).sum()))
+    return Batch(
+        journeys,
+        theirs,
+        channels,
+        columns.whole(0, "int4") - 1,
+        columns.whole(2),
+        columns.whole(3, "day"),
+        np.array([units.of_reason(reason) for reason in reasons], np.int64),
+    )
+
+
+def _number_of_nil(units: Units) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Which units have a campaign: a touch of those isn't direct, whatever its channel."""
+    return np.array([unit.campaign != NIL.bytes for unit in units.names()], np.bool_)
+
+
+def _led_to(times: Ints, milestones: Ints, starts: Ints, owners: Ints) -> Ints:
+    """The position of the last touch that was there when the milestone was reached, or -1."""
+    return sums((times <= milestones[owners]).astype(np.int64), starts) - 1
