@@ -34,6 +34,15 @@ class Kind(Enum):
     DATE_TIME = "timestamptz"
     DATE = "date"
     JSON = "jsonb"
+    BIG_INT = "bigint"
+
+
+class Form(Enum):
+    """What a text is: decides its scalar, and how it is compared."""
+
+    PHONE = "phone"
+    EMAIL = "email"
+    URL = "url"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +60,9 @@ class Column:
     roles: frozenset[Role] | None = None
     filterable: bool = False
     sortable: bool = False
-    phone: bool = False
+    form: Form | None = None
+    money: str | None = None
+    """Of an amount: the column (of SQL) that holds its currency."""
 
     def visible_to(self, role: Role) -> bool:
         return self.roles is None or role in self.roles
@@ -68,7 +79,17 @@ class One:
     source: str | None = None
     """Where ``{t}`` comes from, if not from the target's table (a JSON value of the row at hand, say)."""
     filter_sql: str | None = None
-    """The id by which lists may be filtered, as an expression over ``{x}``."""
+    """The id of the other row, as an expression over ``{x}``, where a column holds it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Custom:
+    """A vendor's own fields, read, filtered and sorted by key; ``sql`` is the JSON object that has them."""
+
+    name: str
+    description: str
+    sql: str
+    mask: Mask | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +149,7 @@ class Timeline:
     arms: tuple[Arm, ...]
 
 
-Field = Column | One | Many | Listing | Reference | Timeline
+Field = Column | Custom | One | Many | Listing | Reference | Timeline
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,6 +181,10 @@ class Entity:
     def columns(self) -> list[Column]:
         return [each for each in self.fields if isinstance(each, Column)]
 
+    def custom(self) -> Custom | None:
+        """Where the vendor's own fields of its rows stand, if they have any."""
+        return next((each for each in self.fields if isinstance(each, Custom)), None)
+
     def column(self, name: str) -> Column:
         found = self.by_name[name]
         if not isinstance(found, Column):
@@ -181,7 +206,8 @@ def column(
     roles: frozenset[Role] | None = None,
     filterable: bool = False,
     sortable: bool = False,
-    phone: bool = False,
+    form: Form | None = None,
+    money: str | None = None,
 ) -> Column:
     """A field that is a column of the table: its type and whether it may be null follow from the table."""
     source = attribute.property.columns[0]
@@ -199,7 +225,8 @@ def column(
         roles=roles,
         filterable=filterable,
         sortable=sortable,
-        phone=phone,
+        form=form,
+        money=money,
     )
 
 

@@ -154,6 +154,12 @@ ENUMS: dict[type[Enum], Any] = {
 }
 """The GraphQL enum for each enum of the model; the model's own stay free of GraphQL."""
 
+Nulls = graphql_enum(
+    "Nulls",
+    "Where rows without a value stand in an order.",
+    {"FIRST": ("FIRST", "Before all others."), "LAST": ("LAST", "After all others.")},
+)
+
 OrderDirection = graphql_enum(
     "OrderDirection",
     "Which way an order runs.",

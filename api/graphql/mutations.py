@@ -10,7 +10,7 @@ from uuid import UUID
 
 import strawberry
 
-from api.graphql.build import Types, add_fields, list_of, object_type, optional
+from api.graphql.build import add_fields, list_of, object_type, optional
 from api.graphql.build import field as graphql_field
 from api.graphql.enums import ENUMS
 from api.graphql.errors import CallerError, Forbidden
@@ -18,6 +18,7 @@ from api.graphql.ids import parse_id
 from api.graphql.roots import Root, payload
 from api.graphql.run import RequestContext
 from api.graphql.scalars import DateTimeText, JsonValue
+from api.graphql.types import Types
 from api.tokens import create_token, public_id, revoke_token
 from schema.enums import Role, RunTrigger
 from sync import connections

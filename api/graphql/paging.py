@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any
 
+from api.graphql.custom import custom_sort
 from api.graphql.declare import Entity, Kind
 from api.graphql.errors import CallerError
-from api.graphql.filters import Binder, refuse_personal
+from api.graphql.filters import Binder, refuse_masked, refuse_personal
 from api.graphql.values import Convert, Viewer, current
 
 DEFAULT_PAGE = 20
@@ -31,11 +32,13 @@ class Key:
     kind: Kind
     descending: bool
     nullable: bool = False
+    nulls_first: bool = False
 
     def order(self, x: str, *, backwards: bool) -> str:
-        """Nulls stand last (first when read backwards); where there are none the index's own order is kept."""
+        """Nulls stand last unless asked (first when read backwards); where there are none the index's own order
+        is kept."""
         descending = self.descending is not backwards
-        nulls = (" nulls first" if backwards else " nulls last") if self.nullable else ""
+        nulls = (" nulls first" if self.nulls_first is not backwards else " nulls last") if self.nullable else ""
         return f"{self.sql.format(x=x)}{' desc' if descending else ''}{nulls}"
 
 
@@ -91,20 +94,41 @@ def window(binder: Binder, keys: Sequence[Key], arguments: Mapping[str, Any]) ->
 
 def entity_keys(binder: Binder, entity: Entity, order_by: Sequence[Mapping[str, Any]] | None) -> tuple[Key, ...]:
     """The order asked for, or the entity's own; the id comes last, so that no two rows stand alike."""
-    wanted: list[tuple[str, bool]] = []
+    keys: list[Key] = []
     for term in order_by or ():
-        name = current(term["field"])
-        name = getattr(name, "value", name)
-        if name not in [known for known, _ in wanted]:
-            wanted.append((name, getattr(term["direction"], "value", term["direction"]) == "DESC"))
-    keys = []
-    for name, descending in wanted or entity.order:
-        column = entity.column(name)
-        refuse_personal(binder.role, column, "sort by")
-        keys.append(Key(name, column.sql, column.kind, descending, column.nullable))
+        name, descending = _member(term["field"]), _member(term["direction"]) == "DESC"
+        nulls_first = _member(term.get("nulls")) == "FIRST"
+        if name == "custom":
+            keys += _custom_keys(binder, entity, term.get("customField"), descending, nulls_first)
+        elif name not in [key.name for key in keys]:
+            column = entity.column(name)
+            refuse_personal(binder.role, column, "sort by")
+            keys.append(Key(name, column.sql, column.kind, descending, column.nullable, nulls_first))
+    if not keys:
+        for name, descending in entity.order:
+            column = entity.column(name)
+            refuse_personal(binder.role, column, "sort by")
+            keys.append(Key(name, column.sql, column.kind, descending, column.nullable))
     last = keys[-1].descending if keys else False
     keys.append(Key("id", f'{{x}}."{entity.key}"', entity.key_kind, last))
     return tuple(keys)
+
+
+def _member(value: Any) -> Any:
+    """What an enum's value in the arguments stands for."""
+    return getattr(current(value), "value", current(value))
+
+
+def _custom_keys(binder: Binder, entity: Entity, field: Any, descending: bool, nulls_first: bool) -> list[Key]:
+    custom = entity.custom()
+    if custom is None or field is None:
+        raise CallerError("To order by CUSTOM, name the vendor's field in customField.")
+    refuse_masked(binder.role, custom.mask, "custom", "sort by")
+    number, text = custom_sort(custom.sql, binder.bind(field, "text"))
+    return [
+        Key("custom#", number, Kind.DECIMAL, descending, nullable=True, nulls_first=nulls_first),
+        Key("custom", text, Kind.STRING, descending, nullable=True, nulls_first=nulls_first),
+    ]
 
 
 def page_size(arguments: Mapping[str, Any]) -> int:
@@ -127,7 +151,7 @@ def _after(keys: Sequence[Key], cursor: Sequence[str], x: str, *, backwards: boo
         expression = key.sql.format(x=x)
         sign = "<" if key.descending is not backwards else ">"
         beyond = f"{expression} {sign} {value}"
-        if key.nullable and backwards:
+        if key.nullable and key.nulls_first is not backwards:
             beyond = f"({beyond} or ({value} is null and {expression} is not null))"
         elif key.nullable:
             beyond = f"({beyond} or ({value} is not null and {expression} is null))"
@@ -140,7 +164,7 @@ def _after(keys: Sequence[Key], cursor: Sequence[str], x: str, *, backwards: boo
 
 
 def _tag(keys: tuple[Key, ...]) -> str:
-    return ",".join(f"{key.name}{'-' if key.descending else ''}" for key in keys)
+    return ",".join(f"{key.name}{'-' if key.descending else ''}{'^' if key.nulls_first else ''}" for key in keys)
 
 
 def _page_size(value: Any, _viewer: Viewer) -> int:

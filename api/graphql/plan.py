@@ -16,7 +16,7 @@ from graphql.execution.collect_fields import FieldDetails, FragmentDetails, coll
 from graphql.execution.values import VariableValues, get_argument_values
 
 from api.graphql.connection import NO_EVENTS, TIMELINE_KEYS, connection, timeline_arms
-from api.graphql.declare import Arm, Column, Entity, Field, Kind, Listing, Many, One, Reference, Timeline
+from api.graphql.declare import Arm, Column, Custom, Entity, Field, Kind, Listing, Many, One, Reference, Timeline
 from api.graphql.filters import condition
 from api.graphql.masks import MASKED_ROLES
 from api.graphql.paging import Window, entity_keys, window
@@ -147,13 +147,9 @@ class Planner:
     ) -> str:
         """The connection over the entity's rows; ``on`` says which belong to the row at hand."""
         arguments, t = self.arguments(parent, details), self.alias()
-        conditions = [self.tenant(entity, t)]
+        conditions = [self.listed(entity, t, deleted=bool(arguments.get("includeDeleted")))]
         if on is not None:
             conditions.append(on.format(t=t, x=x))
-        if entity.listed_if is not None:
-            conditions.append(entity.listed_if.format(x=t))
-        if entity.deletable and not arguments.get("includeDeleted"):
-            conditions.append(f"{t}.deleted_at is null")
         if arguments.get("filter"):
             conditions.append(condition(self, entity, arguments["filter"], t))
         page = window(self, entity_keys(self, entity, arguments.get("orderBy")), arguments)
@@ -174,10 +170,25 @@ class Planner:
         with it."""
         return "true" if entity.tenant is None else f"{t}.{entity.tenant} = %(workspace)s::uuid"
 
+    def listed(self, entity: Entity, t: str, *, deleted: bool = False) -> str:
+        """The condition that the row is the caller's and one that lists show; ``deleted``: those that are gone
+        from the external system too."""
+        conditions = [self.tenant(entity, t)]
+        if entity.listed_if is not None:
+            conditions.append(entity.listed_if.format(x=t))
+        if entity.deletable and not deleted:
+            conditions.append(f"{t}.deleted_at is null")
+        return " and ".join(conditions)
+
     def _field(self, entity: Entity, declared: Field, details: Details, x: str) -> str:
         match declared:
             case Column():
                 return self._leaf(entity, declared, x)
+            case Custom():
+                if declared.mask is not None and self.role in MASKED_ROLES:
+                    return "null::json"
+                key = self.arguments(entity.name, details)["key"]
+                return f"({declared.sql.format(x=x)} -> {self.bind(key, 'text')})"
             case One():
                 return self.one(declared, details, x)
             case Many():

@@ -12,7 +12,7 @@ from strawberry.annotation import StrawberryAnnotation
 from strawberry.types.arguments import StrawberryArgument
 from strawberry.types.union import StrawberryUnion
 
-from api.graphql.build import Types, add_fields, argument, constant, field, list_of, object_type, optional
+from api.graphql.build import add_fields, argument, constant, field, list_of, object_type, optional
 from api.graphql.enums import ENUMS, graphql_enum
 from api.graphql.errors import CallerError
 from api.graphql.ids import parse_id
@@ -28,6 +28,7 @@ from api.graphql.plan import Details, Planner
 from api.graphql.roots import Root
 from api.graphql.rows import many_objects, one_object
 from api.graphql.scalars import DateText, DateTimeText, DecimalText
+from api.graphql.types import Types
 from api.graphql.values import current
 from reports.campaigns import Grain, campaign_report_statement
 from reports.metrics import METRICS

@@ -13,11 +13,12 @@ from uuid import UUID
 import strawberry
 from strawberry.types.field import StrawberryField
 
-from api.graphql.build import Node, Types, argument, field, list_of, optional
+from api.graphql.build import Node, argument, field, list_of, optional
 from api.graphql.errors import CallerError
 from api.graphql.ids import parse_id
 from api.graphql.plan import Details, Planner
 from api.graphql.run import Expression
+from api.graphql.types import Types
 from api.graphql.values import Viewer
 from schema.enums import Role
 
@@ -161,8 +162,21 @@ def query_roots(types: Types) -> list[Root]:
         page("visits", "Visit", "Visits, newest first."),
         one("campaign", "Campaign", "The campaign with that id."),
         page("campaigns", "Campaign", "Campaigns by name."),
+        one("adGroup", "AdGroup", "The group of ads with that id."),
+        page("adGroups", "AdGroup", "Groups of ads by name."),
+        one("ad", "Ad", "The ad with that id."),
+        page("ads", "Ad", "Ads by title."),
+        one("keyword", "Keyword", "The keyword with that id."),
+        page("keywords", "Keyword", "Keywords by their text."),
+        page("adSpend", "AdSpend", "What campaigns cost by day, newest first, as believed now."),
+        one("user", "User", "The employee with that id."),
         page("users", "User", "Employees, as the external systems know them."),
+        page("assignments", "Assignment", "Who led which client when, newest first."),
+        one("pipeline", "Pipeline", "The pipeline with that id."),
         page("pipelines", "Pipeline", "Pipelines that deals go through."),
+        one("stage", "Stage", "The stage with that id."),
+        page("stages", "Stage", "Stages of all pipelines."),
+        page("stageChanges", "StageChange", "Deals coming to stages, newest first."),
         one("connection", "Connection", "The connection with that id."),
         page("connections", "Connection", "Connected accounts, in the order in which they were connected."),
         one("syncRun", "SyncRun", "The sync with that id."),

@@ -10,13 +10,19 @@ import strawberry
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types.scalar import ScalarDefinition
 
-from api.graphql.declare import Kind
+from api.graphql.declare import Form, Kind
 from api.graphql.errors import CallerError
 
 DateTimeText = NewType("DateTimeText", str)
 DateText = NewType("DateText", str)
 DecimalText = NewType("DecimalText", str)
 JsonValue = NewType("JsonValue", object)
+BigInteger = NewType("BigInteger", int)
+PhoneText = NewType("PhoneText", str)
+EmailText = NewType("EmailText", str)
+UrlText = NewType("UrlText", str)
+
+_LARGEST = 2**63 - 1
 
 
 def _date_time(value: Any) -> str:
@@ -46,6 +52,22 @@ def _decimal(value: Any) -> str:
     return format(number, "f")
 
 
+def _big_integer(value: Any) -> int:
+    try:
+        number = int(str(value))
+    except ValueError:
+        raise CallerError(f"{value!r} isn't a whole number.") from None
+    if isinstance(value, bool) or abs(number) > _LARGEST:
+        raise CallerError(f"{value!r} isn't a whole number of at most 64 bits.")
+    return number
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise CallerError(f"{value!r} isn't a text.")
+    return value
+
+
 def _same(value: Any) -> Any:
     return value
 
@@ -70,9 +92,37 @@ SCALARS: dict[object, ScalarDefinition] = {
         "https://scalars.graphql.org/andimarek/local-date.html",
     ),
     DecimalText: _scalar(
-        "Decimal", 'An exact decimal number as a string (`"1234.50"`); money is never a float.', _decimal
+        "Decimal",
+        'An exact decimal number as a string (`"1234.50"`); money is never a float.',
+        _decimal,
+        "https://www.w3.org/TR/xmlschema11-2/#decimal",
     ),
-    JsonValue: _scalar("JSON", "Any JSON value, as it is.", _same),
+    JsonValue: _scalar("JSON", "Any JSON value, as it is.", _same, "https://www.rfc-editor.org/rfc/rfc8259"),
+    BigInteger: _scalar(
+        "BigInt",
+        "A whole number of up to 64 bits as a JSON number, for sums that may pass the 32 bits of `Int`.",
+        _big_integer,
+        "https://www.w3.org/TR/xmlschema11-2/#long",
+    ),
+    PhoneText: _scalar(
+        "PhoneNumber",
+        "A phone, E.164 (`+79161234567`); as the external system spells it where it is no valid number; masked "
+        "(`+7 9** ***-**-67`) for roles that may not see it. As input it may be spelled in any way.",
+        _text,
+        "https://www.itu.int/rec/T-REC-E.164",
+    ),
+    EmailText: _scalar(
+        "EmailAddress",
+        "An e-mail address as the external system spells it; masked (`i***@***.ru`) for roles that may not see it.",
+        _text,
+        "https://www.rfc-editor.org/rfc/rfc5322#section-3.4.1",
+    ),
+    UrlText: _scalar(
+        "URL",
+        "An address on the web, as the external system spells it.",
+        _text,
+        "https://url.spec.whatwg.org/",
+    ),
 }
 
 PYTHON: dict[Kind, Any] = {
@@ -85,8 +135,13 @@ PYTHON: dict[Kind, Any] = {
     Kind.DATE_TIME: DateTimeText,
     Kind.DATE: DateText,
     Kind.JSON: JsonValue,
+    Kind.BIG_INT: BigInteger,
 }
 """The Python type that stands for each kind of leaf in Strawberry's annotations."""
+
+
+FORMS: dict[Form, Any] = {Form.PHONE: PhoneText, Form.EMAIL: EmailText, Form.URL: UrlText}
+"""The same for texts of a known form."""
 
 
 def config() -> StrawberryConfig:

@@ -9,7 +9,7 @@ from graphql import GraphQLError
 from strawberry.types import ExecutionContext
 
 from api.graphql import scalars
-from api.graphql.build import Types, add_fields, object_type
+from api.graphql.build import add_fields, object_type
 from api.graphql.catalogue import catalogue_fields
 from api.graphql.documents import Documents, KnownDocuments
 from api.graphql.executor import FragmentExecutor
@@ -19,6 +19,7 @@ from api.graphql.mutations import mutation_type
 from api.graphql.reporting import report_roots
 from api.graphql.roots import Root, query_roots
 from api.graphql.run import PlannedField
+from api.graphql.types import Types
 
 ENTITIES = (
     *parties.ENTITIES,

@@ -11,11 +11,13 @@ from reports.rollups import FIGURES
 from schema.enums import Channel, ConversionKind, Unattributed
 
 _MONEY = frozenset({"cost", "revenue"})
+_BEYOND_INT = frozenset({"impressions", "clicks"})
+"""Sums that may pass 2**31."""
 
 
 def _figure(name: str) -> Column:
     metric = METRICS[name]
-    kind = Kind.DECIMAL if name in _MONEY else Kind.INT
+    kind = Kind.DECIMAL if name in _MONEY else Kind.BIG_INT if name in _BEYOND_INT else Kind.INT
     sql = f"{{x}}.{name}" if kind is Kind.DECIMAL else f"{{x}}.{name}::bigint"
     return computed(camel(name), kind, sql, metric.meaning, nullable=False)
 
@@ -279,8 +281,8 @@ REVISION = Entity(
         computed("revision", Kind.INT, "{x}.revision", "Its number, from 1.", nullable=False),
         computed("cost", Kind.DECIMAL, "{x}.cost", "Cost.", nullable=False),
         computed("currency", Kind.STRING, "{x}.currency", "ISO 4217 code.", nullable=False),
-        computed("impressions", Kind.INT, "{x}.impressions", "Ads shown.", nullable=False),
-        computed("clicks", Kind.INT, "{x}.clicks", "Clicks.", nullable=False),
+        computed("impressions", Kind.BIG_INT, "{x}.impressions", "Ads shown.", nullable=False),
+        computed("clicks", Kind.BIG_INT, "{x}.clicks", "Clicks.", nullable=False),
         computed("knownFrom", Kind.DATE_TIME, "{x}.known_from", "When Skvoz learnt it.", nullable=False),
         computed("knownUntil", Kind.DATE_TIME, "{x}.known_until", "Until when it was believed; null: it still is."),
     ),
@@ -299,8 +301,8 @@ RECEIPT_SPEND = Entity(
         computed("cost", Kind.DECIMAL, "{x}.cost", "Cost in `currency`.", nullable=False),
         computed("currency", Kind.STRING, "{x}.currency", "ISO 4217 code.", nullable=False),
         computed("vatIncluded", Kind.BOOLEAN, "{x}.vat_included", "Whether VAT is in the cost.", nullable=False),
-        computed("impressions", Kind.INT, "{x}.impressions", "Ads shown.", nullable=False),
-        computed("clicks", Kind.INT, "{x}.clicks", "Clicks.", nullable=False),
+        computed("impressions", Kind.BIG_INT, "{x}.impressions", "Ads shown.", nullable=False),
+        computed("clicks", Kind.BIG_INT, "{x}.clicks", "Clicks.", nullable=False),
         Listing(
             name="revisions",
             target="SpendRevision",

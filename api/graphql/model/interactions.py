@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from api.graphql.declare import Entity, column, many, one, table_of
+from api.graphql.declare import Entity, Form, column, many, one, table_of
 from api.graphql.masks import Mask
 from api.graphql.model.shared import node_id, origin_fields, unified_fields
 from schema import tables as t
@@ -18,7 +18,12 @@ VISIT = Entity(
         node_id("Visit"),
         column(t.Visit.started_at, "When the visit began.", filterable=True, sortable=True),
         column(t.Visit.visitor_ids, "Counter cookies as `counter:value`.", mask=Mask.HIDDEN),
-        column(t.Visit.landing_url, "The page that the visitor came to, with its query.", mask=Mask.HIDDEN),
+        column(
+            t.Visit.landing_url,
+            "The page that the visitor came to, with its query.",
+            mask=Mask.HIDDEN,
+            form=Form.URL,
+        ),
         column(t.Visit.city, "City, as the counter tells it.", filterable=True),
         column(t.Visit.device, "Kind of device, as the counter tells it.", filterable=True),
         one("client", "Client", t.Visit.client_id, "The client who visited; null while nothing tells."),
@@ -44,16 +49,18 @@ CALL = Entity(
             "The client's number, E.164 where valid.",
             mask=Mask.PHONE,
             filterable=True,
-            phone=True,
+            form=Form.PHONE,
         ),
-        column(t.Call.tracking_phone, "The number of the business that was dialled.", filterable=True, phone=True),
+        column(
+            t.Call.tracking_phone, "The number of the business that was dialled.", filterable=True, form=Form.PHONE
+        ),
         column(t.Call.answered, "Whether somebody picked up.", filterable=True),
         column(t.Call.wait_seconds, "Seconds until it was picked up or given up.", filterable=True, sortable=True),
         column(t.Call.talk_seconds, "Seconds of talk.", filterable=True, sortable=True),
-        column(t.Call.status, "The vendor's own word for the result."),
+        column(t.Call.status, "The vendor's own word for the result.", filterable=True),
         column(t.Call.is_unique, "The vendor's judgement: first call of this number.", filterable=True),
         column(t.Call.is_target, "The vendor's judgement: a qualified call.", filterable=True),
-        column(t.Call.recording_url, "Address of the recording.", mask=Mask.HIDDEN),
+        column(t.Call.recording_url, "Address of the recording.", mask=Mask.HIDDEN, form=Form.URL),
         column(t.Call.tags, "Tags given in the external system.", filterable=True),
         column(t.Call.comment, "Comment of an employee.", mask=Mask.HIDDEN),
         one("client", "Client", t.Call.client_id, "The client who spoke; null while nothing tells."),
@@ -79,8 +86,8 @@ LEAD = Entity(
         column(t.Lead.created_at, "When it came.", filterable=True, sortable=True),
         column(t.Lead.title, "Title in the external system.", mask=Mask.HIDDEN, filterable=True),
         column(t.Lead.name, "Name that the person gave.", mask=Mask.NAME, filterable=True),
-        column(t.Lead.phones, "Phones that the person gave.", mask=Mask.PHONE, filterable=True, phone=True),
-        column(t.Lead.emails, "E-mails that the person gave.", mask=Mask.EMAIL, filterable=True),
+        column(t.Lead.phones, "Phones that the person gave.", mask=Mask.PHONE, filterable=True, form=Form.PHONE),
+        column(t.Lead.emails, "E-mails that the person gave.", mask=Mask.EMAIL, filterable=True, form=Form.EMAIL),
         column(t.Lead.status, "The external system's own word for its state.", filterable=True),
         column(t.Lead.tags, "Tags given in the external system.", filterable=True),
         column(t.Lead.comment, "Text of the request or an employee's comment.", mask=Mask.HIDDEN),
@@ -90,6 +97,7 @@ LEAD = Entity(
         one("company", "Company", t.Lead.company_id, "The CRM's company that it belongs to."),
         one("responsible", "User", t.Lead.responsible_id, "The employee in charge."),
         many("deals", "Deal", t.Deal.lead_id, "Deals that grew out of it."),
+        many("calls", "Call", t.Call.lead_id, "Calls that belong to it, newest first."),
         *origin_fields(t.Lead),
         *unified_fields(t.Lead),
     ),

@@ -93,6 +93,20 @@ CONNECTION = Entity(
             order="{t}.stream",
         ),
         many("runs", "SyncRun", t.SyncRun.connection_id, "Its syncs, newest first."),
+        *(
+            many(name, target, table.connection_id, f"{what} that were read from it.")
+            for name, target, table, what in (
+                ("users", "User", t.User, "Employees"),
+                ("contacts", "Contact", t.Contact, "Cards of persons"),
+                ("companies", "Company", t.Company, "Cards of organisations"),
+                ("visits", "Visit", t.Visit, "Visits"),
+                ("calls", "Call", t.Call, "Calls"),
+                ("leads", "Lead", t.Lead, "Leads"),
+                ("deals", "Deal", t.Deal, "Deals"),
+                ("pipelines", "Pipeline", t.Pipeline, "Pipelines"),
+                ("campaigns", "Campaign", t.Campaign, "Campaigns"),
+            )
+        ),
         Many(
             name="quarantine",
             target="QuarantinedRecord",

@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from api.graphql.declare import Arm, Entity, Kind, Listing, Timeline, column, computed, many, one, table_of
+from api.graphql.declare import (
+    Arm,
+    Entity,
+    Form,
+    Kind,
+    Listing,
+    One,
+    Timeline,
+    column,
+    computed,
+    many,
+    one,
+    table_of,
+)
 from api.graphql.masks import Mask
 from api.graphql.model.shared import node_id, unified_fields
 from schema import tables as t
@@ -14,6 +27,11 @@ _SURVIVOR = (
     "union all select c.id, c.merged_into, way.step + 1 from way join client c "
     "on c.workspace_id = %(workspace)s::uuid and c.id = way.merged_into where way.step < 100) "
     "select way.id from way where way.merged_into is null)"
+)
+
+_CARDS_OF_CLIENT = (
+    "select c.id from contact c where c.workspace_id = {x}.workspace_id and c.client_id = {x}.id "
+    "union all select f.id from company f where f.workspace_id = {x}.workspace_id and f.client_id = {x}.id"
 )
 
 CLIENT = Entity(
@@ -37,8 +55,8 @@ CLIENT = Entity(
             filterable=True,
             sortable=True,
         ),
-        column(t.Client.phone, "The main phone, E.164.", mask=Mask.PHONE, filterable=True, phone=True),
-        column(t.Client.email, "The main e-mail, lower case.", mask=Mask.EMAIL, filterable=True),
+        column(t.Client.phone, "The main phone, E.164.", mask=Mask.PHONE, filterable=True, form=Form.PHONE),
+        column(t.Client.email, "The main e-mail, lower case.", mask=Mask.EMAIL, filterable=True, form=Form.EMAIL),
         one("responsible", "User", t.Client.responsible_id, "The employee who leads the client now."),
         column(
             t.Client.founded_at,
@@ -47,8 +65,8 @@ CLIENT = Entity(
             sortable=True,
         ),
         column(t.Client.last_seen_at, "Time of the client's newest record.", filterable=True, sortable=True),
-        column(t.Client.created_at, "When Skvoz made the client."),
-        column(t.Client.changed_at, "When Skvoz last changed the client.", filterable=True),
+        column(t.Client.created_at, "When Skvoz made the client.", filterable=True, sortable=True),
+        column(t.Client.changed_at, "When Skvoz last changed the client.", filterable=True, sortable=True),
         many("contacts", "Contact", t.Contact.client_id, "Cards of persons in the CRMs that are this client."),
         many("companies", "Company", t.Company.client_id, "Cards of organisations that are this client."),
         Listing(
@@ -62,6 +80,13 @@ CLIENT = Entity(
         many("calls", "Call", t.Call.client_id, "Phone calls, newest first."),
         many("leads", "Lead", t.Lead.client_id, "Forms, requests and leads of the CRMs, newest first."),
         many("deals", "Deal", t.Deal.client_id, "Possible and done sales, newest first."),
+        Listing(
+            name="assignments",
+            target="Assignment",
+            description="Who has led the client, in which role and when, the newest first.",
+            on=f"{{t}}.record_id in ({_CARDS_OF_CLIENT})",
+            order="{t}.valid_from desc, {t}.id",
+        ),
         Timeline(
             name="history",
             union="HistoryItem",
@@ -172,6 +197,13 @@ MERGE = Entity(
     ),
 )
 
+_ASSIGNMENTS = many(
+    "assignments",
+    "Assignment",
+    t.Assignment.record_id,
+    "Who has been in charge of the card and when, newest first.",
+)
+
 CONTACT = Entity(
     name="Contact",
     table=table_of(t.Contact),
@@ -184,14 +216,17 @@ CONTACT = Entity(
         column(t.Contact.first_name, "First name.", mask=Mask.NAME),
         column(t.Contact.middle_name, "Middle name (patronymic).", mask=Mask.NAME),
         column(t.Contact.last_name, "Last name.", mask=Mask.NAME, filterable=True, sortable=True),
-        column(t.Contact.position, "Position in the company."),
-        column(t.Contact.phones, "Phones, E.164 where valid.", mask=Mask.PHONE, filterable=True, phone=True),
-        column(t.Contact.emails, "E-mails.", mask=Mask.EMAIL, filterable=True),
+        column(t.Contact.position, "Position in the company.", filterable=True),
+        column(t.Contact.phones, "Phones, E.164 where valid.", mask=Mask.PHONE, filterable=True, form=Form.PHONE),
+        column(t.Contact.emails, "E-mails.", mask=Mask.EMAIL, filterable=True, form=Form.EMAIL),
         column(t.Contact.created_at, "When the card was made in the CRM.", filterable=True, sortable=True),
         one("client", "Client", t.Contact.client_id, "The client whose card it is."),
         one("company", "Company", t.Contact.company_id, "The organisation that the card hangs on."),
         one("responsible", "User", t.Contact.responsible_id, "The employee in charge of the card."),
         many("deals", "Deal", t.Deal.contact_id, "Deals that name this contact, newest first."),
+        many("calls", "Call", t.Call.contact_id, "Calls filed under this contact, newest first."),
+        many("leads", "Lead", t.Lead.contact_id, "Leads that became this contact, newest first."),
+        _ASSIGNMENTS,
         *unified_fields(t.Contact),
     ),
 )
@@ -205,14 +240,17 @@ COMPANY = Entity(
         node_id("Company"),
         column(t.Company.name, "Name of the organisation.", filterable=True, sortable=True),
         column(t.Company.tax_id, "Tax number (in Russia the INN).", filterable=True),
-        column(t.Company.website, "Address of its site."),
-        column(t.Company.phones, "Phones, E.164 where valid.", mask=Mask.PHONE, filterable=True, phone=True),
-        column(t.Company.emails, "E-mails.", mask=Mask.EMAIL, filterable=True),
+        column(t.Company.website, "Address of its site.", form=Form.URL),
+        column(t.Company.phones, "Phones, E.164 where valid.", mask=Mask.PHONE, filterable=True, form=Form.PHONE),
+        column(t.Company.emails, "E-mails.", mask=Mask.EMAIL, filterable=True, form=Form.EMAIL),
         column(t.Company.created_at, "When the card was made in the CRM.", filterable=True, sortable=True),
         one("client", "Client", t.Company.client_id, "The client whose card it is."),
         one("responsible", "User", t.Company.responsible_id, "The employee in charge of the card."),
         many("people", "Contact", t.Contact.company_id, "Cards of the people who work there."),
         many("deals", "Deal", t.Deal.company_id, "Deals that name this company, newest first."),
+        many("calls", "Call", t.Call.company_id, "Calls filed under this company, newest first."),
+        many("leads", "Lead", t.Lead.company_id, "Leads of this company, newest first."),
+        _ASSIGNMENTS,
         *unified_fields(t.Company),
     ),
 )
@@ -225,13 +263,47 @@ USER = Entity(
     fields=(
         node_id("User"),
         column(t.User.name, "Name of the employee.", filterable=True, sortable=True),
-        column(t.User.email, "Work e-mail.", filterable=True),
-        column(t.User.phone, "Work phone."),
+        column(t.User.email, "Work e-mail.", filterable=True, form=Form.EMAIL),
+        column(t.User.phone, "Work phone.", filterable=True, form=Form.PHONE),
         column(t.User.active, "Whether the employee still works there.", filterable=True),
         many("clients", "Client", t.Client.responsible_id, "Clients whom the employee leads."),
-        many("deals", "Deal", t.Deal.responsible_id, "Deals that the employee is in charge of."),
+        many("deals", "Deal", t.Deal.responsible_id, "Deals that the employee is in charge of, newest first."),
+        many("calls", "Call", t.Call.responsible_id, "Calls that the employee spoke on, newest first."),
+        many("leads", "Lead", t.Lead.responsible_id, "Leads that the employee is in charge of, newest first."),
+        many("contacts", "Contact", t.Contact.responsible_id, "Persons' cards that the employee is in charge of."),
+        many("companies", "Company", t.Company.responsible_id, "Organisations' cards that the employee leads."),
+        many("assignments", "Assignment", t.Assignment.user_id, "Which cards the employee has led and when."),
         *unified_fields(t.User),
     ),
 )
 
-ENTITIES = (CLIENT, CLIENT_FIELD, IDENTIFIER, MERGE, CONTACT, COMPANY, USER)
+_CLIENT_OF_CARD = (
+    "coalesce("
+    "(select c.client_id from contact c where c.workspace_id = {x}.workspace_id and c.id = {x}.record_id), "
+    "(select f.client_id from company f where f.workspace_id = {x}.workspace_id and f.id = {x}.record_id))"
+)
+
+ASSIGNMENT = Entity(
+    name="Assignment",
+    table="(select a.*, md5(concat_ws('/', a.record_id, a.role, a.valid_from))::uuid as id from assignment a)",
+    node=False,
+    description="An employee is in charge of a client's card, in a role, from one time until another.",
+    order=(("validFrom", True),),
+    fields=(
+        column(t.Assignment.role, "The role (`account`: leads the client).", filterable=True),
+        column(t.Assignment.valid_from, "From when.", filterable=True, sortable=True),
+        column(t.Assignment.valid_until, "Until when; null: still so.", filterable=True, sortable=True),
+        one("user", "User", t.Assignment.user_id, "The employee."),
+        One(
+            name="client",
+            target="Client",
+            description="The client whose card it is.",
+            on=f"{{t}}.id = {_CLIENT_OF_CARD}",
+            filter_sql=_CLIENT_OF_CARD,
+        ),
+        one("contact", "Contact", t.Assignment.record_id, "The person's card, if it is one."),
+        one("company", "Company", t.Assignment.record_id, "The organisation's card, if it is one."),
+    ),
+)
+
+ENTITIES = (CLIENT, CLIENT_FIELD, IDENTIFIER, MERGE, CONTACT, COMPANY, USER, ASSIGNMENT)

@@ -18,7 +18,7 @@ DEAL = Entity(
         column(t.Deal.title, "Title in the CRM.", filterable=True, sortable=True),
         column(t.Deal.kind, "What the deal is to the relation with the client.", enum=DealKind, filterable=True),
         column(t.Deal.status, "Whether it is open, won or lost.", enum=DealStatus, filterable=True),
-        column(t.Deal.amount, "Sum of the deal in `currency`.", filterable=True, sortable=True),
+        column(t.Deal.amount, "Sum of the deal in `currency`.", filterable=True, sortable=True, money="currency"),
         column(t.Deal.currency, "ISO 4217 code of the sum's currency.", filterable=True),
         column(t.Deal.created_at, "When it was made in the CRM.", filterable=True, sortable=True),
         column(t.Deal.closed_at, "When it was won or lost.", filterable=True, sortable=True),
@@ -62,6 +62,7 @@ PIPELINE = Entity(
             on="{t}.pipeline_id = {x}.id",
             order="{t}.sort, {t}.id",
         ),
+        many("deals", "Deal", t.Deal.pipeline_id, "Deals that go through it, newest first."),
         *unified_fields(t.Pipeline),
     ),
 )
@@ -73,10 +74,12 @@ STAGE = Entity(
     deletable=True,
     fields=(
         node_id("Stage"),
-        column(t.Stage.name, "Name in the CRM.", filterable=True),
+        column(t.Stage.name, "Name in the CRM.", filterable=True, sortable=True),
         column(t.Stage.sort, "Place within the pipeline.", sortable=True),
         column(t.Stage.status, "What a deal in this stage is.", enum=DealStatus, filterable=True),
         one("pipeline", "Pipeline", t.Stage.pipeline_id, "The pipeline that it belongs to."),
+        many("deals", "Deal", t.Deal.stage_id, "Deals that stand there now, newest first."),
+        many("stageChanges", "StageChange", t.StageChange.stage_id, "When deals came there, newest first."),
         *unified_fields(t.Stage),
     ),
 )

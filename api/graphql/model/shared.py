@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from api.graphql.declare import Column, Kind, One, column, computed, one
+from api.graphql.declare import Column, Custom, Form, Kind, One, column, computed, one
 from api.graphql.masks import Mask
 from schema.enums import Channel, Role
 
@@ -24,6 +24,12 @@ def node_id(type_name: str) -> Column:
     )
 
 
+_OF_CAMPAIGN = (
+    "{t}.ad_group_id in (select g.id from ad_group g where g.workspace_id = {x}.workspace_id "
+    "and g.campaign_id = {x}.campaign_id)"
+)
+
+
 def origin_fields(table: Any) -> tuple[Column | One, ...]:
     """Where a record came from, of tables that have it."""
     return (
@@ -36,27 +42,56 @@ def origin_fields(table: Any) -> tuple[Column | One, ...]:
         column(table.source, "Traffic source that holds, lower case (`yandex`).", filterable=True),
         column(table.medium, "Traffic medium that holds, lower case (`cpc`).", filterable=True),
         one("campaign", "Campaign", table.campaign_id, "The campaign that the record names, if any."),
-        column(table.utm_source, "Tag `utm_source` as it came."),
-        column(table.utm_medium, "Tag `utm_medium` as it came."),
+        One(
+            name="adGroup",
+            target="AdGroup",
+            description="The group of ads that the record names, once its cabinet is connected.",
+            on="{t}.campaign_id = {x}.campaign_id and {t}.external_id = {x}.ad_group_key",
+        ),
+        One(
+            name="ad",
+            target="Ad",
+            description="The ad that the record names, once its cabinet is connected.",
+            on=f"{{t}}.external_id = {{x}}.ad_key and {_OF_CAMPAIGN}",
+        ),
+        One(
+            name="keyword",
+            target="Keyword",
+            description="The keyword that the record names, once its cabinet is connected.",
+            on=f"{{t}}.external_id = {{x}}.keyword_key and {_OF_CAMPAIGN}",
+        ),
+        column(table.utm_source, "Tag `utm_source` as it came.", filterable=True),
+        column(table.utm_medium, "Tag `utm_medium` as it came.", filterable=True),
         column(table.utm_campaign, "Tag `utm_campaign` as it came.", filterable=True),
-        column(table.utm_content, "Tag `utm_content` as it came."),
-        column(table.utm_term, "Tag `utm_term` as it came."),
+        column(table.utm_content, "Tag `utm_content` as it came.", filterable=True),
+        column(table.utm_term, "Tag `utm_term` as it came.", filterable=True),
         column(table.click_id, "The ad platform's click id (`yclid`, `gclid` and their kind).", mask=Mask.HIDDEN),
-        column(table.referrer, "Address of the page that led here."),
+        column(table.referrer, "Address of the page that led here.", form=Form.URL),
     )
 
 
-def unified_fields(table: Any) -> tuple[Column | One, ...]:
+def unified_fields(table: Any) -> tuple[Column | One | Custom, ...]:
     """What every record has that was read from an external system."""
     return (
         one("connection", "Connection", table.connection_id, "The connection that the record was read from."),
         column(table.external_id, "Its id in the external system.", filterable=True),
-        column(table.updated_at, "When the external system last changed it, by its own clock."),
-        column(table.loaded_at, "When Skvoz learnt this state.", filterable=True),
+        column(
+            table.updated_at,
+            "When the external system last changed it, by its own clock.",
+            filterable=True,
+            sortable=True,
+        ),
+        column(table.loaded_at, "When Skvoz learnt this state.", filterable=True, sortable=True),
         column(table.deleted_at, "When it was found deleted in the external system; null while it is there."),
         column(
             table.custom,
             "The vendor's custom fields as a JSON object, by the vendor's field key.",
+            mask=Mask.HIDDEN,
+        ),
+        Custom(
+            name="customField",
+            description="One of the vendor's custom fields, by its key out of `customFields`; null if it is empty.",
+            sql="{x}.custom",
             mask=Mask.HIDDEN,
         ),
     )
