@@ -25,10 +25,10 @@ define install
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench docs migration lock web node-modules docker clean install install-dev
+.PHONY: help demo test lint bench bench-graphql docs migration lock web node-modules docker clean install install-dev
 
 help:  ## Show this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 15
 
 demo: install  ## Start everything with a pretend market; DEMO_ARGS="--once" ends by itself
 	@$(BIN)/skvoz demo $(DEMO_ARGS)
@@ -44,6 +44,10 @@ lint: install-dev  ## Check style, types and the direction of imports
 
 bench: install-dev  ## Measure; BENCH_ARGS="identity" chooses, see bench/
 	@$(BIN)/python -m bench $(BENCH_ARGS)
+
+bench-graphql: install-dev  ## Measure the API beside PostGraphile, plain Strawberry and the driver; BENCH_ARGS="--clients 5000"
+	$(call npm-ci,bench/graphql/postgraphile)
+	@$(BIN)/python -m bench.graphql $(BENCH_ARGS)
 
 docs: install-dev  ## Renew the pages that follow from the code
 	@$(BIN)/python -m docs.generate
