@@ -146,11 +146,13 @@ def _by_origin(command: Command) -> dict[str, str]:
 
 
 def _duplicates(_settings: Bitrix24Settings, command: Command) -> VendorRequest | None:
-    """[29] The portal knows a phone in any spelling, on leads, contacts and companies."""
-    phones = list(command.values.get("phones") or ())
+    """[29] The portal compares digits, on leads, contacts and companies; a Russian number is asked with its trunk
+    prefix 8 too."""
+    phones = list(command.values.get("phones") or ())[:10]
     if not phones:
         return None
-    return VendorRequest("crm.duplicate.findbycomm", "POST", json={"type": "PHONE", "values": phones[:20]})
+    spelt = [*phones, *(f"8{phone[2:]}" for phone in phones if phone.startswith("+7"))]
+    return VendorRequest("crm.duplicate.findbycomm", "POST", json={"type": "PHONE", "values": spelt})
 
 
 def _duplicate(_settings: Bitrix24Settings, _command: Command, response: VendorResponse) -> Standing | None:

@@ -73,7 +73,7 @@ async def deliver(
                 try:
                     state = await courier.carry(item)
                 except (RateLimited, QuotaExhausted, NotReady) as error:
-                    await desk.rest(item, item.state, error.code, error.sentence, after_seconds=_wait(error))
+                    await desk.rest(item, item.state, error.code, error.sentence, after_seconds=_wait(item, error))
                     break
                 except (AuthFailed, BadSettings) as error:
                     await desk.rest(item, item.state, error.code, error.sentence, after_seconds=FIRST_PAUSE)
@@ -207,7 +207,7 @@ class _Courier:
     async def _unsent(self, item: Item, write: Write[Any], error: VendorError) -> str:
         """What an error of the sending means for the change: nothing happened, or nobody knows, or never."""
         if isinstance(error, RateLimited | QuotaExhausted | NotReady | AuthFailed | BadSettings):
-            await self._desk.rest(item, "pending", error.code, error.sentence, after_seconds=_wait(error))
+            await self._desk.rest(item, "pending", error.code, error.sentence, after_seconds=_wait(item, error))
             raise error
         if isinstance(error, NotSent):
             await self._desk.rest(item, "pending", error.code, error.sentence, after_seconds=_pause(item))
@@ -308,8 +308,8 @@ def _wait(error: VendorError) -> float:
     if isinstance(error, RateLimited | NotReady) and error.wait_seconds is not None:
         return min(error.wait_seconds, 3600.0)
     if isinstance(error, QuotaExhausted) and error.until is not None:
-        return max((error.until - clock.now()).total_seconds(), FIRST_PAUSE)
-    return 60.0
+        return max((error.until - clock.now()).total_seconds(), _pause(item))
+    return _pause(item)
 
 
 async def _state(office: Office, opened: Opened) -> str:
