@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -204,17 +203,22 @@ async def reports_database(postgres: Postgres, reports_template: str) -> AsyncIt
         postgres.drop(name)
 
 
-@asynccontextmanager
-async def open_account(database: Database) -> AsyncIterator[Account]:
-    """The workspace within one transaction as the loader."""
-    async with database.loading(WORKSPACE) as connection:
-        yield Account(driver(connection))
+@pytest.fixture(scope="session")
+async def undone_database(postgres: Postgres, reports_template: str) -> AsyncIterator[Database]:
+    """A database in which nothing is ever committed, for all tests together."""
+    name = postgres.create(template=reports_template)
+    try:
+        async with open_database(postgres.settings_for(name)) as opened:
+            yield opened
+    finally:
+        postgres.drop(name)
 
 
 @pytest.fixture
-async def account(reports_database: Database) -> AsyncIterator[Account]:
-    async with open_account(reports_database) as opened:
-        yield opened
+async def account(undone_database: Database) -> AsyncIterator[Account]:
+    """The workspace within one transaction as the loader, which is undone after the test."""
+    async with undone_database.loader_engine.connect() as connection:
+        yield Account(driver(connection))
 
 
 @pytest.fixture

@@ -148,7 +148,7 @@ def chance(counts: markov.Counts, without: int | None) -> float:
     here[4] = 1.0
     rates = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     converted = 0.0
-    for _ in range(5000):
+    for _ in range(400):
         here = here @ rates
         converted += here[5]
         here[5:] = 0
