@@ -49,7 +49,7 @@ async def _carry_through(
         conn = driver(db)
         outcome = await decide(conn)
         await refresh_golden(conn, workspace_id, sorted(outcome.touched))
-        await mark(conn, workspace_id, outcome.touched | outcome.orphaned, kind.value)
+        await mark(conn, workspace_id, outcome.touched | outcome.unowned, kind.value)
         changes = Changes()
         changes.add_identity(outcome, outcome.touched)
         await append(conn, workspace_id, changes)

@@ -361,6 +361,7 @@ async def _write(conn: Conn, loading: Loading, source: Source, mapped: Mapped, c
     ]
     outcome = await absorb(conn, loading.workspace_id, candidates, loading.run_id)
     clients = dict(outcome.clients) | await _clients_of_deals(conn, loading, mapped.of(RecordKind.DEAL))
+    nobodys = await _deals_of_nobody(conn, loading, mapped.of(RecordKind.DEAL))
     named = await write_named_campaigns(conn, source, [placed.record for placed in everything])
     changes.add(ChangeType.CAMPAIGN, ChangeKind.CREATED, named)
     if mapped.campaigns or mapped.spend:
@@ -377,7 +378,7 @@ async def _write(conn: Conn, loading: Loading, source: Source, mapped: Mapped, c
     await write_assignments(conn, source, mapped.of(RecordKind.CONTACT, RecordKind.COMPANY))
     touched = set(outcome.touched) | {client for client in clients.values() if client is not None}
     await refresh_golden(conn, loading.workspace_id, sorted(touched), loading.run_id)
-    await mark(conn, loading.workspace_id, touched | outcome.orphaned, "late_data")
+    await mark(conn, loading.workspace_id, touched | outcome.unowned | nobodys, "late_data")
     changes.add_identity(outcome, touched)
     await _settle_unowned(conn, loading.workspace_id, mapped)
     if mapped.spend:
@@ -411,6 +412,17 @@ async def _clients_of_deals(conn: Conn, loading: Loading, deals: list[Placed]) -
     ).fetchall()
     owner = {record: client for record, client in rows if client is not None}
     return {deal: next((owner[id] for id in ids if id in owner), None) for deal, ids in named.items()}
+
+
+async def _deals_of_nobody(conn: Conn, loading: Loading, deals: list[Placed]) -> set[UUID]:
+    """Those of the deals that stand here without a client: they were counted by themselves until now."""
+    if not deals:
+        return set()
+    cursor = await conn.execute(
+        "select id from deal where workspace_id = %s and id = any(%s) and client_id is null",
+        (loading.workspace_id, [deal.id for deal in deals]),
+    )
+    return {id for (id,) in await cursor.fetchall()}
 
 
 async def _replace(

@@ -62,7 +62,7 @@ async def remove_data(conn: Conn, workspace_id: UUID, connection_id: UUID) -> No
     await _remove_spend(conn, key)
     touched = clients | outcome.touched
     await refresh_golden(conn, workspace_id, sorted(touched), None)
-    await mark(conn, workspace_id, touched | outcome.orphaned, "removed")
+    await mark(conn, workspace_id, touched | outcome.unowned, "removed")
     changes.add_identity(outcome, touched)
     await append(conn, workspace_id, changes)
 

@@ -41,12 +41,12 @@ _MOST_EVIDENCE = 50  # keys in one row of the log
 @dataclass(slots=True)
 class Outcome:
     """What taking records in did. ``clients``: the client of each record given, None where nothing tells;
-    ``touched``: all clients that got or lost a record or a deal, merged ones too; ``orphaned``: records and
-    deals, other than those given, that are nobody's from now on."""
+    ``touched``: all clients that got or lost a record or a deal, merged ones too; ``unowned``: records and
+    deals that were nobody's before or are from now on, but for records that are new."""
 
     clients: dict[UUID, UUID | None] = field(default_factory=dict)
     touched: set[UUID] = field(default_factory=set)
-    orphaned: set[UUID] = field(default_factory=set)
+    unowned: set[UUID] = field(default_factory=set)
     founded: int = 0
     merged: int = 0
     parted: int = 0
@@ -104,7 +104,7 @@ async def absorb(
     )
     if gone:
         await writing.move(conn, workspace_id, [(id, before[id].record_kind, None) for id in gone if id in before])
-    outcome.orphaned -= given.keys()
+    outcome.unowned -= given.keys() - before.keys()
     outcome.clients = {id: settling.client_of(member) for id, member in after.items()}
     for id in concerned:
         outcome.touched |= {
@@ -244,8 +244,10 @@ async def write(
     outcome.touched |= founding.pointed.keys()
     deals = await writing.move_deals(conn, workspace_id, moved | set(concerned))
     outcome.touched |= {client for _, old, new in deals for client in (old, new) if client is not None}
-    outcome.orphaned = {deal for deal, _, new in deals if new is None}
-    outcome.orphaned |= {id for id in moved if founding.client_of[id] is None}
+    outcome.unowned = {deal for deal, old, new in deals if old is None or new is None}
+    outcome.unowned |= {
+        id for id in moved if settling.members[id].client_id is None or founding.client_of[id] is None
+    }
     return outcome
 
 
