@@ -92,6 +92,48 @@ _MEANINGS: Mapping[type[Enum], tuple[str, tuple[str, ...]]] = {
             "The record carries no key that tells whose it is.",
         ),
     ),
+    model.ChangeType: (
+        "What the change feed tells of.",
+        (
+            "A client.",
+            "An employee.",
+            "A person's card.",
+            "An organisation's card.",
+            "A visit on the site.",
+            "A phone call.",
+            "A lead.",
+            "A deal.",
+            "A pipeline.",
+            "A stage of a pipeline.",
+            "A deal's coming to a stage.",
+            "A campaign, its costs included.",
+            "A group of ads.",
+            "An ad.",
+            "A keyword.",
+        ),
+    ),
+    model.ChangeKind: (
+        "What happened to a record.",
+        (
+            "It is new here.",
+            "It, or something that belongs to it, is not as it was.",
+            "The client has become part of another one.",
+            "Records went out of the client, to another one or to none.",
+            "It was deleted in the external system, or removed with its connection.",
+        ),
+    ),
+    model.WebhookState: (
+        "Whether a webhook is told of changes.",
+        (
+            "It is told of each change that it asks for.",
+            "A user paused it; what happens meanwhile is told when it is resumed.",
+            "It failed for too long; `stateReason` says how. What happens meanwhile is told when it is resumed.",
+        ),
+    ),
+    model.DeliveryState: (
+        "How a message to a webhook stands.",
+        ("Waits for its first or next try.", "The receiver has taken it.", "Given up; it can be replayed."),
+    ),
     model.ConversionKind: (
         "What counts as reached.",
         ("An inbound call.", "A lead.", "A client's first won deal.", "A won deal."),

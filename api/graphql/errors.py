@@ -43,6 +43,12 @@ class TooExpensive(CallerError):
     code = "QUERY_TOO_EXPENSIVE"
 
 
+class CursorExpired(CallerError):
+    """The changes after this cursor are no longer kept as a whole."""
+
+    code = "CURSOR_EXPIRED"
+
+
 class Unavailable(SkvozError):
     """The database doesn't answer just now; the same request may be sent again."""
 
@@ -75,6 +81,8 @@ def public(error: GraphQLError, *, code: str = VALIDATION_FAILED) -> GraphQLErro
 
 
 def _of_database(cause: BaseException) -> SkvozError | None:
+    if isinstance(cause, psycopg.Error) and cause.sqlstate == "SKV01":
+        return CursorExpired("The cursor is older than the changes that are kept: read anew, then follow again.")
     if isinstance(cause, psycopg.errors.QueryCanceled):
         return TimedOut("The query took too long. Ask for fewer rows, or filter by time.")
     if isinstance(cause, psycopg.DataError):

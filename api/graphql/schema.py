@@ -13,6 +13,7 @@ from api.graphql.build import add_fields, object_type
 from api.graphql.catalogue import catalogue_fields
 from api.graphql.documents import Documents, KnownDocuments
 from api.graphql.executor import FragmentExecutor
+from api.graphql.feed import CHANGE, feed_roots
 from api.graphql.limits import Limits
 from api.graphql.model import figures, interactions, marketing, operation, parties, sales
 from api.graphql.mutations import mutation_type
@@ -28,6 +29,7 @@ ENTITIES = (
     *marketing.ENTITIES,
     *operation.ENTITIES,
     *figures.ENTITIES,
+    CHANGE,
 )
 
 
@@ -43,7 +45,7 @@ def build_schema(limits: Limits | None = None) -> Schema:
     """The schema, with its planned fields in place."""
     documents = Documents(limits or Limits())
     types = Types(ENTITIES)
-    roots = [*query_roots(types), *report_roots(types)]
+    roots = [*query_roots(types), *report_roots(types), *feed_roots(types)]
     query = object_type("Query", "Everything that can be read.")
     add_fields(query, [*(root.field for root in roots), *catalogue_fields()])
     mutation, payloads = mutation_type(types)
