@@ -25,11 +25,12 @@ from schema.tables import Base
 ROOT = Path(__file__).parents[1]
 PAGES = (
     "README.md",
+    "docs/README.md",
     "docs/figures.md",
     "docs/data-dictionary.md",
     *(f"docs/connect/{key}.md" for key in all_connectors()),
 )
-_PART = re.compile(r"(<!-- generated: (?P<name>[\w .]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+_PART = re.compile(r"(<!-- generated: (?P<name>[\w ./]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def outdated() -> list[str]:
@@ -65,6 +66,13 @@ def settings() -> str:
         shown = "" if default in (None, ()) else f"`{default}`"
         rows.append((f"`{variable}`", shown, field.description or _choices(field.annotation)))
     return _table(("Variable", "Default", "What it is"), rows)
+
+
+def systems(folder: str) -> str:
+    """The systems that can be connected; their pages lie in ``folder``, seen from the page that lists them."""
+    return "\n".join(
+        f"- [{found.title}]({folder}/{key}.md). {found.description}" for key, found in all_connectors().items()
+    )
 
 
 def connection(key: str) -> str:
@@ -144,6 +152,7 @@ def tables() -> str:
 
 PARTS: dict[str, Callable[..., str]] = {
     "settings": settings,
+    "systems": systems,
     "connection": connection,
     "figures": figures,
     "reasons": reasons,
