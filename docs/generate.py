@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import SecretStr
 from sqlalchemy import Table
-from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects.postgresql.base import PGDialect
 
 from connectors.contract import Connector
 from connectors.registry import all_connectors
@@ -94,6 +94,7 @@ def connection(key: str) -> str:
         )
         for stream in found.streams
     ]
+    written = [f"- {write.title}" for write in found.writes] or ["Nothing is written there."]
     return "\n\n".join(
         (
             "## Settings",
@@ -101,6 +102,8 @@ def connection(key: str) -> str:
             "## What is read",
             _table(("List", "Becomes", "Each sync reads"), read),
             _limits(found),
+            "## What can be written",
+            "\n".join(written),
         )
     )
 
@@ -194,7 +197,7 @@ def _is_secret(annotation: Any) -> bool:
 
 
 def _type_of(column: Any) -> str:
-    return str(column.type.compile(dialect=postgresql.dialect())).lower()
+    return str(column.type.compile(dialect=PGDialect())).lower()
 
 
 def main() -> None:
