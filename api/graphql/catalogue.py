@@ -50,7 +50,7 @@ class ConnectorType:
     streams: list[ConnectorStream] = strawberry.field(description="The lists that are read from it.")
 
 
-@strawberry.type(description="Who asks: the key that the request bears.")
+@strawberry.type(name="Viewer", description="Who asks: the key that the request bears.")
 class ViewerType:
     tokenId: str = strawberry.field(description="Public part of the key.")  # noqa: N815
     role: ENUMS[Role] = strawberry.field(description="What the key may do.")  # type: ignore[valid-type]  # made from data
