@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections import Counter
 from dataclasses import dataclass
@@ -79,7 +80,7 @@ def looks_like_sums(row: Row) -> bool:
 
 
 def _rows(content: bytes, sheet: str | None, separator: str | None) -> tuple[str, list[tuple[int, list[str]]]]:
-    head = content[:512].lstrip()
+    head = content[:512].removeprefix(codecs.BOM_UTF8).lstrip()
     if content[:4] == b"PK\x03\x04":
         name, rows = sheet_rows(content, sheet)
         return f"Excel, sheet «{name}»", list(enumerate(rows, 1))

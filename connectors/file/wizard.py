@@ -14,8 +14,6 @@ from connectors.file.table import Table
 SAMPLED = 200
 IGNORED = "-"
 _READERS: dict[Content, Callable[[str], str]] = {
-    "day": cells.day,
-    "moment": cells.moment,
     "time": cells.time_of_day,
     "number": cells.number,
     "count": cells.whole,
@@ -117,11 +115,12 @@ def _holds(table: Table, column: str, content: Content, *, at_least: float) -> b
     values = [value for value in table.column(column)[:SAMPLED] if value.strip()]
     if content in ("text", "direction") or (not values and at_least < 0.5):
         return True
-    reads = sum(_reads(content, value) for value in values)
+    month_first = cells.month_comes_first(values)
+    reads = sum(_reads(content, value, month_first) for value in values)
     return bool(values) and reads >= at_least * len(values)
 
 
-def _reads(content: Content, value: str) -> bool:
+def _reads(content: Content, value: str, month_first: bool) -> bool:
     try:
         told = cells.text(value)
         if told is None:
@@ -130,7 +129,10 @@ def _reads(content: Content, value: str) -> bool:
             digits = sum(map(str.isdigit, told))
             letters = sum(map(str.isalpha, told))
             return 7 <= digits <= 40 and letters <= 6 and ":" not in told and not _is_date(told)
-        _READERS[content](told)
+        if content in ("day", "moment"):
+            cells.moment(told, month_first=month_first)
+        else:
+            _READERS[content](told)
     except BadRecord:
         return False
     return True
