@@ -197,6 +197,7 @@ class Write(Generic[S]):
     raises WriteRejected when a 200 holds a refusal, and VendorChanged when nothing can be told from it.
     ``lag_seconds``: how long after a write the vendor's search may not show it yet. ``undo`` names the write that
     takes a create back. ``origin``: the vendor's fields in which traffic is kept, by part of an origin.
+    ``replaces_lists``: phones and e-mails are sent whole, else only those that are to be added.
     """
 
     name: str
@@ -213,6 +214,7 @@ class Write(Generic[S]):
     described: Described[S] | None = None
     origin: Mapping[str, str] = field(default_factory=dict)
     undo: str | None = None
+    replaces_lists: bool = False
     lag_seconds: float = 5.0
 
 

@@ -15,8 +15,10 @@ from api.command import (
     keys,
     match,
     migrate,
+    outbox,
     quarantine,
     report,
+    rules,
     sandbox,
     serve,
     sync,
@@ -56,6 +58,8 @@ for _module in (
     report,
     attribute,
     match,
+    rules,
+    outbox,
 ):
     cli.add_command(_module.command)
 

@@ -42,7 +42,7 @@ def described(each: Connector[Any]) -> dict[str, Any]:
         "description": each.description,
         "docs_url": each.docs_url,
         "reads": sorted({str(kind) for stream in each.streams for kind in stream.makes}),
-        "writes": [],
+        "writes": [write.title for write in each.writes],
         "webhooks": [],
         "verified_by": each.verified_by,
         "settings": [

@@ -6,6 +6,7 @@ from connectors.amocrm.check import check
 from connectors.amocrm.errors import error_of
 from connectors.amocrm.reads import STREAMS
 from connectors.amocrm.settings import AmoCrmSettings, account, auth, base_url, first_tokens
+from connectors.amocrm.writes import WRITES
 from connectors.contract import Connector, RateLimit
 
 CONNECTOR = Connector(
@@ -29,5 +30,6 @@ CONNECTOR = Connector(
         ),
     ),
     concurrency=2,
+    writes=WRITES,
     verified_by="recorded payloads",
 )

@@ -65,7 +65,7 @@ def _wire_fields(command: Command) -> dict[str, Any]:
             code, kind = _MULTIFIELDS[name]
             told[code] = [{"VALUE": one, "VALUE_TYPE": kind} for one in value]
         else:
-            told[_CODES.get(name, name)] = value
+            told[_CODES.get(name, name)] = "" if value is None else value
     return told
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
+
 import httpx
 
 from connectors.auth import QueryKey
@@ -16,12 +18,24 @@ from connectors.calltouch.reads import (
     start_requests,
 )
 from connectors.calltouch.settings import CalltouchSettings
+from connectors.calltouch.writes import TOKEN_HEADER, WRITES
 from connectors.contract import Connector, RateLimit, Stream, TokenStore
 from schema.enums import RecordKind
 
 
+class _JournalKey(QueryKey):
+    """[30] Journals take the token in the address; writes carry it in a header already."""
+
+    async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
+        if TOKEN_HEADER in request.headers:
+            yield request
+            return
+        async for signed in super().async_auth_flow(request):
+            yield signed
+
+
 def _auth(settings: CalltouchSettings, _tokens: TokenStore) -> httpx.Auth:
-    return QueryKey("clientApiId", settings.token)
+    return _JournalKey("clientApiId", settings.token)
 
 
 def _base_url(settings: CalltouchSettings) -> str:
@@ -66,5 +80,6 @@ CONNECTOR = Connector(
     error_of=error_of,
     limits=(RateLimit(5, 1.0, source="https://www.calltouch.ru/support/api-metod-importa-raskhodov/"),),
     concurrency=2,
+    writes=WRITES,
     verified_by="documentation",
 )

@@ -250,7 +250,8 @@ def _card(
     base: dict[str, Any] = {}
     names_there = any(row[f"t_{part}"] for part in (*_NAME, "name"))
     if "name" in settings.fields and ("name" in changed if changed is not None else not names_there):
-        parts = {part: row[part] for part in _NAME if row[part]} or {"first_name": row["name"]}
+        taken = [part for part in _NAME if part in rule.write.fields]
+        parts = {part: row[part] for part in taken if row[part]} or {"first_name": row["name"]}
         wanted = {part: value for part, value in parts.items() if value and value != row[f"t_{part}"]}
         if settings.fields["name"] != "never" or not names_there:
             payload |= wanted

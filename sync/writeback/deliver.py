@@ -42,7 +42,7 @@ from sync.writeback.item import Item
 from sync.writeback.redaction import Redaction
 from sync.writeback.rulebook import get_rule
 from sync.writeback.rules import Wins
-from sync.writeback.values import same
+from sync.writeback.values import ADDED_ONLY, same
 
 log = structlog.get_logger(__name__)
 
@@ -137,7 +137,8 @@ class _Courier:
         outcome = decide(item.payload, item.base, standing, item.cause_at, policy, self._opened.region)
         await self._desk.decided(item, outcome.decisions)
         if outcome.write:
-            command = Command(item.key, outcome.write, item.external_id)
+            values = _whole_lists(outcome.write, standing) if write.replaces_lists else outcome.write
+            command = Command(item.key, values, item.external_id)
             return await self._send(item, write, command, outcome.before)
         if outcome.waiting:
             fields = ", ".join(outcome.waiting)
@@ -152,6 +153,8 @@ class _Courier:
         return "done"
 
     async def _delete(self, item: Item, write: Write[Any]) -> str:
+        if write.read is None:  # what can't be looked at is removed on the word of whoever asked
+            return await self._send(item, write, item.command, None)
         standing = await self._standing(item, write)
         if standing is None:
             await self._desk.done(
@@ -295,6 +298,14 @@ def _by_hand(_field: str) -> Wins:
     return "by_hand"
 
 
+def _whole_lists(values: Mapping[str, Any], standing: Standing) -> dict[str, Any]:
+    """Where a list is written whole, what stands there stays in front of what is added."""
+    return {
+        name: list(dict.fromkeys([*(standing.values.get(name) or ()), *value])) if name in ADDED_ONLY else value
+        for name, value in values.items()
+    }
+
+
 def _of(item: Item, standing: Standing) -> dict[str, Any]:
     return {name: standing.values.get(name) for name in item.payload if name in standing.values}
 
@@ -304,7 +315,7 @@ def _pause(item: Item) -> float:
     return min(FIRST_PAUSE * 2.0**item.attempts, LONGEST_PAUSE) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
 
 
-def _wait(error: VendorError) -> float:
+def _wait(item: Item, error: VendorError) -> float:
     if isinstance(error, RateLimited | NotReady) and error.wait_seconds is not None:
         return min(error.wait_seconds, 3600.0)
     if isinstance(error, QuotaExhausted) and error.until is not None:

@@ -14,9 +14,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from connectors.contract import Write
 from connectors.errors import VendorError
+from core.database import driver
 from sync.connections import Opened, open_connection, session
 from sync.errors import NotFound, SettingsProblem, SettingsRefused
 from sync.office import Office
+from sync.writeback.intents import intend_existing
 from sync.writeback.rules import KINDS, STORED, CallToLead, Rule, RuleSettings, parsed, rule_of
 
 
@@ -40,12 +42,7 @@ async def list_rules(office: Office, workspace_id: UUID) -> list[Shown]:
 async def get_rule(office: Office, workspace_id: UUID, rule_id: UUID) -> Rule:
     """One rule. Raises NotFound."""
     async with office.database.workspace(workspace_id) as db:
-        row = (
-            await db.execute(text(f"{STORED} and r.id = :id"), {"workspace": workspace_id, "id": rule_id})
-        ).one_or_none()
-    if row is None:
-        raise NotFound("There is no such rule in this workspace.")
-    return rule_of(workspace_id, row)
+        return await _read(db, workspace_id, rule_id)
 
 
 async def add_rule(
@@ -85,7 +82,9 @@ async def add_rule(
 
 async def switch_rule(office: Office, workspace_id: UUID, rule_id: UUID, *, enabled: bool) -> Rule:
     """Switch a rule on or off. Switched on for the first time without a ``since``, it begins now: history is no
-    cause unless the rule says so. Raises NotFound."""
+    cause unless the rule says so; what is here since its beginning is put into the outbox at once.
+
+    Raises NotFound."""
     async with office.database.workspace(workspace_id) as db:
         changed = await db.execute(
             text("""
@@ -97,7 +96,10 @@ async def switch_rule(office: Office, workspace_id: UUID, rule_id: UUID, *, enab
         )
         if changed.rowcount == 0:
             raise NotFound("There is no such rule in this workspace.")
-    return await get_rule(office, workspace_id, rule_id)
+        rule = await _read(db, workspace_id, rule_id)
+        if enabled:
+            await intend_existing(driver(db), rule)
+    return rule
 
 
 async def remove_rule(office: Office, workspace_id: UUID, rule_id: UUID) -> None:
@@ -195,6 +197,13 @@ async def _unknown_fields(
 def _some(fields: Mapping[str, str]) -> str:
     told = [f"{code} ({title})" if title != code else code for code, title in sorted(fields.items())]
     return ", ".join(told[:40]) + (", …" if len(told) > 40 else "")
+
+
+async def _read(db: AsyncConnection, workspace_id: UUID, rule_id: UUID) -> Rule:
+    row = (await db.execute(text(f"{STORED} and r.id = :id"), {"workspace": workspace_id, "id": rule_id})).first()
+    if row is None:
+        raise NotFound("There is no such rule in this workspace.")
+    return rule_of(workspace_id, row)
 
 
 async def _titles(db: AsyncConnection, workspace_id: UUID) -> dict[UUID, str]:
