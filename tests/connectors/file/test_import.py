@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import pytest
@@ -298,7 +299,7 @@ async def test_a_file_is_read_in_pages_and_not_again_until_it_changes(tmp_path: 
     assert health.ok
     assert "2501 records of deals" in health.sentence
     stream = CONNECTOR.stream("deals")
-    start = Start(None, datetime.now(UTC), datetime.now(UTC), msgspec.UNSET)  # type: ignore[arg-type]  # not looked at
+    start = Start(None, datetime.now(UTC), datetime.now(UTC), UUID(int=1))
     position, ids, pages, cursor = stream.start(chosen, start), [], 0, None
     while position is not None:
         page = stream.read(chosen, position, await session.send(stream.request(chosen, position)))
