@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import SecretStr
 from sqlalchemy import Table
-from sqlalchemy.dialects.postgresql.base import PGDialect
+from sqlalchemy.dialects import registry
 
 from connectors.contract import Connector
 from connectors.registry import all_connectors
@@ -197,7 +197,7 @@ def _is_secret(annotation: Any) -> bool:
 
 
 def _type_of(column: Any) -> str:
-    return str(column.type.compile(dialect=PGDialect())).lower()
+    return str(column.type.compile(dialect=registry.load("postgresql")())).lower()
 
 
 def main() -> None:
