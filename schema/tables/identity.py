@@ -34,6 +34,10 @@ class Client(InWorkspace, Base):
     founded_at: Mapped[datetime] = mapped_column(comment="Time of the founding record; the older client survives.")
     last_seen_at: Mapped[datetime] = mapped_column(comment="Time of the newest record.")
     merged_into: Mapped[UUID | None] = mapped_column(comment="The client that it is part of now.")
+    closed: Mapped[bool] = mapped_column(
+        server_default=text("false"),
+        comment="No key of its records is shared or stands on another's: matching need not look beyond it.",
+    )
     created_at: Mapped[datetime] = mapped_column(server_default=text("now()"), comment="When Skvoz made it.")
     changed_at: Mapped[datetime] = mapped_column(server_default=text("now()"))
 

@@ -26,7 +26,7 @@ from sync.identity.clusters import (
     office_key,
     tells,
 )
-from sync.identity.founding import ClientRow, Founding, Group, changed, found, moves
+from sync.identity.founding import ClientRow, Founding, Group, changed, close, found, moves
 from sync.identity.grouping import partition
 from sync.identity.keys import Key
 from sync.identity.names import name_for_comparison
@@ -161,7 +161,8 @@ async def settle(
     }
     members = dict(after)
     out_of_sight = members.keys() | before.keys()
-    stored = await _gather(conn, workspace_id, touched, members, out_of_sight)
+    closed: set[UUID] = set()
+    stored = await _gather(conn, workspace_id, touched, members, out_of_sight, closed)
     guarded = {key for key in touched if key.kind not in UNLIMITED}
     firms = {key: firm for key in guarded if (firm := office_key(key)) is not None}
     on_firms = await reading.carried(conn, workspace_id, set(firms.values()), out_of_sight)
@@ -169,9 +170,14 @@ async def settle(
         key for member in after.values() if member.client_kind == ClientKind.COMPANY for key in member.keys
     }
     offices = {key for key, firm in firms.items() if firm in on_firms}
+    left_by_firms = {
+        key for member in before.values() if member.client_kind == ClientKind.COMPANY for key in member.keys
+    }
     freed = set[NodeKey]()
     for key in sorted(guarded - offices):
-        if stored.get(key) == OFFICE or (stored.get(key) == CAP and _lost_a_name(key, before, after)):
+        if stored.get(key) == OFFICE or (
+            stored.get(key) == CAP and (firms.get(key) in left_by_firms or _lost_a_name(key, before, after))
+        ):
             names = await reading.names_on(conn, workspace_id, key, out_of_sight)
             names |= {member.name for member in members.values() if member.name and key in member.keys}
             if not name_several_people(names, key.client_kind):
@@ -179,7 +185,7 @@ async def settle(
     if freed:
         for key in freed:
             del stored[key]
-        stored |= await _gather(conn, workspace_id, freed, members, members.keys() | before.keys(), freed)
+        stored |= await _gather(conn, workspace_id, freed, members, members.keys() | before.keys(), closed, freed)
     carriers = carriers_of(members.values())
     newly: dict[NodeKey, tuple[str, int]] = {}
     for key in guarded - stored.keys():
@@ -199,6 +205,7 @@ async def settle(
         Group(group, tells(group, shared))
         for group in partition(list(members.values()), shared, decisions, carriers)
     ]
+    everyone = groups
     groups = changed(groups)
     gone = [member.client_id for id, member in before.items() if id not in after and member.client_id]
     ids = {id for group in groups for member in group.members for id in (member.record_id, member.client_id) if id}
@@ -210,6 +217,7 @@ async def settle(
     ]
     inhabited = await reading.inhabited(conn, workspace_id, came_back)
     founding = found(groups, rows.values(), inhabited)
+    close(founding, everyone, carriers, shared, closed | {row.id for row in rows.values() if row.closed})
     return Settling(members, groups, founding, rows, newly, freed, shared, together)
 
 
@@ -257,9 +265,11 @@ async def _gather(
     keys: Iterable[NodeKey],
     members: dict[UUID, Member],
     out_of_sight: Collection[UUID],
+    closed: set[UUID],
     passing: Collection[NodeKey] = (),
 ) -> dict[NodeKey, str]:
-    """Add to ``members`` everyone who can be reached over keys that aren't shared; returns the shared keys met."""
+    """Add to ``members`` everyone who can be reached over keys that aren't shared, to ``closed`` the clients met
+    that are closed; returns the shared keys met."""
     known = set(out_of_sight)
     known_clients = set[UUID]()
     shared: dict[NodeKey, str] = {}
@@ -269,6 +279,7 @@ async def _gather(
         guarded = [key for key in frontier if key.kind not in UNLIMITED and key not in passing]
         met = await reading.met(conn, workspace_id, guarded, frontier.difference(guarded))
         shared |= met.shared
+        closed |= met.closed
         looked_up |= frontier
         lone, clients = met.records - known, met.clients - known_clients
         if not lone and not clients:
@@ -278,7 +289,7 @@ async def _gather(
         members.update((member.record_id, member) for member in new)
         known.update(member.record_id for member in new)
         known_clients |= clients
-        frontier = {key for member in new for key in member.keys} - looked_up
+        frontier = {key for member in new if member.client_id not in closed for key in member.keys} - looked_up
     return shared
 
 

@@ -8,13 +8,13 @@ tells nobody any more, is claimed by the oldest record that it had.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID, uuid4
 
 from schema.enums import RecordKind
-from sync.identity.clusters import Member
+from sync.identity.clusters import Member, NodeKey
 
 
 @dataclass(slots=True)
@@ -25,6 +25,7 @@ class ClientRow:
     kind: str
     founded_at: datetime
     merged_into: UUID | None = None
+    closed: bool = False
 
 
 @dataclass(slots=True)
@@ -37,12 +38,13 @@ class Group:
 
 @dataclass(slots=True)
 class Founding:
-    """What becomes of clients: ``client_of`` each record of a changed group, new clients, and the clients
-    whose ``merged_into`` is another now."""
+    """What becomes of clients: ``client_of`` each record of a changed group, new clients, the clients whose
+    ``merged_into`` is another now, and those (not new ones) that are ``closed`` from now on, or no more."""
 
     client_of: dict[UUID, UUID | None] = field(default_factory=dict)
     founded: list[ClientRow] = field(default_factory=list)
     pointed: dict[UUID, UUID | None] = field(default_factory=dict)
+    closed: dict[UUID, bool] = field(default_factory=dict)
 
 
 def changed(groups: Iterable[Group]) -> list[Group]:
@@ -96,6 +98,33 @@ def found(groups: Sequence[Group], rows: Iterable[ClientRow], inhabited: Collect
             if further is not None:
                 result.pointed[row.id] = further
     return result
+
+
+def close(
+    founding: Founding,
+    groups: Sequence[Group],
+    carriers: Mapping[NodeKey, Sequence[Member]],
+    shared: Collection[NodeKey],
+    were_closed: Collection[UUID],
+) -> None:
+    """Say which of the clients are closed: those without a key that is shared or stands on another's record too."""
+    number_of = {member: number for number, group in enumerate(groups) for member in group.members}
+    open_groups: set[int] = set()
+    for key, who in carriers.items():
+        numbers = {number_of[member] for member in who}
+        if len(numbers) > 1 or key in shared:
+            open_groups |= numbers
+    new = {row.id: row for row in founding.founded}
+    for number, group in enumerate(groups):
+        first = group.members[0]
+        client = founding.client_of.get(first.record_id, first.client_id)
+        if client is None:
+            continue
+        closed = number not in open_groups
+        if client in new:
+            new[client].closed = closed
+        elif closed != (client in were_closed):
+            founding.closed[client] = closed
 
 
 def _claims(groups: Sequence[Group], rows: dict[UUID, ClientRow]) -> dict[UUID, int]:

@@ -2,8 +2,8 @@
 
 A key never joins two groups that are clearly different people already, so what a stronger key says about a record
 comes before what a weaker one says. A landline joins no call that tells more about its caller. A phone alone joins
-no caller to somebody whom the site knows as another visitor: it may be borrowed. And a CRM that hangs a call on a
-card has found it by the phone: that says no more than the phone does.
+no caller to somebody whom the site knew as another visitor these days: it may be borrowed. And a CRM that hangs a
+call on a card has found it by the phone: that says no more than the phone does.
 
 Keys are taken in one order that follows from the data alone (strength, number of carriers, value), so the groups
 don't depend on the order in which records came.
@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import combinations
 from typing import NamedTuple
 from uuid import UUID
@@ -36,6 +36,10 @@ STRENGTH = {
 
 FOUND_BY_PHONE = 5
 """The strength of a card's (or a CRM lead's) own id on a call."""
+
+OTHER_VISITOR_WITHIN = timedelta(days=14)
+"""How near in time two visitors must be to be two people although they use one phone: later, the same person may
+well have another browser, or the browser another cookie."""
 
 _FOUND_BY_PHONE = frozenset({RecordKind.CONTACT.value, RecordKind.LEAD.value})
 """What a CRM hangs a call on by its phone; a visit it can only know from the site."""
@@ -167,9 +171,12 @@ def _components(
 
 @dataclass(slots=True)
 class _Group:
+    """``seen``: the first and the last time that a record told the group's visitors."""
+
     members: list[Member]
     names: frozenset[str]
     visitors: frozenset[str]
+    seen: tuple[datetime, datetime]
     sides: frozenset[tuple[int, bool]] = field(default_factory=frozenset)
 
 
@@ -177,21 +184,23 @@ class _Groups:
     """Union-find whose groups know the names and visitors in them and the decisions that bind them."""
 
     def __init__(self, members: Sequence[Member], apart: Sequence[Apart]) -> None:
-        self._of: dict[UUID, _Group] = {}
+        self._of: dict[Member, _Group] = {}
         for member in members:
             names = frozenset((member.name,)) if member.name else frozenset[str]()
             visitors = frozenset(key.value for key in member.keys if key.kind == IdentifierKind.VISITOR)
-            self._of[member.record_id] = _Group([member], names, visitors)
-        for number, decision in enumerate(apart):
-            for side, records in ((TAKEN_OUT, decision.taken_out), (REST, decision.rest)):
-                for record in records & self._of.keys():
-                    self._of[record].sides |= {(number, side)}
+            self._of[member] = _Group([member], names, visitors, (member.at, member.at))
+        if apart:
+            group_of = {member.record_id: group for member, group in self._of.items()}
+            for number, decision in enumerate(apart):
+                for side, records in ((TAKEN_OUT, decision.taken_out), (REST, decision.rest)):
+                    for record in records & group_of.keys():
+                        group_of[record].sides |= {(number, side)}
 
     def all(self) -> list[list[Member]]:
         return [group.members for group in {id(group): group for group in self._of.values()}.values()]
 
     def join(self, join: Join) -> None:
-        groups = list({id(group): group for m in join.who if (group := self._of[m.record_id])}.values())
+        groups = list({id(group): group for m in join.who if (group := self._of[m])}.values())
         if len(groups) < 2:
             return
         odds = _Odds(join)
@@ -209,7 +218,7 @@ class _Groups:
         groups = [group for group in groups if not any((n, TAKEN_OUT) in group.sides for n in took_out)]
         if not odds.among(groups):
             return groups
-        owners = {id(self._of[member.record_id]) for member in carriers if member.name}
+        owners = {id(self._of[member]) for member in carriers if member.name}
         owned = [group for group in groups if id(group) in owners]
         if odds.among(owned):
             return []
@@ -227,7 +236,7 @@ class _Groups:
         named_at = [member.at for member in carriers if member.name]
         for member in carriers:
             apart = min((abs(member.at - at).total_seconds() for at in named_at), default=0.0)
-            used[id(self._of[member.record_id])].append((apart, member.at, member.record_id))
+            used[id(self._of[member])].append((apart, member.at, member.record_id))
         chosen = list(owned)
         for group in sorted(fitting, key=lambda group: min(used[id(group)])):
             if not any(odds.between(group, other) for other in chosen):
@@ -238,13 +247,15 @@ class _Groups:
         largest = max(groups, key=lambda group: len(group.members))
         names = frozenset[str]().union(*(group.names for group in groups))
         largest.names = _fullest(names, kind) if len(names) > 1 else names
+        knowing = [group for group in groups if group.visitors] or groups
+        largest.seen = min(group.seen[0] for group in knowing), max(group.seen[1] for group in knowing)
         largest.visitors = frozenset[str]().union(*(group.visitors for group in groups))
         largest.sides = frozenset[tuple[int, bool]]().union(*(group.sides for group in groups))
         for group in groups:
             if group is not largest:
                 largest.members += group.members
                 for member in group.members:
-                    self._of[member.record_id] = largest
+                    self._of[member] = largest
 
 
 class _Odds:
@@ -266,7 +277,13 @@ class _Odds:
             return all(
                 clearly_differ(name, other_name, self._kind) for name in one.names for other_name in other.names
             )
-        return bool(self._visitors and one.visitors and other.visitors and one.visitors.isdisjoint(other.visitors))
+        return bool(
+            self._visitors
+            and one.visitors
+            and other.visitors
+            and one.visitors.isdisjoint(other.visitors)
+            and max(one.seen[0], other.seen[0]) - min(one.seen[1], other.seen[1]) <= OTHER_VISITOR_WITHIN
+        )
 
 
 def _fullest(names: frozenset[str], kind: str) -> frozenset[str]:

@@ -55,9 +55,10 @@ _MET: LiteralString = """
                 and client_kind = k.client_kind and kind = k.kind and value = k.value offset 0
         ) s on true
     )
-    select place, reason, null::uuid, null::uuid from judged where reason is not null
+    select place, reason, null::uuid, null::uuid, null::boolean from judged where reason is not null
     union all
-    select distinct null::bigint, null, case when r.client_id is null then r.record_id end, r.client_id
+    select null::bigint, null, m.record_id, m.client_id, c.closed from (
+    select distinct case when r.client_id is null then r.record_id end, r.client_id
     from judged k
     cross join lateral (
         select record_id from identifier
@@ -68,7 +69,11 @@ _MET: LiteralString = """
         select record_id, client_id from identity_record
         where workspace_id = %(workspace)s and record_id = i.record_id offset 0
     ) r
-    where k.reason is null"""
+    where k.reason is null
+    ) m (record_id, client_id)
+    left join lateral (
+        select closed from client where workspace_id = %(workspace)s and id = m.client_id offset 0
+    ) c on true"""
 _CARRIED: LiteralString = f"""
     select k.client_kind, k.kind, k.value from {KEYS} where exists (
         select from identifier
@@ -79,14 +84,14 @@ _CARRIED: LiteralString = f"""
 
 def uuids(ids: Iterable[UUID | None]) -> str:
     """An array of uuids as PostgreSQL reads it: many times cheaper than adapting each one."""
-    return "{" + ",".join("NULL" if id is None else id.hex for id in ids) + "}"
+    return "{" + ",".join(["NULL" if id is None else f"{id.int:032x}" for id in ids]) + "}"
 
 
 def texts(values: Iterable[str | None]) -> str:
     """An array of texts as PostgreSQL reads it."""
-    quoted = (
+    quoted = [
         "NULL" if value is None else '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"' for value in values
-    )
+    ]
     return "{" + ",".join(quoted) + "}"
 
 
@@ -132,28 +137,31 @@ async def members(
 @dataclass(frozen=True, slots=True)
 class Met:
     """What keys lead to: the shared ones among them, with the reason, lead nowhere; the others to clients, and to
-    records that are in none."""
+    records that are in none. The keys of ``closed`` clients lead no further."""
 
     shared: dict[NodeKey, str]
     clients: set[UUID]
     records: set[UUID]
+    closed: set[UUID]
 
 
 async def met(conn: Conn, workspace_id: UUID, guarded: Iterable[NodeKey], unguarded: Iterable[NodeKey]) -> Met:
     """Where keys lead. ``unguarded`` ones are followed without asking whether they are shared."""
     judged = list(guarded)
     keys = [*judged, *unguarded]
-    found = Met({}, set(), set())
+    found = Met({}, set(), set(), set())
     if not keys:
         return found
     cursor = await conn.execute(
         _MET, {"workspace": workspace_id, "judged": len(judged), **columns_of(keys)}, binary=True
     )
-    for place, reason, record, client in await cursor.fetchall():
+    for place, reason, record, client, closed in await cursor.fetchall():
         if place is not None:
             found.shared[keys[place - 1]] = reason
         elif client is not None:
             found.clients.add(client)
+            if closed:
+                found.closed.add(client)
         else:
             found.records.add(record)
     return found
@@ -239,10 +247,10 @@ async def clients(conn: Conn, workspace_id: UUID, ids: Iterable[UUID]) -> list[C
     """The clients with these ids and those that were merged into them."""
     cursor = await conn.execute(
         """with wanted as materialized (select distinct id from unnest(%(ids)s::uuid[]) id)
-        select c.id, c.kind, c.founded_at, c.merged_into from wanted w cross join lateral (
+        select c.id, c.kind, c.founded_at, c.merged_into, c.closed from wanted w cross join lateral (
             select * from client where workspace_id = %(workspace)s and id = w.id offset 0) c
         union
-        select c.id, c.kind, c.founded_at, c.merged_into from wanted w cross join lateral (
+        select c.id, c.kind, c.founded_at, c.merged_into, c.closed from wanted w cross join lateral (
             select * from client where workspace_id = %(workspace)s and merged_into = w.id
                 and merged_into is not null offset 0) c""",
         {"workspace": workspace_id, "ids": uuids(ids)},

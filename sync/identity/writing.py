@@ -175,16 +175,18 @@ async def drop_shared(conn: Conn, workspace_id: UUID, keys: Collection[NodeKey])
 
 
 async def write_clients(conn: Conn, workspace_id: UUID, founding: Founding) -> None:
-    """New clients, and where the merged ones point."""
+    """New clients, where the merged ones point, and which are closed."""
     if founding.founded:
         await conn.execute(
-            """insert into client (workspace_id, id, kind, founded_at, last_seen_at)
-            select %s, c.*, c.at from unnest(%s::uuid[], %s::text[], %s::timestamptz[]) as c (id, kind, at)""",
+            """insert into client (workspace_id, id, kind, founded_at, closed, last_seen_at)
+            select %s, c.*, c.at from unnest(%s::uuid[], %s::text[], %s::timestamptz[], %s::boolean[])
+                as c (id, kind, at, closed)""",
             (
                 workspace_id,
                 uuids(row.id for row in founding.founded),
                 texts(row.kind for row in founding.founded),
                 times(row.founded_at for row in founding.founded),
+                [row.closed for row in founding.founded],
             ),
         )
     if founding.pointed:
@@ -192,6 +194,12 @@ async def write_clients(conn: Conn, workspace_id: UUID, founding: Founding) -> N
             """update client c set merged_into = p.target, changed_at = now()
             from unnest(%s::uuid[], %s::uuid[]) as p (id, target) where c.workspace_id = %s and c.id = p.id""",
             (uuids(founding.pointed), uuids(founding.pointed.values()), workspace_id),
+        )
+    if founding.closed:
+        await conn.execute(
+            """update client c set closed = n.closed from unnest(%s::uuid[], %s::boolean[]) as n (id, closed)
+            where c.workspace_id = %s and c.id = n.id""",
+            (uuids(founding.closed), list(founding.closed.values()), workspace_id),
         )
 
 

@@ -177,6 +177,45 @@ async def test_a_shared_phone_joins_again_when_the_second_person_leaves_it(conn:
     assert await world.call("c", BITRIX) == await world.contact("1")
 
 
+async def test_a_firm_that_leaves_its_phone_leaves_it_to_the_one_who_is_left(conn: Conn) -> None:
+    world = World(conn)
+    await world.take(
+        contact("1", "Иван Петров", OFFICE), contact("2", "Мария Орлова", OFFICE, B), lead("l", None, OFFICE)
+    )
+    await world.take(CompanyRecord(external_id="f", name="Вектор", phones=(OFFICE,), created_at=day(0)))
+    await world.take(contact("2", "Мария Орлова", B))
+    assert await world.client(RecordKind.LEAD, "l") is None
+    await world.remove(RecordKind.COMPANY, "f")
+    assert await world.client(RecordKind.LEAD, "l") == await world.contact("1")
+
+
+async def test_a_borrowed_phone_joins_no_other_visitor(conn: Conn) -> None:
+    world = World(conn)
+    await world.take(contact("1", "Иван Петров", A, at=1), call("own", A, at=1, visitors=("ym:1",)))
+    await world.take(call("lent", A, at=5, visitors=("ym:2",)), call("later", A, at=40, visitors=("ym:3",)))
+    owner = await world.contact("1")
+    assert await world.call("own", BITRIX) == owner == await world.call("later", BITRIX)
+    assert await world.call("lent", BITRIX) not in {owner, None}
+
+
+async def test_a_call_that_two_systems_log_is_one(conn: Conn) -> None:
+    world = World(conn)
+    await world.take(contact("1", "Иван Петров", OFFICE), contact("2", "Мария Орлова", OFFICE))
+    await world.take(lead("l", "Глеб Быков", C, emails=("gleb@mail.ru",)))
+    await world.take(call("c", OFFICE, at=1, visitors=("ym:1",)), call("d", OFFICE, at=2), connection=TRACKER)
+    await world.take(call("c", OFFICE, at=1), call("d", OFFICE, at=3), connection=BITRIX)
+    assert await world.call("c", BITRIX) == await world.call("c") is not None
+    assert {await world.call("d", BITRIX), await world.call("d")} == {None}
+
+
+async def test_a_full_name_tells_who_speaks_from_an_office(conn: Conn) -> None:
+    world = World(conn)
+    await world.take(contact("1", "Иван Петров", OFFICE), contact("2", "Мария Орлова", OFFICE))
+    await world.take(lead("l", "петров иван", OFFICE), lead("m", "Мария", OFFICE), connection=AMO)
+    assert await world.client(RecordKind.LEAD, "l", AMO) == await world.contact("1")
+    assert await world.client(RecordKind.LEAD, "m", AMO) is None
+
+
 async def test_typos_order_and_alphabet_are_not_another_person(conn: Conn) -> None:
     world = World(conn)
     names = ("Алёна Киселёва", "киселева алена", "Kiseleva Alena", "Кисилёва Алена Игоревна", "Алена")

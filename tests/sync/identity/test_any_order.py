@@ -68,7 +68,7 @@ class State:
             self.kind,
             UUID(int=0),
             ClientKind.COMPANY if company else ClientKind.PERSON,
-            START + timedelta(hours=self.number),
+            START + timedelta(days=5 * self.number),
             tuple(keys),
             (self.name,) if self.name else (),
         )
@@ -132,12 +132,18 @@ def expected(final: dict[int, State]) -> dict[frozenset[int], bool]:
     def visitors_of(group: int) -> set[str]:
         return {visitor for number, state in final.items() if label[number] == group for visitor in state.visitors}
 
+    def days_of(group: int) -> list[int]:
+        return [5 * number for number, state in final.items() if label[number] == group and state.visitors]
+
     def at_odds(a: int, b: int, by_phone: bool) -> bool:
         left, right = names_of(a), names_of(b)
         if left and right:
             return all(differ(x, y) for x in left for y in right)
         seen, seen_too = visitors_of(a), visitors_of(b)
-        return by_phone and bool(seen and seen_too) and not seen & seen_too
+        if not by_phone or not seen or not seen_too or seen & seen_too:
+            return False
+        days, days_too = days_of(a), days_of(b)
+        return max(min(days), min(days_too)) - min(max(days), max(days_too)) <= 14
 
     def any_at_odds(groups: Iterable[int], by_phone: bool) -> bool:
         return any(at_odds(a, b, by_phone) for a, b in combinations(sorted(groups), 2))
@@ -236,6 +242,28 @@ async def check(conn: Conn, workspace_id: UUID, final: dict[int, State]) -> None
     assert all(rows[client] is None for client in groups), "a client with records is merged away"
     assert all(rows[into] is None for into in rows.values() if into is not None), "a chain of merges"
 
+    cursor = await conn.execute(_WRONGLY_CLOSED, {"workspace": workspace_id})
+    assert await cursor.fetchall() == []
+
+
+_WRONGLY_CLOSED = """
+select c.id, c.closed from client c
+where c.workspace_id = %(workspace)s
+    and exists (select from identity_record where workspace_id = c.workspace_id and client_id = c.id)
+    and c.closed = exists (
+        select from identity_record r
+        join identifier i on i.workspace_id = r.workspace_id and i.record_id = r.record_id
+        join identifier j on j.workspace_id = i.workspace_id
+            and (j.client_kind, j.kind, j.value) = (i.client_kind, i.kind, i.value)
+        join identity_record o on o.workspace_id = j.workspace_id and o.record_id = j.record_id
+        where r.workspace_id = c.workspace_id and r.client_id = c.id
+            and (o.client_id is distinct from c.id or exists (
+                select from shared_key s
+                where s.workspace_id = i.workspace_id
+                    and (s.client_kind, s.kind, s.value) = (i.client_kind, i.kind, i.value)
+            ))
+    )
+"""
 
 steps = st.lists(st.tuples(st.lists(states(), max_size=6), st.sets(st.integers(0, 13), max_size=1)), max_size=8)
 
