@@ -25,13 +25,19 @@ define install
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench bench-graphql docs migration lock web node-modules docker clean install install-dev
+.PHONY: help demo explorer test lint bench bench-graphql docs guide migration lock web node-modules docker clean install install-dev
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 15
 
 demo: install  ## Start everything with a pretend market; DEMO_ARGS="--once" ends by itself
+	@$(if $(findstring --once,$(DEMO_ARGS)),,$(MAKE) --no-print-directory explorer)
 	@$(BIN)/skvoz demo $(DEMO_ARGS)
+
+# The explorer comes out of npm packages: a first demo builds it where they can be had, and says so where they can't.
+explorer:
+	@test -d web/dist/graphiql || { echo "Building the explorer (GraphiQL), once ..." && $(MAKE) --no-print-directory web >/dev/null 2>&1; } \
+		|| echo "The explorer couldn't be built, so /graphiql is a plain page; 'make web' tells why."
 
 test: install-dev  ## Run the tests; TEST_ARGS="tests/core -k roles" chooses some
 	@$(BIN)/python -m pytest $(TEST_ARGS)
@@ -51,6 +57,9 @@ bench-graphql: install-dev  ## Measure the API beside PostGraphile, plain Strawb
 
 docs: install-dev  ## Renew the pages that follow from the code
 	@$(BIN)/python -m docs.generate
+
+guide: install-dev  ## Write today's answers into docs/guide.md
+	@GUIDE=renew $(BIN)/python -m pytest --quiet tests/docs/test_guide.py
 
 migration: install-dev  ## Draft a migration from a change of the tables; NAME="The client has a birthday"
 	@test -n "$(NAME)" || { echo 'Say what the migration does: make migration NAME="The client has a birthday"'; exit 2; }
