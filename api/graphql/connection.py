@@ -6,7 +6,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from api.graphql.declare import Arm, Kind, Timeline
+from api.graphql.aggregate import aggregates, groups
+from api.graphql.declare import Arm, Entity, Kind, Timeline
 from api.graphql.paging import Key, Window
 from api.graphql.rows import Pair, many_objects, one_object
 
@@ -41,18 +42,19 @@ def connection(
     node: Callable[[Details, str], str],
     row: Callable[[Details, str], list[Pair]] | None = None,
     narrowed: str | None = None,
+    entity: Entity | None = None,
 ) -> str:
     """The connection's object.
 
     ``source`` is a FROM clause that has the candidate rows under the alias ``x``, and a WHERE clause;
     ``narrowed`` stands for it where only rows that can be on the page matter. ``node`` gives the object of a row
-    of the page under the alias given; ``row`` its pairs, if it has them.
+    of the page under the alias given; ``row`` its pairs, if it has them; ``entity`` is what figures are over.
     """
     selected = planner.selected(type_name, details)
     names = [each[0].node.name.value for each in selected.values()]
     if row is not None and not page.backwards and set(names) <= {"nodes", "__typename"}:
         return _nodes_only(planner, type_name, details, page, x, source=source, row=row)
-    return _Page(planner, type_name, edge_name, page, x, source, narrowed or source, node).object(details)
+    return _Page(planner, type_name, edge_name, page, x, source, narrowed or source, node, entity).object(details)
 
 
 def _nodes_only(
@@ -88,8 +90,9 @@ class _Page:
         source: str,
         narrowed: str,
         node: Callable[[Details, str], str],
+        entity: Entity | None,
     ) -> None:
-        self._planner, self._type, self._edge = planner, type_name, edge_name
+        self._planner, self._type, self._edge, self._entity = planner, type_name, edge_name, entity
         self._page, self._x, self._node = page, x, node
         self._all = f"select {x}.* {source}"
         self._candidates = f"select {x}.* {narrowed}"
@@ -122,6 +125,10 @@ class _Page:
                 return self._array(one_object(edge, self._planner.alias()))
             case "totalCount":
                 return f"(select count(*) from ({self._all}) {self._planner.alias()})"
+            case "aggregates" if self._entity is not None:
+                return aggregates(self._planner, self._entity, self._all, details)
+            case "groupBy" if self._entity is not None:
+                return groups(self._planner, self._entity, self._all, details)
             case "pageInfo":
                 return one_object(
                     self._planner.of_object("PageInfo", details, self._page_info), self._planner.alias()

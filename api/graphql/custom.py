@@ -14,7 +14,8 @@ from api.graphql.errors import CallerError
 from api.graphql.values import Convert, Slot, Viewer
 
 _SIGNS = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
-_NUMBER = r"^-?[0-9]{{1,100}}(\.[0-9]{{1,100}})?$"
+_NUMBER = r"^-?[0-9]+(\.[0-9]+)?$"
+_LONGEST_NUMBER = 100
 
 
 class Binder(Protocol):
@@ -42,7 +43,7 @@ def custom_sort(held: str, key: str) -> tuple[str, str]:
 
 def as_number(text: str) -> str:
     """The text as a number; null if it isn't one."""
-    return f"(case when {text} ~ '{_NUMBER.format()}' then {text}::numeric end)"
+    return f"(case when length({text}) <= {_LONGEST_NUMBER} and {text} ~ '{_NUMBER}' then {text}::numeric end)"
 
 
 def _operator(binder: Binder, held: str, key: str, name: str, value: Any) -> str:

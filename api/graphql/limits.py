@@ -29,6 +29,7 @@ from graphql import (
 )
 
 from api.graphql.errors import TooExpensive
+from api.graphql.groups import DEFAULT_GROUPS
 from api.graphql.paging import DEFAULT_PAGE, LARGEST_PAGE
 
 
@@ -47,6 +48,8 @@ class Limits:
     cost: int = 20_000
 
 
+AGGREGATE_COST = 10
+"""What figures over all rows of a connection count for, since all of them must be read."""
 LISTING_ROWS = 10
 """How many rows a list without paging is thought to have."""
 
@@ -193,6 +196,10 @@ class _Estimate:
         if declared is None or node.selection_set is None:
             return 0
         target = get_named_type(declared.type)
+        if parent.name.endswith("Connection") and name in ("aggregates", "groupBy"):
+            inner = self._of_set(node.selection_set, target, 1)
+            groups = self._page(node, DEFAULT_GROUPS) if name == "groupBy" else 1
+            return AGGREGATE_COST + groups * (1 + inner)
         if "first" in declared.args:
             return 1 + self._of_set(node.selection_set, target, self._page(node))
         inner = self._of_set(node.selection_set, target, 1)
@@ -210,7 +217,7 @@ class _Estimate:
                 self._costs[key] = self._of_set(fragment.selection_set, parent, page)
         return self._costs[key]
 
-    def _page(self, node: FieldNode) -> int:
+    def _page(self, node: FieldNode, default: int = DEFAULT_PAGE) -> int:
         for argument in node.arguments or ():
             if argument.name.value in ("first", "last"):
                 if isinstance(argument.value, IntValueNode):
@@ -219,7 +226,7 @@ class _Estimate:
                     value = self._pages.get(argument.value.name.value)
                     if value is not None:
                         return _bounded(value)
-        return DEFAULT_PAGE
+        return default
 
 
 def refuse_cost(cost: int, limits: Limits) -> None:

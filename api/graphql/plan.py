@@ -163,6 +163,7 @@ class Planner:
             source=f"from {entity.table} {t} where {' and '.join(conditions)}",
             node=lambda each, at: self.row_object(entity, each, at),
             row=lambda each, at: self.of_row(entity, each, at),
+            entity=entity,
         )
 
     def tenant(self, entity: Entity, t: str) -> str:

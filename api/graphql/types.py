@@ -25,6 +25,7 @@ from api.graphql.build import (
 )
 from api.graphql.declare import Column, Custom, Entity, Field, Listing, Many, One, Reference, Timeline
 from api.graphql.enums import graphql_enum
+from api.graphql.groups import Groups
 from api.graphql.inputs import Inputs, sortable
 from api.graphql.scalars import DateTimeText, JsonValue
 
@@ -35,6 +36,7 @@ class Types:
     def __init__(self, entities: Sequence[Entity]) -> None:
         self.entities = {each.name: each for each in entities}
         self.inputs = Inputs(self.entities)
+        self._groups = Groups(self.entities, self.inputs)
         self._objects = {
             each.name: object_type(each.name, each.description, interfaces=[Node] if each.node else [])
             for each in entities
@@ -55,7 +57,9 @@ class Types:
     def connection(self, name: str) -> Any:
         """The connection over the entity of that name."""
         if name not in self._connections:
-            self._connections[name] = self._make_connection(name, self._objects[name])
+            made = self._make_connection(name, self._objects[name])
+            add_fields(made, self._groups.fields(self.entities[name], self._objects))
+            self._connections[name] = made
         return self._connections[name]
 
     def connection_arguments(self, entity: Entity) -> list[StrawberryArgument]:

@@ -69,6 +69,19 @@ MANY = {
     ("Query", "deals"): ("Deal", None),
     ("Query", "campaigns"): ("Campaign", None),
 }
+NUMBERS = {"Call": ("talkSeconds", "talk_seconds"), "Deal": ("amount", "amount")}
+GROUPS: dict[str, dict[str, Callable[[Row], Any]]] = {
+    "Client": {"kind": lambda r: r["kind"].upper(), "name": lambda r: r["name"]},
+    "Call": {
+        "answered": lambda r: r["answered"],
+        "client": lambda r: r["client_id"] and f"Client:{r['client_id']}",
+        "campaign": lambda r: r["campaign_id"] and f"Campaign:{r['campaign_id']}",
+        "talkSeconds": lambda r: r["talk_seconds"],
+    },
+    "Deal": {"status": lambda r: r["status"].upper(), "client": lambda r: f"Client:{r['client_id']}"},
+    "Campaign": {"name": lambda r: r["name"]},
+}
+"""What rows are grouped by, and the value in a group's key (of a relation, its id)."""
 LISTS = {("Deal", "stageChanges"): ("StageChange", "deal_id", "changed_at")}
 ORDER = {
     "Client": ("last_seen_at", True),
@@ -192,8 +205,12 @@ class Operation:
         size, backwards = self.chance.randint(0, 4), self.chance.random() < 0.3
         said = self.variable("Int", size) if self.chance.random() < 0.5 else str(size)
         groups, more, totals = [], [], []
+        chosen, holds = self.filter(target) if self.chance.random() < 0.5 else ("", lambda _row: True)
+        wholes: list[list[Row]] = []
         for row in rows:
             mine = [each for each in self.rows[target] if column is None or each[column] == row["id"]]
+            mine = [each for each in mine if holds(each)]
+            wholes.append(mine)
             mine.sort(key=lambda r: (r[by], r["id"]), reverse=descending)
             totals.append(len(mine))
             more.append(len(mine) > size)
@@ -201,10 +218,17 @@ class Operation:
         flat = [row for group in groups for row in group]
         parts: list[str] = []
         answers: list[dict[str, Any]] = [{} for _ in rows]
-        for shown in self.chance.sample(["nodes", "edges", "totalCount", "pageInfo"], self.chance.randint(1, 3)):
-            if shown == "totalCount":
+        kinds = ["nodes", "edges", "totalCount", "pageInfo", "aggregates", "groupBy"]
+        for shown in self.chance.sample(kinds, self.chance.randint(1, 3)):
+            if shown == "aggregates":
+                parts.append(f"aggregates {figures_text(target)}")
+                values: list[Any] = [figures_of(target, mine) for mine in wholes]
+            elif shown == "groupBy":
+                part, values = self.groups(target, wholes)
+                parts.append(part)
+            elif shown == "totalCount":
                 parts.append(shown)
-                values: list[Any] = totals
+                values = totals
             elif shown == "pageInfo":
                 parts.append("pageInfo { hasNextPage hasPreviousPage }")
                 values = [
@@ -221,7 +245,91 @@ class Operation:
                     values = [[{"node": next(left)} for _ in group] for group in groups]
             for answer, value in zip(answers, values, strict=True):
                 answer[shown] = value
-        return (f"({'last' if backwards else 'first'}: {said})", "{ " + " ".join(parts) + " }"), answers
+        return (f"({'last' if backwards else 'first'}: {said}{chosen})", "{ " + " ".join(parts) + " }"), answers
+
+    def filter(self, target: str) -> tuple[str, Callable[[Row], bool]]:
+        """A filter through relations of either direction, and whether a row passes it."""
+        ways = [(name, one, None) for (owner, name), one in ONE.items() if owner == target]
+        ways += [(name, None, other) for (owner, name), other in MANY.items() if owner == target]
+        name, one, other = self.chance.choice(ways) if ways else ("", None, None)
+        said = self.chance.random() < 0.5
+        if one is not None:
+            ids = {row["id"] for row in self.rows[one[0]]}
+            column = one[1]
+            return (
+                f", filter: {{{name}: {{is: {{}}}}}}" if said else f", filter: {{not: {{{name}: {{is: {{}}}}}}}}",
+                lambda row: (row[column] in ids) is said,
+            )
+        if other is not None:
+            owners = {row[other[1]] for row in self.rows[other[0]]}
+            return (
+                f", filter: {{{name}: {{{'some' if said else 'none'}: {{}}}}}}",
+                lambda row: (row["id"] in owners) is said,
+            )
+        return "", lambda _row: True
+
+    def groups(self, target: str, wholes: list[list[Row]]) -> tuple[str, list[Any]]:
+        known = GROUPS[target]
+        by = self.chance.sample(list(known), self.chance.randint(1, len(known)))
+        rollup, least = self.chance.random() < 0.5, self.chance.choice([None, 1, 2])
+        dimensions = ", ".join(f"{{dimension: {constant(each)}}}" for each in by)
+        having = "" if least is None else f', having: [{{measure: COUNT, gte: "{least}"}}]'
+        key = " ".join(f"{each} {{ id }}" if (target, each) in ONE else each for each in by)
+        text_ = (
+            f"groupBy(by: [{dimensions}], rollup: {str(rollup).lower()}{having}) "
+            f"{{ level key {{ {key} }} aggregates {figures_text(target)} }}"
+        )
+        answers = []
+        for mine in wholes:
+            found = []
+            for level in range(len(by), -1, -1) if rollup else [len(by)]:
+                buckets: dict[tuple[Any, ...], list[Row]] = {} if level or not rollup else {(): []}
+                for row in mine:
+                    buckets.setdefault(tuple(known[each](row) for each in by[:level]), []).append(row)
+                found += [(level, values, rows) for values, rows in buckets.items() if len(rows) >= (least or 0)]
+            found.sort(key=lambda each: [*map(order_key, each[1]), *[(2, "")] * (len(by) - each[0])])
+            answers.append(
+                [
+                    {
+                        "level": level,
+                        "key": {name: values[place] if place < level else None for place, name in enumerate(by)}
+                        | {
+                            name: {"id": values[place]}
+                            for place, name in enumerate(by)
+                            if place < level and (target, name) in ONE and values[place] is not None
+                        },
+                        "aggregates": figures_of(target, rows),
+                    }
+                    for level, values, rows in found
+                ]
+            )
+        return text_, answers
+
+
+def order_key(value: Any) -> tuple[int, Any]:
+    return (1, "") if value is None else (0, value)
+
+
+def constant(name: str) -> str:
+    return "".join(f"_{char}" if char.isupper() else char for char in name).upper()
+
+
+def figures_text(target: str) -> str:
+    if target not in NUMBERS:
+        return "{ count }"
+    name = NUMBERS[target][0]
+    return f"{{ count sum {{ {name} }} min {{ {name} }} max {{ {name} }} }}"
+
+
+def figures_of(target: str, rows: list[Row]) -> dict[str, Any]:
+    found: dict[str, Any] = {"count": len(rows)}
+    if target in NUMBERS:
+        name, column = NUMBERS[target]
+        values = [row[column] for row in rows if row[column] is not None]
+        shown = str if column == "amount" else int
+        for key, function in (("sum", sum), ("min", min), ("max", max)):
+            found[key] = {name: shown(function(values)) if values else None}
+    return found
 
 
 async def rows_of(market: Market) -> dict[str, list[Row]]:
