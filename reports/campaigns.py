@@ -114,12 +114,12 @@ def campaign_report_statement(
         params["report_credits"] = credits_json
         cells += f" union all {_GIVEN}"
     sums = ", ".join(f"sum({figure}) as {figure}" for figure in FIGURES)
-    shown = ", ".join(f"{expression} as {column}" for column, expression in _columns(grain, name).items())
+    shown = ", ".join(f"{expression} as {column}" for column, expression in shown_columns(grain, name).items())
     sql = f"""
 select * from (
     select {shown}, {sums}
     from (
-        select campaign_id, reason, channel, {_period(grain)} as period, {sums}
+        select campaign_id, reason, channel, {period_of(grain, "day")} as period, {sums}
         from ({cells}) cells group by 1, 2, 3, 4
     ) c
     left join campaign k on k.workspace_id = %(report_workspace)s and k.id = c.campaign_id
@@ -180,7 +180,7 @@ def _row(values: tuple[Any, ...]) -> CampaignRow:
     return CampaignRow(campaign, name, platform, source, medium, channel, period, reason, sums)
 
 
-def _columns(grain: Grain, name: str) -> dict[str, str]:
+def shown_columns(grain: Grain, name: str) -> dict[str, str]:
     """What the grain shows of a cell; each is an expression over the cell ``c`` and its campaign ``k``."""
     hidden = "null::text"
     channel = f"nullif(case when c.reason = '' then {_CHANNEL} else c.channel end, '')"
@@ -210,8 +210,9 @@ def _columns(grain: Grain, name: str) -> dict[str, str]:
     return columns
 
 
-def _period(grain: Grain) -> str:
-    return {"day": "day", "month": "date_trunc('month', day)::date"}.get(grain.period or "", "null::date")
+def period_of(grain: Grain, day: str) -> str:
+    """The period that a day (an SQL expression) is in, as the grain has it."""
+    return {"day": day, "month": f"date_trunc('month', {day})::date"}.get(grain.period or "", "null::date")
 
 
 def _present_cells(start: date, end: date, grain: Grain, figures: str, params: dict[str, Any]) -> str:

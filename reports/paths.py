@@ -246,6 +246,11 @@ def _told_once(records: Sequence[Told], within: timedelta) -> list[list[Told]]:
 
 def _touch_of(group: Sequence[Told], kind: RecordKind) -> Touch | None:
     """The touch that a call or lead is: at its first telling, with the origin of the one that knows most."""
+    if len(group) == 1:
+        (best,) = group
+        if best.channel is None and best.campaign_id is None:
+            return None
+        return Touch(best.at, kind, best.record_id, best.channel or "", best.campaign_id or NIL)
     best = max(group, key=lambda told: (told.campaign_id is not None, told.channel not in {None, Channel.DIRECT}))
     if best.channel is None and best.campaign_id is None:
         best = next((told for told in group if told.channel is not None), best)

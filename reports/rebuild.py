@@ -40,11 +40,6 @@ union select record_id from path where workspace_id = %(workspace)s and client_i
 union select call_id from settled_call where workspace_id = %(workspace)s
 order by 1
 """
-_PATHS = """
-select day, campaign_id, reason, channel, kind, count(*), sum(revenue) from path
-where workspace_id = %(workspace)s and known_until is null
-group by 1, 2, 3, 4, 5
-"""
 _VISITS = """
 select (started_at at time zone %(zone)s)::date, channel, campaign_id, count(*) from visit
 where workspace_id = %(workspace)s and deleted_at is null
@@ -94,11 +89,8 @@ async def rebuild(conn: PsycopgConnection, workspace_id: UUID, run_id: UUID | No
     async for known in _everybody(conn, terms):
         paths, _ = await settle_known(conn, terms, known, marks=marks, run_id=run_id)
         changed += paths
-    sums = await _visits_and_spend(conn, terms)
-    for day, campaign, reason, channel, kind, number, revenue in await _fetch(conn, terms, _PATHS):
-        _add_conversions(sums, Cell(day, campaign, reason, channel), kind, number, revenue)
-    await rollups.replace(conn, workspace_id, sums)
     await _replace_settled_visits(conn, terms)
+    await rollups.recount(conn, workspace_id)
     return changed
 
 
@@ -157,11 +149,6 @@ async def _visits_and_spend(conn: PsycopgConnection, terms: Terms) -> Difference
         sums.add(cell, "impressions", impressions)
         sums.add(cell, "clicks", clicks)
     return sums
-
-
-def _add_conversions(sums: Differences, cell: Cell, kind: str, number: int, revenue: Decimal) -> None:
-    sums.add(cell, rollups.COUNTED_AS[kind], number)
-    sums.add(cell, "revenue", revenue)
 
 
 async def _replace_settled_visits(conn: PsycopgConnection, terms: Terms) -> None:

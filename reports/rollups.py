@@ -37,6 +37,33 @@ COUNTED_AS: Mapping[str, str] = {
 _TYPES = {"cost": "numeric", "revenue": "numeric", "impressions": "bigint", "clicks": "bigint"}
 
 
+_COUNTS = ", ".join(f"count(*) filter (where kind = '{kind}') as {figure}" for kind, figure in COUNTED_AS.items())
+_SUMS = ", ".join(f"sum({figure})" for figure in FIGURES)
+_DAYS = f"""
+insert into rollup_day (workspace_id, day, campaign_id, reason, channel, {", ".join(FIGURES)})
+select %(workspace)s, day, campaign_id, reason, channel, {_SUMS}
+from (
+    select day, campaign_id, reason, channel, 0 as cost, 0 as impressions, 0 as clicks, 0 as visits,
+        {_COUNTS}, sum(revenue) as revenue
+    from path where workspace_id = %(workspace)s and known_until is null group by 1, 2, 3, 4
+    union all
+    select day, campaign_id, reason, channel, 0, 0, 0, count(*), 0, 0, 0, 0, 0
+    from settled_visit where workspace_id = %(workspace)s group by 1, 2, 3, 4
+    union all
+    select a.day, a.campaign_id, '', '', coalesce(sum(a.cost) filter (where a.currency = w.currency), 0),
+        sum(a.impressions), sum(a.clicks), 0, 0, 0, 0, 0, 0
+    from ad_spend a join workspace w on w.id = a.workspace_id
+    where a.workspace_id = %(workspace)s and a.known_until is null group by 1, 2
+) counted
+group by 2, 3, 4, 5
+"""  # noqa: S608
+_MONTHS = f"""
+insert into rollup_month (workspace_id, month, campaign_id, reason, channel, {", ".join(FIGURES)})
+select %(workspace)s, date_trunc('month', day)::date, campaign_id, reason, channel, {_SUMS}
+from rollup_day where workspace_id = %(workspace)s group by 2, 3, 4, 5
+"""  # noqa: S608
+
+
 class Cell(NamedTuple):
     """A campaign (nil: none, for ``reason``, with the ``channel`` that is known instead) on a day."""
 
@@ -86,11 +113,11 @@ async def apply(conn: PsycopgConnection, workspace_id: UUID, differences: Differ
     return len(days)
 
 
-async def replace(conn: PsycopgConnection, workspace_id: UUID, sums: Differences) -> None:
-    """Put sums made from nothing in the place of what the rollups hold."""
-    for table in ("rollup_day", "rollup_month"):
+async def recount(conn: PsycopgConnection, workspace_id: UUID) -> None:
+    """Make both levels anew from current paths, counted visits and current costs, in the database itself."""
+    for table, statement in (("rollup_day", _DAYS), ("rollup_month", _MONTHS)):
         await conn.execute(f"delete from {table} where workspace_id = %s", (workspace_id,))  # noqa: S608
-    await apply(conn, workspace_id, sums)
+        await conn.execute(statement.encode(), {"workspace": workspace_id})
 
 
 async def stored(conn: PsycopgConnection, workspace_id: UUID, level: str) -> dict[Cell, dict[str, Decimal]]:
@@ -118,11 +145,12 @@ async def _upsert(
         return
     columns = ", ".join(FIGURES)
     types = ", ".join(f"{figure} {_TYPES.get(figure, 'integer')}" for figure in FIGURES)
+    given = ", ".join(f"coalesce({figure}, 0)" for figure in FIGURES)
     additions = ", ".join(f"{figure} = {table}.{figure} + excluded.{figure}" for figure in FIGURES)
     # Rows come sorted by key: whoever else writes cells then waits for them in the same order.
     await conn.execute(
         f"insert into {table} (workspace_id, {time}, campaign_id, reason, channel, {columns})"  # noqa: S608
-        f" select %(workspace)s, {time}, campaign_id, reason, channel, {columns}"
+        f" select %(workspace)s, {time}, campaign_id, reason, channel, {given}"
         f" from json_to_recordset(%(rows)s::json)"
         f" as r({time} date, campaign_id uuid, reason text, channel text, {types})"
         f" on conflict (workspace_id, {time}, campaign_id, reason, channel) do update set {additions}",
@@ -143,7 +171,7 @@ def _rows(time: str, cells: Iterable[tuple[Cell, Mapping[str, Decimal]]]) -> str
                 "campaign_id": cell.campaign_id,
                 "reason": cell.reason,
                 "channel": cell.channel,
-                **{figure: str(figures.get(figure, 0)) for figure in FIGURES},
+                **{figure: str(amount) for figure, amount in figures.items()},
             }
             for cell, figures in cells
         ]

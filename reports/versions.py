@@ -47,12 +47,18 @@ class Made:
 
 @dataclass(frozen=True, slots=True)
 class Latest:
-    """The newest stored version of a conversion."""
+    """The newest stored version of a conversion, as far as it tells whether anything changed."""
 
     version: int
     digest: bytes
     current: bool
     client_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class Former:
+    """What a version said that is no longer right."""
+
     kind: str
     occurred_at: datetime
     value: Decimal
@@ -98,8 +104,13 @@ _INSERT = (
     f" select %(workspace)s, {', '.join(_TYPES)} from json_to_recordset(%(rows)s::json)"
     f" as r({', '.join(f'{name} {kind}' for name, kind in _TYPES.items())})"
 )
-_COLUMNS = """conversion_id, version, digest, known_until is null, client_id, kind, occurred_at, value, day, rules,
-    window_days, known_from"""
+_COLUMNS = "conversion_id, version, digest, known_until is null, client_id"
+_FORMER = """
+select conversion_id, kind, occurred_at, value, day, rules, window_days, known_from from path
+join unnest(%(ids)s::uuid[], %(versions)s::integer[]) as c(id, number)
+    on conversion_id = c.id and version = c.number
+where workspace_id = %(workspace)s
+"""
 # ``coalesce`` keeps PostgreSQL from the partial index of current versions, which doesn't begin with the client and
 # looks cheap while the table has no statistics.
 _CURRENT_OF_CLIENTS = f"""
@@ -140,7 +151,7 @@ def made(path: Path, terms: Terms) -> Made:
         "currency": path.currency,
         "touch_records": [touch.record_id for touch in path.touches],
         "touch_kinds": [touch.kind for touch in path.touches],
-        "touch_times": [touch.at.astimezone(UTC) for touch in path.touches],
+        "touch_times": [_utc(touch.at) for touch in path.touches],
         "touch_channels": [touch.channel for touch in path.touches],
         "touch_campaigns": [touch.campaign_id for touch in path.touches],
         "lead_at": path.lead_at.astimezone(UTC) if path.lead_at else None,
@@ -156,6 +167,10 @@ def made(path: Path, terms: Terms) -> Made:
         "revenue": f"{revenue:.2f}",
     }
     return Made(path, cell, revenue, row, xxhash.xxh3_128_digest(orjson.dumps(row)))
+
+
+def _utc(at: datetime) -> datetime:
+    return at if at.tzinfo is UTC else at.astimezone(UTC)
 
 
 async def latest(
@@ -213,10 +228,13 @@ async def append(
     """
     closing, adding = [], []
     differences = Differences()
+    found = list(found)
+    said = await _what_they_said(conn, terms, found)
     for change in found:
         former, wanted = change.former, change.wanted
-        cause = _cause(change, terms, marked)
-        since = max(at, former.known_from) if former else at
+        told = said.get(change.conversion_id)
+        cause = _cause(change, told, terms, marked)
+        since = max(at, told.known_from) if told else at
         if former is not None and former.current:
             closing.append(
                 {
@@ -244,14 +262,28 @@ async def append(
     return differences
 
 
-def _cause(change: Change, terms: Terms, marked: Callable[[UUID | None], str | None]) -> Cause:
+async def _what_they_said(conn: PsycopgConnection, terms: Terms, found: list[Change]) -> dict[UUID, Former]:
+    known = [(change.conversion_id, change.former.version) for change in found if change.former]
+    if not known:
+        return {}
+    parameters = {
+        "workspace": terms.workspace_id,
+        "ids": as_array([conversion for conversion, _ in known]),
+        "versions": [version for _, version in known],
+    }
+    async with conn.cursor(binary=True) as cursor:
+        await cursor.execute(_FORMER, parameters)
+        return {row[0]: Former(*row[1:]) for row in await cursor.fetchall()}
+
+
+def _cause(change: Change, told: Former | None, terms: Terms, marked: Callable[[UUID | None], str | None]) -> Cause:
     former, wanted = change.former, change.wanted
-    if former is None:
+    if former is None or told is None:
         return Cause.FIRST
     clients = {former.client_id} | ({wanted.path.client_id} if wanted else set())
     causes = {marked(client) for client in clients}
     if wanted is not None:
-        if former.rules != RULES or former.window_days != terms.window_days:
+        if told.rules != RULES or told.window_days != terms.window_days:
             return Cause.NEW_RULE
         if former.client_id is None and wanted.path.client_id is not None:
             return Cause.IDENTIFIED
@@ -259,11 +291,11 @@ def _cause(change: Change, terms: Terms, marked: Callable[[UUID | None], str | N
         return Cause.SPLIT
     if Cause.MERGE in causes or (wanted is not None and former.client_id != wanted.path.client_id):
         return Cause.MERGE
-    if former.kind in {ConversionKind.WON_DEAL, ConversionKind.NEW_CLIENT} and (
-        wanted is None or (former.value, former.occurred_at) != (wanted.path.value, wanted.path.occurred_at)
+    if told.kind in {ConversionKind.WON_DEAL, ConversionKind.NEW_CLIENT} and (
+        wanted is None or (told.value, told.occurred_at) != (wanted.path.value, wanted.path.occurred_at)
     ):
         return Cause.EDITED_DEAL
-    if wanted is not None and former.day != wanted.cell.day and former.occurred_at == wanted.path.occurred_at:
+    if wanted is not None and told.day != wanted.cell.day and told.occurred_at == wanted.path.occurred_at:
         return Cause.NEW_RULE
     return Cause.LATE_DATA
 
