@@ -24,6 +24,7 @@ from core.settings import Settings
 
 ROOT = Path(__file__).parents[1]
 SIZES: dict[str, tuple[str, ...]] = {
+    "sync": ("--calls", "10000"),
     "identity": ("--records", "20000", "--pages", "10"),
     "reports": ("--clients", "3000", "--days", "180", "--campaigns", "50"),
     "graphql": ("--clients", "5000", "--calls", "50000", "--deals", "10000", "--seconds", "1", "--rounds", "1"),

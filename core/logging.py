@@ -13,7 +13,7 @@ from structlog.typing import EventDict, Processor
 from core.redaction import redact
 from core.settings import Settings
 
-_CHATTY = ("httpx", "httpcore", "asyncio", "urllib3", "procrastinate.jobs", "strawberry.execution")
+_CHATTY = ("httpx", "httpcore", "asyncio", "urllib3", "alembic", "procrastinate", "strawberry.execution")
 """Loggers held at WARNING: below it they print whole URLs, headers or documents, or a line per tick."""
 
 
