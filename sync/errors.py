@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from connectors.errors import VendorError
 from core.errors import SkvozError
 
 
@@ -19,7 +20,7 @@ class LeaseLost(SkvozError):
     code = "LEASE_LOST"
 
 
-class PagingLoop(SkvozError):
+class PagingLoop(VendorError):
     """The vendor's pages lead in a circle."""
 
     code = "PAGING_LOOP"

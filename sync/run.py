@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
@@ -80,8 +80,11 @@ class _Run:
     id: UUID
     client: VendorClient[Any]
     tell: Tell
-    resumed: bool
     requests_noted: int = 0
+
+    def loading(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        """A transaction that loads into the connection's workspace."""
+        return self.office.database.loading(self.opened.workspace_id)
 
 
 async def run_connection(
@@ -100,11 +103,11 @@ async def run_connection(
     page in hand; it goes on next time.
     """
     opened = await open_connection(office, workspace_id, connection_id)
-    id, resumed = await _begin(office, opened, trigger, run_id)
+    id = await _begin(office, opened, trigger, run_id)
     with structlog.contextvars.bound_contextvars(run=str(id), connection=str(connection_id)):
         try:
             async with session(office, opened) as client:
-                run = _Run(office, opened, id, client, tell, resumed)
+                run = _Run(office, opened, id, client, tell)
                 if not client.knows_clock:  # cursors hold the vendor's time, from the first request on
                     await opened.connector.check(client)
                 errors = await _read_streams(run, stop)
@@ -183,12 +186,8 @@ async def _fetch(run: _Run, stream: Stream[Any], position: Position) -> Page:
 def _refuse_loop(stream: Stream[Any], asked: set[str], position: Position) -> None:
     key = json.dumps(position, sort_keys=True, default=str)
     if key in asked:
-        raise _Loop(f"The pages of «{stream.title}» lead in a circle; nothing past it was read.")
+        raise PagingLoop(f"The pages of «{stream.title}» lead in a circle; nothing past it was read.")
     asked.add(key)
-
-
-class _Loop(VendorError):
-    code = PagingLoop.code
 
 
 def _start(run: _Run, lease: _Lease) -> Start:
@@ -207,7 +206,7 @@ class _Lease:
 
 async def _take(run: _Run, stream: Stream[Any]) -> _Lease:
     """Take the stream over: from now on only this worker commits pages of it."""
-    async with _loading(run) as db:
+    async with run.loading() as db:
         row = (
             await db.execute(
                 text("""
@@ -235,7 +234,7 @@ async def _commit_page(run: _Run, stream: Stream[Any], lease: _Lease, page: Page
     loading = Loading(
         run.opened.workspace_id, run.opened.id, run.id, run.opened.region, stream, run.opened.settings
     )
-    async with _loading(run) as db:
+    async with run.loading() as db:
         await _checkpoint(db, run, stream, lease, page)
         counts = await load_page(driver(db), loading, page.records)
         await _count(db, run, stream, counts, pages=1, done=page.done)
@@ -267,7 +266,7 @@ async def _finish(run: _Run, stream: Stream[Any], lease: _Lease, sweep: Sweep) -
     loading = Loading(
         run.opened.workspace_id, run.opened.id, run.id, run.opened.region, stream, run.opened.settings
     )
-    async with _loading(run) as db:
+    async with run.loading() as db:
         changed = await db.execute(
             text("""
             update stream_state set position = null, fresh_until = :fresh, error = null, error_code = null
@@ -314,7 +313,7 @@ async def _count(
     )
 
 
-async def _begin(office: Office, opened: Opened, trigger: RunTrigger, run_id: UUID | None) -> tuple[UUID, bool]:
+async def _begin(office: Office, opened: Opened, trigger: RunTrigger, run_id: UUID | None) -> UUID:
     """The run to work on: one that was cut off is adopted, or a queued one started, or a new one made."""
     key = {"ws": opened.workspace_id, "connection": opened.id}
     async with office.database.loading(opened.workspace_id) as db:
@@ -334,7 +333,7 @@ async def _begin(office: Office, opened: Opened, trigger: RunTrigger, run_id: UU
                 key,
             )
         ).scalar_one_or_none()
-        id = cut_off or run_id or uuid4()
+        id: UUID = cut_off or run_id or uuid4()
         await db.execute(
             text("""
             insert into sync_run as r (workspace_id, id, connection_id, trigger, state, started_at)
@@ -352,7 +351,7 @@ async def _begin(office: Office, opened: Opened, trigger: RunTrigger, run_id: UU
                 """),
                 key | {"id": run_id},
             )
-    return id, cut_off is not None
+    return id
 
 
 async def _end(
@@ -406,7 +405,7 @@ async def _note_stream_error(run: _Run, stream: Stream[Any], error: VendorError)
     run.tell(Progress(stream.name, stream.title, Counts(), None, finished=True, error=error.sentence))
     log.warning("stream.failed", stream=stream.name, code=error.code)
     given = _key(run, stream) | {"code": error.code, "error": error.sentence, "run": run.id}
-    async with _loading(run) as db:
+    async with run.loading() as db:
         await db.execute(
             text("""
             update stream_state set error_code = :code, error = :error
@@ -429,12 +428,6 @@ def _resume_at(error: VendorError) -> datetime:
     if isinstance(error, RateLimited | NotReady) and error.wait_seconds:
         return clock.now() + timedelta(seconds=min(error.wait_seconds, 3600.0))
     return clock.now() + PARK_AGAIN
-
-
-@asynccontextmanager
-async def _loading(run: _Run) -> AsyncIterator[AsyncConnection]:
-    async with run.office.database.loading(run.opened.workspace_id) as db:
-        yield db
 
 
 def _key(run: _Run, stream: Stream[Any]) -> dict[str, Any]:
