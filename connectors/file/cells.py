@@ -15,7 +15,7 @@ from connectors.errors import BadRecord
 
 DecimalSign = Literal[",", "."]
 
-_EMPTY = frozenset({"", "-", "–", "—", "n/a", "na", "null", "none", "nan", "нет данных", "не указано", "(not set)"})
+_EMPTY = frozenset({"", "-", "–", "—", "n/a", "null", "none", "nan", "нет данных", "не указано", "(not set)"})
 _EXCEL_ERROR = re.compile(
     r"#(N/A|REF!|VALUE!|DIV/0!|NAME\?|NULL!|NUM!|Н/Д|ССЫЛКА!|ЗНАЧ!|ДЕЛ/0!|ИМЯ\?|ПУСТО!|ЧИСЛО!)"
 )

@@ -73,6 +73,8 @@ def warnings_of(found: Overview) -> tuple[str, ...]:
     left = [column for column, field in found.columns if field is None]
     if left:
         warnings.append(f"Columns that fill no field: {', '.join(left)}.")
+    if found.absent:
+        warnings.append(f"Columns that were told and that the file lacks: {', '.join(found.absent)}.")
     if found.sums:
         rows = ", ".join(map(str, found.sums[:ROWS_NAMED])) + (", …" if len(found.sums) > ROWS_NAMED else "")
         warnings.append(f"Left out as rows of sums: {rows}.")

@@ -52,13 +52,15 @@ class Body(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A file as records, and what was found on the way."""
+    """A file as records, and what was found on the way: rows of sums that were left out, how many rows gave way to
+    a later one of their id, columns that the settings name and the file lacks."""
 
     table: Table
     matches: tuple[Match, ...]
     records: tuple[RawRecord, ...]
     sums: tuple[int, ...]
     repeated: int
+    absent: tuple[str, ...]
 
 
 def reading_of(table: Table, settings: FileSettings) -> Reading:
@@ -86,8 +88,9 @@ def reading_of(table: Table, settings: FileSettings) -> Reading:
             told=told,
         )
         repeated += _add(by_key, body, kind)
+    absent = tuple(column for column in settings.columns if column not in table.columns)
     records = tuple(RawRecord(key, msgspec.json.encode(body)) for key, body in by_key.items())
-    return Reading(table, matches, records, tuple(sums), repeated)
+    return Reading(table, matches, records, tuple(sums), repeated, absent)
 
 
 def _add(by_key: dict[str, Body], body: Body, kind: Kind) -> int:

@@ -28,6 +28,7 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     records: int
     sums: list[int]
     repeated: int
+    absent: list[str]
 
 
 class Records(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,6 +64,7 @@ def overview(reading: Reading) -> Overview:
         records=len(reading.records),
         sums=list(reading.sums),
         repeated=reading.repeated,
+        absent=list(reading.absent),
     )
 
 

@@ -27,7 +27,7 @@ from connectors.yandex_metrica.wire import (
     LogRequestsAnswer,
 )
 
-REQUEST_DAYS = 30
+REQUEST_DAYS = 90
 LARGEST_PART = 24 * 2**20
 """Bytes of one part, which is read as one page; a window whose export has larger ones is cut in two."""
 REFRESH = timedelta(hours=3)

@@ -230,7 +230,8 @@ class _Desk:
 
     def _go_on(self, export: Row) -> Row:
         polls = export["polls"] + 1
-        unready = self.switches.get("polls", int) if self._world.limits else 0
+        empty = not self._estimate(export["date1"], export["date2"])
+        unready = self.switches.get("polls", int) if self._world.limits and not empty else 0
         status, size = ("created", "awaiting_retry")[polls > 1], 0
         if polls > unready:
             status = READY

@@ -230,6 +230,12 @@ def test_what_the_user_says_wins_over_the_guess() -> None:
     assert told == {"Дата": "created_at", "Бюджет": "amount", "Название": "title"}
 
 
+def test_a_column_that_was_told_and_isnt_there_is_warned_of() -> None:
+    content = b"date,amount\n02.03.2026,1\n"
+    found = preview_of(content, settings(Kind.DEALS, columns={"Datum": "created_at", "date": "created_at"}))
+    assert found.warnings == ("Columns that were told and that the file lacks: Datum.",)
+
+
 @pytest.mark.parametrize(
     ("columns", "sentence"),
     [

@@ -182,7 +182,7 @@ def test_a_long_history_is_read_in_windows_without_gap_or_overlap() -> None:
     metrica = Metrica()
     ids, pages, _ = read(metrica, STREAM.start(SETTINGS, begin(datetime(2026, 1, 1, tzinfo=UTC))))
     assert sorted(ids) == keys(date(2026, 1, 1), 120)
-    assert len(metrica.exports) == 4
+    assert len(metrica.exports) == 2
     assert {export["status"] for export in metrica.exports} == {"cleaned_by_user"}
     shares = [page.done for page in pages if page.done is not None]
     assert shares == sorted(shares)
