@@ -140,7 +140,11 @@ async def serving(settings: Settings, market: Market) -> AsyncIterator[str]:
     office = Office(market.database, load_keyring(settings), settings)
     up = asyncio.Event()
     running = asyncio.create_task(serve(office, ready=up.set))
-    await asyncio.wait_for(up.wait(), 20)
+    started = asyncio.create_task(up.wait())
+    await asyncio.wait([running, started], return_when=asyncio.FIRST_COMPLETED, timeout=60)
+    if running.done():
+        started.cancel()
+        running.result()
     try:
         yield f"http://127.0.0.1:{settings.port}"
     finally:
