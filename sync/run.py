@@ -13,7 +13,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import structlog
 from sqlalchemy import text
@@ -29,14 +29,15 @@ from connectors.errors import (
     RateLimited,
     VendorError,
 )
-from core import clock
 from core.crash import crash_point
 from core.database import driver
-from schema.enums import ConnectionState, RunState, RunTrigger
+from core.errors import SkvozError
+from schema.enums import RunState, RunTrigger
 from sync.connections import Opened, open_connection, session
-from sync.errors import LeaseLost, NotFound, PagingLoop
+from sync.errors import LeaseLost, PagingLoop
 from sync.load import Counts, Loading, load_page
 from sync.office import Office
+from sync.run_life import RunResult, begin, end, resume_at, stop_connection
 from sync.settling import settle_marked
 from sync.sweep import Sweep
 from sync.vendor import VendorClient
@@ -45,7 +46,6 @@ log = structlog.get_logger(__name__)
 
 HISTORY = timedelta(days=365)
 """How far back the first sync reads when the settings don't say."""
-PARK_AGAIN = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +61,6 @@ class Progress:
 
 
 Tell = Callable[[Progress], None]
-
-
-@dataclass(frozen=True, slots=True)
-class RunResult:
-    """How a run ended, and what it did to all streams together."""
-
-    run_id: UUID
-    state: RunState
-    counts: Counts
-    error: str | None = None
 
 
 @dataclass(slots=True)
@@ -103,7 +93,7 @@ async def run_connection(
     page in hand; it goes on next time.
     """
     opened = await open_connection(office, workspace_id, connection_id)
-    id = await _begin(office, opened, trigger, run_id)
+    id = await begin(office, opened, trigger, run_id)
     with structlog.contextvars.bound_contextvars(run=str(id), connection=str(connection_id)):
         try:
             async with session(office, opened) as client:
@@ -112,18 +102,24 @@ async def run_connection(
                     await opened.connector.check(client)
                 errors = await _read_streams(run, stop)
         except (AuthFailed, BadSettings) as error:
-            await _stop_connection(office, opened, error)
-            return await _end(office, opened, id, RunState.FAILED, error.code, error.sentence)
+            await stop_connection(office, opened, error)
+            return await end(office, opened, id, RunState.FAILED, error.code, error.sentence)
         except (QuotaExhausted, RateLimited, NotReady) as error:
-            return await _end(office, opened, id, RunState.WAITING, error.code, error.sentence, _resume_at(error))
+            return await end(office, opened, id, RunState.WAITING, error.code, error.sentence, resume_at(error))
+        except SkvozError:
+            raise  # another worker has the run now
+        except Exception:
+            log.exception("run.broke")
+            await end(office, opened, id, RunState.FAILED, "INTERNAL", f"Something broke on our side in run {id}.")
+            raise
         finally:
             await settle_marked(office.database, workspace_id, id)
         if stop is not None and stop.is_set():
-            return await _end(office, opened, id, RunState.WAITING, "STOPPED", "Stopped; it goes on next time.")
+            return await end(office, opened, id, RunState.WAITING, "STOPPED", "Stopped; it goes on next time.")
         if errors:
             sentence = " ".join(f"{title}: {error.sentence}" for title, error in errors)
-            return await _end(office, opened, id, RunState.FAILED, errors[0][1].code, sentence)
-        return await _end(office, opened, id, RunState.SUCCEEDED)
+            return await end(office, opened, id, RunState.FAILED, errors[0][1].code, sentence)
+        return await end(office, opened, id, RunState.SUCCEEDED)
 
 
 async def _read_streams(run: _Run, stop: asyncio.Event | None) -> list[tuple[str, VendorError]]:
@@ -313,94 +309,6 @@ async def _count(
     )
 
 
-async def _begin(office: Office, opened: Opened, trigger: RunTrigger, run_id: UUID | None) -> UUID:
-    """The run to work on: one that was cut off is adopted, or a queued one started, or a new one made."""
-    key = {"ws": opened.workspace_id, "connection": opened.id}
-    async with office.database.loading(opened.workspace_id) as db:
-        state = (
-            await db.execute(
-                text("select state from connection where workspace_id = :ws and id = :connection for update"), key
-            )
-        ).scalar_one()
-        if state == ConnectionState.PAUSED:
-            raise NotFound("The connection is paused: resume it first.")
-        cut_off = (
-            await db.execute(
-                text("""
-                select id from sync_run where workspace_id = :ws and connection_id = :connection
-                and state in ('running', 'waiting') order by queued_at desc limit 1
-                """),
-                key,
-            )
-        ).scalar_one_or_none()
-        id: UUID = cut_off or run_id or uuid4()
-        await db.execute(
-            text("""
-            insert into sync_run as r (workspace_id, id, connection_id, trigger, state, started_at)
-            values (:ws, :id, :connection, :trigger, 'running', clock_timestamp())
-            on conflict (workspace_id, id) do update set state = 'running', resume_at = null, error = null,
-                error_code = null, started_at = coalesce(r.started_at, excluded.started_at)
-            """),
-            key | {"id": id, "trigger": trigger.value},
-        )
-        if cut_off is not None and run_id is not None and run_id != cut_off:
-            await db.execute(
-                text("""
-                update sync_run set state = 'succeeded', finished_at = clock_timestamp(),
-                    error = 'Joined the run that was under way.' where workspace_id = :ws and id = :id
-                """),
-                key | {"id": run_id},
-            )
-    return id
-
-
-async def _end(
-    office: Office,
-    opened: Opened,
-    run_id: UUID,
-    state: RunState,
-    code: str | None = None,
-    sentence: str | None = None,
-    resume_at: datetime | None = None,
-) -> RunResult:
-    async with office.database.loading(opened.workspace_id) as db:
-        row = (
-            await db.execute(
-                text("""
-                update sync_run set state = :state, error_code = :code, error = :error, resume_at = :resume_at,
-                    finished_at = case when :state in ('succeeded', 'failed') then clock_timestamp() end
-                where workspace_id = :ws and id = :run
-                returning fetched, created, updated, unchanged, skipped, quarantined, deleted
-                """),
-                {
-                    "ws": opened.workspace_id,
-                    "run": run_id,
-                    "state": state.value,
-                    "code": code,
-                    "error": sentence,
-                    "resume_at": resume_at,
-                },
-            )
-        ).one()
-        if state is RunState.SUCCEEDED:
-            await db.execute(
-                text("update connection set state_reason = null where workspace_id = :ws and id = :id"),
-                {"ws": opened.workspace_id, "id": opened.id},
-            )
-    log.info("run.ended", state=state.value, code=code)
-    return RunResult(run_id, state, Counts(*row), sentence)
-
-
-async def _stop_connection(office: Office, opened: Opened, error: VendorError) -> None:
-    """Nothing will work until the user acts: the connection says so, and isn't tried again by itself."""
-    state = ConnectionState.NEEDS_REAUTH if isinstance(error, AuthFailed) else ConnectionState.BROKEN_SETTINGS
-    async with office.database.loading(opened.workspace_id) as db:
-        await db.execute(
-            text("update connection set state = :state, state_reason = :why where workspace_id = :ws and id = :id"),
-            {"state": state.value, "why": error.sentence, "ws": opened.workspace_id, "id": opened.id},
-        )
-
-
 async def _note_stream_error(run: _Run, stream: Stream[Any], error: VendorError) -> None:
     run.tell(Progress(stream.name, stream.title, Counts(), None, finished=True, error=error.sentence))
     log.warning("stream.failed", stream=stream.name, code=error.code)
@@ -420,14 +328,6 @@ async def _note_stream_error(run: _Run, stream: Stream[Any], error: VendorError)
             """),
             given,
         )
-
-
-def _resume_at(error: VendorError) -> datetime:
-    if isinstance(error, QuotaExhausted) and error.until is not None:
-        return error.until
-    if isinstance(error, RateLimited | NotReady) and error.wait_seconds:
-        return clock.now() + timedelta(seconds=min(error.wait_seconds, 3600.0))
-    return clock.now() + PARK_AGAIN
 
 
 def _key(run: _Run, stream: Stream[Any]) -> dict[str, Any]:

@@ -34,7 +34,7 @@ from schema.enums import Role, RunState
 from sync.connections import create_connection, open_connection, update_connection
 from sync.jobs import Jobs
 from sync.office import Office, create_workspace, open_office
-from sync.run import RunResult
+from sync.run_life import RunResult
 
 DAYS = 180
 EVERY_SECONDS = 60

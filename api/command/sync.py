@@ -23,7 +23,8 @@ from sync.connections import resync
 from sync.errors import NotFound
 from sync.office import Office
 from sync.run import Progress as Step
-from sync.run import RunResult, run_connection
+from sync.run import run_connection
+from sync.run_life import RunResult
 
 
 @dataclass(frozen=True, slots=True)

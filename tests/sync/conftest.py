@@ -23,7 +23,8 @@ from schema.tables import Base
 from sync.budget import Budget
 from sync.connections import create_connection
 from sync.office import Office, create_workspace
-from sync.run import RunResult, run_connection
+from sync.run import run_connection
+from sync.run_life import RunResult
 from sync.settling import settle_marked
 
 VENDORS = ("calltouch", "bitrix24", "amocrm", "yandex_direct")

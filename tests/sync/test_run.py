@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from itertools import permutations
 
@@ -9,6 +10,7 @@ import pytest
 
 from sandbox.server import Sandbox
 from schema.enums import RunState
+from sync.errors import LeaseLost
 from sync.load import Counts
 from tests.sync.conftest import VENDORS, Bench
 
@@ -100,4 +102,48 @@ async def test_an_edited_record_leaves_its_former_state_behind(bench: Bench, own
         )
         == 0
     )
+    assert await bench.unsettled() == []
+
+
+async def test_what_breaks_on_our_side_is_told_and_the_next_run_heals_it(
+    bench: Bench, market: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection = await bench.connect(market, "calltouch")
+
+    async def broken(*_: object) -> Counts:
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as patched:
+        patched.setattr("sync.run.load_page", broken)
+        with pytest.raises(ZeroDivisionError):
+            await bench.sync(connection)
+    assert await bench.value("select error_code from sync_run where state = 'failed'") == "INTERNAL"
+    assert (await bench.sync(connection)).state is RunState.SUCCEEDED
+    assert await bench.value("select count(*) from call") > 0
+
+
+async def test_a_stopped_run_goes_on_with_what_is_left(bench: Bench, market: Sandbox) -> None:
+    connection = await bench.connect(market, "bitrix24")
+    stop = asyncio.Event()
+    stopped = await bench.sync(connection, stop=stop, tell=lambda step: stop.set())
+    assert stopped.state is RunState.WAITING
+    assert await bench.value("select next_run_at <= now() from connection")
+
+    finished = await bench.sync(connection)
+
+    assert (finished.state, finished.run_id) == (RunState.SUCCEEDED, stopped.run_id)
+    assert add_up(finished.counts)
+    assert await bench.unsettled() == []
+
+
+async def test_two_workers_on_one_connection_do_not_spoil_it(bench: Bench, market: Sandbox) -> None:
+    """The later one takes the stream over; what the earlier one has in hand is refused."""
+    connection = await bench.connect(market, "bitrix24")
+    results = await asyncio.gather(bench.sync(connection), bench.sync(connection), return_exceptions=True)
+    assert any(not isinstance(result, BaseException) for result in results)
+    assert all(isinstance(each, LeaseLost) for each in results if isinstance(each, BaseException)), results
+    assert (await bench.sync(connection)).state is RunState.SUCCEEDED
+    with market.truth() as truth:
+        there = {record.vendor_id for record in truth.records("bitrix24", "contact")}
+    assert {id for (id,) in await bench.rows("select external_id from contact")} == there
     assert await bench.unsettled() == []

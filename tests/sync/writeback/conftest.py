@@ -65,6 +65,14 @@ class Writing:
         answer.raise_for_status()
         return answer.json()["result"]
 
+    def ask_account(self, method: str, path: str, body: Any = None) -> Any:
+        """What a person does in the amoCRM account."""
+        told = self.market.credentials["amocrm"]
+        headers = {"Authorization": f"Bearer {told['access_token']}"}
+        answer = httpx.request(method, f"{told['base_url']}/api/v4/{path}", json=body, headers=headers, timeout=30)
+        answer.raise_for_status()
+        return answer.json()
+
     async def connect(self, vendor: str) -> UUID:
         return await self.bench.connect(self.market, vendor)
 
