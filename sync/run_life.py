@@ -1,4 +1,4 @@
-"""The life of a run as its row tells it: begun or adopted, ended or waiting, and what follows for its connection."""
+"""The life of a run as its row tells it: begun or adopted, ended or waiting, and what its connection does then."""
 
 from __future__ import annotations
 
