@@ -51,14 +51,14 @@ _OUTBOUND = ("исход", "outb", "outg", "out")
 
 def text(cell: str) -> str | None:
     """The text of a cell, without what Excel and exporters wrap it in [9]; None where it says nothing."""
-    value = cell.replace("\xa0", " ").replace("\u202f", " ").strip()
+    value = (cell if cell.isascii() else cell.replace("\xa0", " ").replace("\u202f", " ")).strip()
     if len(value) > 3 and value.startswith('="') and value.endswith('"'):
         value = value[2:-1].strip()
     elif len(value) > 1 and value[0] == "'" and value[1] in "+-=@0123456789":
         value = value[1:]
     if value.casefold() in _EMPTY:
         return None
-    if _EXCEL_ERROR.fullmatch(value):
+    if value.startswith("#") and _EXCEL_ERROR.fullmatch(value):
         raise BadRecord(f"A formula failed in Excel and left {value} there: mend it and export the file again.")
     return value
 

@@ -67,15 +67,15 @@ def reading_of(table: Table, settings: FileSettings) -> Reading:
     """Raises BadSettings where a needed field has no column."""
     kind = settings.kind
     matches = matches_of(table, kind, settings.columns)
-    places = [(table.columns.index(match.column), match.field) for match in matches]
-    rest = [(place, name) for place, name in enumerate(table.columns) if place not in dict(places)]
-    spelled = _spellings(table, matches, kind)
+    readers = _readers(table, matches, kind)
+    used = {place for place, _, _ in readers}
+    rest = [(place, name) for place, name in enumerate(table.columns) if place not in used]
     told = _told(settings)
     by_key: dict[str, Body] = {}
     sums: list[int] = []
     repeated = 0
     for row in table.rows:
-        line = _line(row, places, spelled, kind)
+        line = _line(row, readers)
         if looks_like_sums(row) and not _identified(line, kind):
             sums.append(row.number)
             continue
@@ -138,14 +138,12 @@ def _hashed(what: str, parts: Sequence[str]) -> str:
     return f"{what}:{hashlib.sha256(chr(0).join(parts).encode()).hexdigest()[:24]}"
 
 
-def _line(row: Row, places: list[tuple[int, str]], spelled: dict[int, Callable[[str], str]], kind: Kind) -> Line:
+def _line(row: Row, readers: Sequence[tuple[int, str, Callable[[str], str] | None]]) -> Line:
     line: Line = {}
-    for place, field in places:
-        value = _spelled(row.cells[place], spelled.get(place))
-        if value is None:
-            continue
-        many = SHAPES[kind].field(field).many
-        line[field] = f"{line[field]}{_MANY}{value}" if many and field in line else value
+    for place, field, reader in readers:
+        value = _spelled(row.cells[place], reader)
+        if value is not None:  # a field that several columns fill holds them all
+            line[field] = f"{line[field]}{_MANY}{value}" if field in line else value
     return line
 
 
@@ -157,15 +155,19 @@ def _spelled(cell: str, reader: Callable[[str], str] | None) -> str | None:
         return cell.strip()  # the mapping finds it again and says so
 
 
-def _spellings(table: Table, matches: tuple[Match, ...], kind: Kind) -> dict[int, Callable[[str], str]]:
-    """A reader by column for what has a canonical spelling; a column tells how it writes dates and sums."""
-    found: dict[int, Callable[[str], str]] = {}
-    for match in matches:
-        values = table.column(match.column)
-        reader = _reader(SHAPES[kind].field(match.field).content, values)
-        if reader is not None:
-            found[table.columns.index(match.column)] = reader
-    return found
+def _readers(
+    table: Table, matches: tuple[Match, ...], kind: Kind
+) -> list[tuple[int, str, Callable[[str], str] | None]]:
+    """The place of each column, its field, and a reader where that has a canonical spelling. A column tells how it
+    writes dates and sums."""
+    return [
+        (
+            table.columns.index(match.column),
+            match.field,
+            _reader(SHAPES[kind].field(match.field).content, table.column(match.column)),
+        )
+        for match in matches
+    ]
 
 
 def _reader(content: str, values: list[str]) -> Callable[[str], str] | None:
