@@ -3,6 +3,7 @@
 from schema.tables.account import (
     ApiToken,
     Connection,
+    Idempotency,
     Installation,
     RateBudget,
     StreamRun,
@@ -29,6 +30,7 @@ from schema.tables.marketing import Ad, AdGroup, AdSpend, Campaign, CampaignName
 from schema.tables.outbox import Conflict, Delivery, Outbox, OutboxAttempt, WriteRule
 from schema.tables.parties import Assignment, Company, Contact, User
 from schema.tables.sales import Deal, Pipeline, Stage, StageChange
+from schema.tables.work import Note, Task
 
 __all__ = [
     "Ad",
@@ -51,6 +53,7 @@ __all__ = [
     "Deal",
     "Delivery",
     "FeedHorizon",
+    "Idempotency",
     "Identifier",
     "IdentityDecision",
     "IdentityRecord",
@@ -58,6 +61,7 @@ __all__ = [
     "Keyword",
     "Lead",
     "MergeLog",
+    "Note",
     "Outbox",
     "OutboxAttempt",
     "Path",
@@ -77,6 +81,7 @@ __all__ = [
     "StreamRun",
     "StreamState",
     "SyncRun",
+    "Task",
     "Unified",
     "User",
     "Visit",

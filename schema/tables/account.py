@@ -40,6 +40,12 @@ class Workspace(Base):
     attribution_window_days: Mapped[int] = mapped_column(
         server_default="90", comment="How long before a conversion a touch may have brought it."
     )
+    managers_see: Mapped[str] = mapped_column(
+        server_default="all", comment="Which clients managers' keys reach: all, or own."
+    )
+    introspection: Mapped[bool] = mapped_column(
+        server_default=text("true"), comment="Whether the API tells its schema to the workspace's keys."
+    )
     created_at: Mapped[datetime] = mapped_column(server_default=text("now()"))
 
 
@@ -53,10 +59,32 @@ class ApiToken(InWorkspace, Base):
     secret_hash: Mapped[bytes] = mapped_column(comment="SHA-256 of the secret part.")
     role: Mapped[str]
     label: Mapped[str]
+    user_ids: Mapped[list[UUID] | None] = mapped_column(
+        comment="Of a manager's key: the employees whose clients are the manager's own."
+    )
     created_at: Mapped[datetime] = mapped_column(server_default=text("now()"))
     expires_at: Mapped[datetime | None]
     last_used_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
+
+
+class Idempotency(InWorkspace, Base):
+    """What a mutation answered to a key that its caller chose, so that the same request again does nothing."""
+
+    __tablename__ = "idempotency"
+    __table_args__ = (
+        ForeignKeyConstraint(["workspace_id"], ["workspace.id"]),
+        Index(None, "workspace_id", "at"),
+    )
+
+    actor: Mapped[str] = mapped_column(primary_key=True, comment="The API key that asked.")
+    key: Mapped[str] = mapped_column(primary_key=True)
+    operation: Mapped[str] = mapped_column(comment="The mutation.")
+    arguments: Mapped[bytes] = mapped_column(comment="SHA-256 of its arguments.")
+    answer: Mapped[dict[str, Any] | None] = mapped_column(
+        comment="What it wrote; empty while it is under way. Secrets are sealed."
+    )
+    at: Mapped[datetime] = mapped_column(server_default=text("now()"))
 
 
 class Connection(InWorkspace, Base):

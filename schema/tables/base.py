@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any, ClassVar
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Boolean, Date, Integer, LargeBinary, MetaData, Numeric, Text
+from sqlalchemy import BigInteger, Boolean, Date, Index, Integer, LargeBinary, MetaData, Numeric, Text, text
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -101,3 +101,9 @@ class HasOrigin:
 
 
 BIGINT = BigInteger()
+
+
+def naming(table: str, column: str, *order: str) -> Index:
+    """The index by which the rows of ``table`` are found that name another row in ``column``, in their order."""
+    name = f"ix_{table}_{column.removesuffix('_id')}"
+    return Index(name, "workspace_id", column, *order, postgresql_where=text(f"{column} is not null"))

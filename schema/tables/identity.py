@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from schema.tables.base import BIGINT, Base, InWorkspace
+from schema.tables.base import BIGINT, Base, InWorkspace, naming
 
 
 class Client(InWorkspace, Base):
@@ -23,6 +23,13 @@ class Client(InWorkspace, Base):
         ),
         Index("ix_client_name", "workspace_id", "name", "id", postgresql_where=text("merged_into is null")),
         Index(None, "workspace_id", "merged_into", postgresql_where=text("merged_into is not null")),
+        naming("client", "responsible_id", "last_seen_at", "id"),
+        Index(
+            "ix_client_search",
+            text("search_tokens(workspace_id, search_text(name, phone, email))"),
+            postgresql_using="gin",
+            postgresql_where=text("merged_into is null"),
+        ),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from schema.tables.base import Base, HasOrigin, OfClient, Unified
+from schema.tables.base import Base, HasOrigin, OfClient, Unified, naming
 
 
 class Visit(Unified, OfClient, HasOrigin, Base):
@@ -16,6 +16,7 @@ class Visit(Unified, OfClient, HasOrigin, Base):
 
     __tablename__ = "visit"
     __table_args__ = (
+        naming("visit", "campaign_id", "started_at", "id"),
         Index(None, "workspace_id", "client_id", "started_at", "id"),
         Index(None, "workspace_id", "started_at", "id"),
     )
@@ -32,6 +33,12 @@ class Call(Unified, OfClient, HasOrigin, Base):
 
     __tablename__ = "call"
     __table_args__ = (
+        naming("call", "campaign_id", "started_at", "id"),
+        naming("call", "responsible_id", "started_at", "id"),
+        naming("call", "visit_id"),
+        naming("call", "contact_id"),
+        naming("call", "company_id"),
+        naming("call", "lead_id"),
         Index(None, "workspace_id", "client_id", "started_at", "id"),
         Index(None, "workspace_id", "started_at", "id"),
         Index("ix_call_deal", "workspace_id", "deal_id", postgresql_where=text("deal_id is not null")),
@@ -63,6 +70,12 @@ class Lead(Unified, OfClient, HasOrigin, Base):
 
     __tablename__ = "lead"
     __table_args__ = (
+        naming("lead", "campaign_id", "created_at", "id"),
+        naming("lead", "responsible_id", "created_at", "id"),
+        naming("lead", "visit_id"),
+        naming("lead", "contact_id"),
+        naming("lead", "company_id"),
+        Index("ix_lead_external", "workspace_id", "external_id"),
         Index(None, "workspace_id", "client_id", "created_at", "id"),
         Index(None, "workspace_id", "created_at", "id"),
     )

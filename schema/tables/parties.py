@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from schema.tables.base import Base, InWorkspace, OfClient, Unified
+from schema.tables.base import Base, InWorkspace, OfClient, Unified, naming
 
 
 class User(Unified, Base):
@@ -27,6 +27,8 @@ class Contact(Unified, OfClient, Base):
 
     __tablename__ = "contact"
     __table_args__ = (
+        naming("contact", "responsible_id"),
+        Index("ix_contact_external", "workspace_id", "external_id"),
         Index(None, "workspace_id", "client_id"),
         Index("ix_contact_company", "workspace_id", "company_id", postgresql_where=text("company_id is not null")),
     )
@@ -47,7 +49,11 @@ class Company(Unified, OfClient, Base):
     """An organisation's card in a CRM."""
 
     __tablename__ = "company"
-    __table_args__ = (Index(None, "workspace_id", "client_id"),)
+    __table_args__ = (
+        naming("company", "responsible_id"),
+        Index("ix_company_external", "workspace_id", "external_id"),
+        Index(None, "workspace_id", "client_id"),
+    )
 
     name: Mapped[str]
     tax_id: Mapped[str | None]

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from schema.tables.base import Base, HasOrigin, OfClient, Unified
+from schema.tables.base import Base, HasOrigin, OfClient, Unified, naming
 
 
 class Deal(Unified, OfClient, HasOrigin, Base):
@@ -17,6 +17,12 @@ class Deal(Unified, OfClient, HasOrigin, Base):
 
     __tablename__ = "deal"
     __table_args__ = (
+        naming("deal", "campaign_id", "created_at", "id"),
+        naming("deal", "responsible_id", "created_at", "id"),
+        naming("deal", "stage_id", "created_at", "id"),
+        naming("deal", "pipeline_id", "created_at", "id"),
+        Index("ix_deal_external", "workspace_id", "external_id"),
+        Index("ix_deal_search", text("search_tokens(workspace_id, title)"), postgresql_using="gin"),
         Index(None, "workspace_id", "client_id", "created_at", "id"),
         Index(None, "workspace_id", "created_at", "id"),
         Index("ix_deal_closed", "workspace_id", "closed_at", "id", postgresql_where=text("status = 'won'")),
