@@ -1,25 +1,44 @@
 """How right identity is: the clients of a synced sandbox against the truth of its world.
 
-    python bench/identity_truth.py SANDBOX_HOME DATABASE_URL
+    python -m bench.identity_truth
+    python -m bench.identity_truth SANDBOX_HOME DATABASE_URL
 
-For persons' records (contacts, leads, calls, visits) of all connections that read from the sandbox. *Pairwise*:
-of the pairs of records that are one client here, the share that is one person in truth (precision), and of the
-pairs that are one person in truth, the share that is one client here (recall). *B-cubed*: the same per record,
-so that large clients don't rule. A record without a client is a client of its own. Records that no key could
-place (visits apart: a call or lead from a number that several people use) are part of recall as misses.
+Without arguments it makes a world of each level of mess, syncs it, and writes the table in docs/identity.md, beside
+what exact keys alone would do.
+
+Counted are persons' records (contacts, leads, calls, visits) of all connections that read from the sandbox.
+*Pairwise*: of the pairs of records that are one client here, the share that is one person in truth (precision),
+and of the pairs that are one person in truth, the share that is one client here (recall). *B-cubed*: the same per
+record, so that large clients don't rule. A record without a client is a client of its own. Records that no key
+could place (visits apart: a call or lead from a number that several people use) are part of recall as misses.
 """
 
 from __future__ import annotations
 
+import asyncio
+import json
 import sys
-from collections import Counter, defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass
+import tempfile
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psycopg
+from pydantic import SecretStr
 
+from core.roles import Role
+from core.settings import Settings
 from sandbox.truth import Truth
+from schema.enums import RunTrigger
+from sync.connections import create_connection
+from sync.office import create_workspace, open_office
+from sync.run import run_connection
+
+CONNECTORS = ("calltouch", "bitrix24", "amocrm")  # those whose records are about people
+CALLS, DAYS, START, SEED = 3_000, 180, "2026-01-01", 1
+PAGE = Path(__file__).parents[1] / "docs" / "identity.md"
+BEGIN, END = "<!-- measured: bench/identity_truth.py -->", "<!-- end -->"
 
 # connector, stream → the truth's name of the entity whose id the source record bears
 _ENTITIES = {("calltouch", "calls"): "call", ("calltouch", "requests"): "request"}
@@ -30,6 +49,10 @@ select n.connector, t.stream, t.source_id, t.kind, t.id::text, t.client_id::text
     union all select connection_id, stream, source_id, 'call', id, client_id from call
     union all select connection_id, stream, source_id, 'visit', id, client_id from visit
 ) t join connection n on n.id = t.connection_id
+"""
+_KEYS = """
+select record_id::text, kind || ' ' || value from identifier
+where client_kind = 'person' and value not like 'call:%' and value not like 'desk:%'
 """
 
 
@@ -74,9 +97,23 @@ def _pairs(sizes: Iterable[int]) -> int:
     return sum(size * (size - 1) // 2 for size in sizes)
 
 
-def placed_records(home: Path, url: str) -> list[tuple[str, str, int]]:
-    """(kind, client here, person in truth) of each record that is about a person. A record that is nobody's may
-    bear the id of a client that it once founded, so it goes by another name."""
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A record that is about a person: whose it is here, and in truth."""
+
+    record: str
+    kind: str
+    client: str
+    person: int
+
+
+def score(placed: Iterable[Placed]) -> Scores:
+    return scores((one.client, one.person) for one in placed)
+
+
+def placed_records(home: Path, url: str) -> list[Placed]:
+    """All records that are about a person. One that is nobody's may bear the id of a client that it once founded,
+    so its group goes by another name."""
     with Truth(home) as truth:
         person_of = {(r.vendor, r.entity, r.vendor_id): r.person for r in truth.records() if r.person is not None}
     with psycopg.connect(url) as connection:
@@ -84,31 +121,97 @@ def placed_records(home: Path, url: str) -> list[tuple[str, str, int]]:
     placed = []
     for connector, stream, source_id, kind, record, client in rows:
         entity = _ENTITIES.get((connector, stream), kind)
-        person = person_of.get((connector, entity, source_id))
+        person = person_of.get((str(connector), str(entity), str(source_id)))
         if person is not None:
-            placed.append((kind, client or f"record {record}", person))
+            placed.append(Placed(record, kind, client or f"record {record}", person))
     return placed
+
+
+def exact_keys(url: str) -> dict[str, str]:
+    """The peer: every record that shares any key of its own spelling with another is one with it, without guards.
+    The group of each record, by id."""
+    parent: dict[str, str] = {}
+
+    def find(node: str) -> str:
+        while parent.setdefault(node, node) != node:
+            parent[node] = node = parent[parent[node]]
+        return node
+
+    with psycopg.connect(url) as connection:
+        for record, key in connection.execute(_KEYS):
+            parent[find(record)] = find(key)
+    return {node: find(node) for node in list(parent)}
+
+
+async def synced(home: Path, mess: str) -> tuple[list[Placed], list[Placed]]:
+    """A world of that mess, synced into a new database: its records as Skvoz and as exact keys place them."""
+    market = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "sandbox", "--home", str(home / "sandbox"), "--port", "0", "--limits", "0"),
+        *("--mess", mess, "--seed", str(SEED), "--calls", str(CALLS), "--start", START, "--days", str(DAYS)),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    settings = Settings(
+        home=home, database_url=None, master_key=SecretStr("A" * 43 + "="), allow_private_hosts=("127.0.0.1",)
+    )
+    try:
+        assert market.stdout is not None
+        credentials = json.loads(await market.stdout.readline())["credentials"]
+        async with open_office(settings, make_key=True) as office:
+            workspace = await create_workspace(office, "truth", "Truth")
+            for key in CONNECTORS:
+                id, _ = await create_connection(office, workspace, key, None, credentials[key])
+                await run_connection(office, workspace, id, trigger=RunTrigger.COMMAND)
+            url = office.database.conninfo(Role.LOADER)
+            placed = placed_records(home / "sandbox", url)
+            groups = exact_keys(url)
+            return placed, [replace(one, client=groups.get(one.record, one.record)) for one in placed]
+    finally:
+        market.terminate()
+        await market.wait()
+
+
+def table(levels: Mapping[str, tuple[Scores, Scores]]) -> str:
+    """Markdown, a row a level and way."""
+    lines = [
+        "| mess | matched by | clients / people | precision | recall | F1 | B-cubed precision | recall | F1 |",
+        "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for mess, both in levels.items():
+        for title, s in zip(("Skvoz", "exact keys"), both, strict=True):
+            lines.append(
+                f"| {mess} | {title} | {s.clients:,} / {s.people:,} | {s.precision:.5f} | {s.recall:.4f}"
+                f" | {s.f1:.4f} | {s.b_precision:.5f} | {s.b_recall:.4f} | {s.b_f1:.4f} |"
+            )
+    return "\n".join(lines)
+
+
+async def write_table() -> str:
+    """Measure all levels and put the table into the page, where a change for the worse is seen."""
+    levels = {}
+    for mess in ("low", "normal", "high"):
+        with tempfile.TemporaryDirectory(prefix="skvoz-") as home:
+            ours, exact = await synced(Path(home), mess)
+        levels[mess] = score(ours), score(exact)
+    made = table(levels)
+    page = PAGE.read_text(encoding="utf-8")
+    before, _, rest = page.partition(BEGIN)
+    PAGE.write_text(f"{before}{BEGIN}\n{made}\n{END}{rest.partition(END)[2]}", encoding="utf-8")
+    return made
 
 
 def main() -> int:
     """Print the scores of all records, and without those that only ride along (visits)."""
+    if len(sys.argv) == 1:
+        print(asyncio.run(write_table()))
+        return 0
     if len(sys.argv) != 3:
         print(__doc__)
         return 2
     placed = placed_records(Path(sys.argv[1]), sys.argv[2])
-    by_kind: dict[str, int] = defaultdict(int)
-    for kind, _, _ in placed:
-        by_kind[kind] += 1
-    print(", ".join(f"{count} {kind}s" for kind, count in sorted(by_kind.items())))
-    print(
-        f"{'':22}{'records':>9}{'clients':>9}{'people':>9}{'precision':>11}{'recall':>8}{'F1':>8}  B-cubed P/R/F1"
-    )
-    for title, kinds in (("all", set(by_kind)), ("without visits", {"contact", "lead", "call"})):
-        s = scores((client, person) for kind, client, person in placed if kind in kinds)
-        print(
-            f"{title:22}{s.records:>9}{s.clients:>9}{s.people:>9}{s.precision:>11.5f}{s.recall:>8.4f}{s.f1:>8.4f}"
-            f"  {s.b_precision:.5f} {s.b_recall:.4f} {s.b_f1:.4f}"
-        )
+    counts = Counter(one.kind for one in placed)
+    print(", ".join(f"{count} {kind}s" for kind, count in sorted(counts.items())))
+    print(table({"all": (score(placed), score([one for one in placed if one.kind != "visit"]))}))
     return 0
 
 

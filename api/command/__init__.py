@@ -23,6 +23,7 @@ from api.command import (
     serve,
     sync,
     token,
+    why,
     worker,
 )
 from core.errors import SkvozError
@@ -58,6 +59,7 @@ for _module in (
     report,
     attribute,
     match,
+    why,
     rules,
     outbox,
 ):
