@@ -22,7 +22,7 @@ class Deal(Unified, OfClient, HasOrigin, Base):
         naming("deal", "stage_id", "created_at", "id"),
         naming("deal", "pipeline_id", "created_at", "id"),
         Index("ix_deal_external", "workspace_id", "external_id"),
-        Index("ix_deal_search", text("search_tokens(workspace_id, title)"), postgresql_using="gin"),
+        Index("ix_deal_search", text("search_words(workspace_id, title)"), postgresql_using="gin"),
         Index(None, "workspace_id", "client_id", "created_at", "id"),
         Index(None, "workspace_id", "created_at", "id"),
         Index("ix_deal_closed", "workspace_id", "closed_at", "id", postgresql_where=text("status = 'won'")),

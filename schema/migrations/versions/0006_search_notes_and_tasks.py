@@ -221,7 +221,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_deal_search",
         "deal",
-        [sa.literal_column("search_tokens(workspace_id, title)")],
+        [sa.literal_column("search_words(workspace_id, title)")],
         unique=False,
         postgresql_using="gin",
     )
@@ -351,5 +351,6 @@ def downgrade() -> None:
         "search_clients(text[], text[], text, text, boolean, integer)",
         "search_text(text, text, text)",
         "search_tokens(uuid, text)",
+        "search_words(uuid, text)",
     ):
         op.execute(f"DROP FUNCTION {function}")
