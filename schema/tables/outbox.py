@@ -70,6 +70,7 @@ class Outbox(InWorkspace, Base):
         ),
         Index("ix_outbox_order", "workspace_id", "connection_id", "order_key", "seq"),
         Index("ix_outbox_record", "workspace_id", "connection_id", "external_id"),
+        Index("ix_outbox_cause", "workspace_id", "cause_id"),
         Index("ix_outbox_due", "next_try_at", postgresql_where=text("state in ('pending', 'sending', 'unknown')")),
     )
 

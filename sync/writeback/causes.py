@@ -41,11 +41,11 @@ class Intent:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a page brought: ids by kind, and what changed on contacts' cards, by id and field. Without it the rule
+    """What a page brought: ids by kind, and which fields changed on contacts' cards. Without it the rule
     looks at all that there is since its beginning."""
 
     ids: Mapping[RecordKind, Sequence[UUID]]
-    changed: Mapping[UUID, Mapping[str, Any]] = field(default_factory=dict)
+    changed: Mapping[UUID, frozenset[str]] = field(default_factory=dict)
 
     def of(self, kind: RecordKind) -> list[UUID]:
         return list(self.ids.get(kind, ()))
@@ -139,16 +139,19 @@ def _lead(rule: Rule, settings: CallToLead, row: Mapping[str, Any]) -> Intent:
     )
 
 
-# One amount is told once; an amount that changed is told again, after the former one.
+# One amount is told once; an amount that changed is told again, after the former one. A firm's deal has the firm
+# for its client, and it is the contact who called.
 _WON = """
 select d.id, d.external_id, d.title, d.amount, d.currency, d.closed_at, d.created_at, k.external_id as call,
     k.started_at as called_at, s.name as stage, u.name as manager, n.connector, last.amount as told_amount,
     last.number
 from deal d
 join connection n on n.workspace_id = d.workspace_id and n.id = d.connection_id
+left join contact p on p.workspace_id = d.workspace_id and p.id = d.contact_id
 cross join lateral (
     select c.external_id, c.started_at from call c
-    where c.workspace_id = d.workspace_id and c.client_id = d.client_id and c.connection_id = %(target)s
+    where c.workspace_id = d.workspace_id and c.client_id in (d.client_id, p.client_id)
+        and c.connection_id = %(target)s
         and c.deleted_at is null and c.started_at <= coalesce(d.closed_at, d.created_at)
     order by (c.started_at <= d.created_at) desc,
         case when %(first)s then c.started_at end, c.started_at desc limit 1) k
@@ -160,9 +163,10 @@ cross join lateral (
         and o.order_key = 'deal:' || d.id::text) last
 where d.workspace_id = %(ws)s and (%(source)s::uuid is null or d.connection_id = %(source)s)
     and d.connection_id <> %(target)s and d.status = 'won' and d.amount is not null and d.deleted_at is null
-    and d.client_id is not null and coalesce(d.closed_at, d.created_at) >= %(since)s
-    and (%(deals)s::uuid[] is null or d.id = any(%(deals)s) or d.client_id in (
-        select c.client_id from call c where c.workspace_id = %(ws)s and c.id = any(%(calls)s)))
+    and coalesce(d.closed_at, d.created_at) >= %(since)s
+    and (%(deals)s::uuid[] is null or d.id = any(%(deals)s) or exists (
+        select from call c where c.workspace_id = d.workspace_id and c.id = any(%(calls)s)
+            and c.client_id in (d.client_id, p.client_id)))
     and last.amount is distinct from d.amount::text
 order by coalesce(d.closed_at, d.created_at), d.id limit %(limit)s
 """
@@ -208,8 +212,9 @@ def _amount(rule: Rule, row: Mapping[str, Any]) -> Intent:
     )
 
 
-# Cards of one client here and there. A card that is nobody's, or of a client with several cards there, is left
-# alone: it can't be told which of them is meant.
+# Cards of one client here and there. They stay a pair when another name on one of them parts the clients: as long
+# as this very transaction parts them, or once a change has gone from one to the other. A card that is nobody's, or
+# of a client with several cards there, is left alone: it can't be told which of them is meant.
 _CARDS = """
 select s.id, coalesce(s.updated_at, s.loaded_at) as at, n.title as system, s.name, s.first_name, s.middle_name,
     s.last_name, s.phones, s.emails, t.external_id, t.id as card, t.name as t_name, t.first_name as t_first_name,
@@ -218,8 +223,15 @@ select s.id, coalesce(s.updated_at, s.loaded_at) as at, n.title as system, s.nam
         and o.order_key = 'contact:' || t.external_id) as number
 from contact s
 join connection n on n.workspace_id = s.workspace_id and n.id = s.connection_id
-join contact t on t.workspace_id = s.workspace_id and t.client_id = s.client_id and t.connection_id = %(target)s
-    and t.deleted_at is null
+join contact t on t.workspace_id = s.workspace_id and t.connection_id = %(target)s and t.deleted_at is null
+    and (t.client_id = s.client_id or t.id in (
+        select y.id from merge_log m join contact y on y.workspace_id = m.workspace_id
+            and y.client_id in (m.client_id, m.other_id)
+        where m.workspace_id = s.workspace_id and m.kind = 'split' and m.actor = 'rule' and m.at >= now()
+            and s.client_id in (m.client_id, m.other_id) and (s.id = any(m.records) or y.id = any(m.records)))
+        or exists (select from outbox o where o.workspace_id = s.workspace_id and o.cause_kind = 'contact'
+            and (o.cause_id = s.id and o.connection_id = t.connection_id and o.external_id = t.external_id
+                or o.cause_id = t.id and o.connection_id = s.connection_id and o.external_id = s.external_id)))
 where s.workspace_id = %(ws)s and (%(ids)s::uuid[] is null or s.id = any(%(ids)s)) and s.deleted_at is null
     and s.connection_id <> %(target)s and (%(source)s::uuid is null or s.connection_id = %(source)s)
     and coalesce(s.updated_at, s.loaded_at) >= %(since)s
@@ -242,7 +254,7 @@ async def _fields_of_cards(conn: Conn, rule: Rule, told: Told | None, limit: int
 
 
 def _card(
-    rule: Rule, settings: ClientFields, row: Mapping[str, Any], changed: Mapping[str, Any] | None
+    rule: Rule, settings: ClientFields, row: Mapping[str, Any], changed: frozenset[str] | None
 ) -> Intent | None:
     """What of the changed card differs on the other one. A card that is only now seen, of which nothing is known to
     have changed, fills what is empty there."""

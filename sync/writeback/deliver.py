@@ -134,7 +134,9 @@ class _Courier:
         if standing is None:
             return await self._gone(item)
         policy = await self._policy(item)
-        outcome = decide(item.payload, item.base, standing, item.cause_at, policy, self._opened.region)
+        outcome = decide(
+            item.payload, await self._desk.base(item), standing, item.cause_at, policy, self._opened.region
+        )
         await self._desk.decided(item, outcome.decisions)
         if outcome.write:
             values = _whole_lists(outcome.write, standing) if write.replaces_lists else outcome.write

@@ -71,6 +71,25 @@ class Desk:
             row = (await db.execute(text(_NEXT), self._key)).one_or_none()
         return None if row is None else item_of(row)
 
+    async def base(self, item: Item) -> dict[str, Any] | None:
+        """What is known to stand there: what did when the change was intended, and what earlier changes of ours
+        made of it since then."""
+        if item.base is None:
+            return None
+        async with self._held() as db:
+            rows = await db.execute(
+                text("""
+                select stored from outbox where workspace_id = :ws and connection_id = :connection
+                and order_key = :order and seq < :seq and state = 'done' and done_at > :since
+                and stored is not null order by seq
+                """),
+                self._key | {"order": item.order_key, "seq": item.seq, "since": item.created_at},
+            )
+            known = dict(item.base)
+            for (stored,) in rows:
+                known |= stored
+        return known
+
     async def sending(self, item: Item, before: Mapping[str, Any] | None) -> None:
         """Make durable that it is about to be sent. What stood there before is kept from the first time."""
         async with self._held() as db:
@@ -174,8 +193,7 @@ class Desk:
                         theirs, ours, rule, decision, decided_by, decided_at)
                     select :ws, :id, :field, coalesce(max(number), 0) + 1, :connection, :external_id,
                         cast(:base as jsonb), cast(:theirs as jsonb), cast(:ours as jsonb), :rule, :decision,
-                        case when :decision is not null then 'rule' end,
-                        case when :decision is not null then clock_timestamp() end
+                        :decided_by, case when cast(:decided_by as text) is not null then clock_timestamp() end
                     from conflict where workspace_id = :ws and outbox_id = :id and field = :field
                     """),
                     self._key
@@ -188,6 +206,7 @@ class Desk:
                         "ours": _json({"value": one.ours}),
                         "rule": one.rule,
                         "decision": one.decision,
+                        "decided_by": "rule" if one.decision is not None else None,
                     },
                 )
 

@@ -1,27 +1,24 @@
 """What comes back as ours: a record that says what we have written is no news.
 
 It is known by content, not by time. What the system made of our values (``outbox.stored``: it may have trimmed a
-name or spelt a phone its own way) is compared field by field with what is read; a field that is the same is ours,
-another one on the same record may still be news.
+name or spelt a phone its own way) is what a record is expected to say when it is read next; a field that says
+something else is news, even if it says what it said before we wrote.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import msgspec
 import psycopg
 
 from schema.records import ContactRecord, LeadRecord
-from sync.writeback.values import same
 
 Conn = psycopg.AsyncConnection[tuple[Any, ...]]
 _KINDS: dict[type[Any], str] = {ContactRecord: "contact", LeadRecord: "lead"}
-_ATTRIBUTES = {"stage": "status"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +30,10 @@ class Read:
 
 
 async def recognise(
-    conn: Conn, workspace_id: UUID, connection_id: UUID, region: str, read: Sequence[Read]
-) -> dict[UUID, set[str]]:
-    """Which fields of the records just read say what we wrote, by the record's id here. Writes whose echo has come,
-    or that were overtaken by a later change, are noted as such and looked for no more."""
+    conn: Conn, workspace_id: UUID, connection_id: UUID, read: Sequence[Read]
+) -> dict[UUID, dict[str, Any]]:
+    """What we have written into the records just read, by the record's id here and its fields. Each write is told
+    of once: it is noted that it came back, or was overtaken by a later change there."""
     known = {(_KINDS[type(one.record)], one.record.external_id): one for one in read if type(one.record) in _KINDS}
     if not known:
         return {}
@@ -48,13 +45,13 @@ async def recognise(
             (workspace_id, connection_id, [external_id for _, external_id in known]),
         )
     ).fetchall()
-    ours: dict[UUID, set[str]] = {}
+    ours: dict[UUID, dict[str, Any]] = {}
     come: list[UUID] = []
     for outbox_id, kind, external_id, stored, version in rows:
         one = known.get((kind, external_id))
         if one is None or _older(one.record.updated_at, version):
             continue
-        ours.setdefault(one.id, set()).update(_equal(one.record, stored, region))
+        ours.setdefault(one.id, {}).update(stored)
         come.append(outbox_id)
     if come:
         await conn.execute(
@@ -67,12 +64,3 @@ async def recognise(
 def _older(read: datetime | None, written: datetime | None) -> bool:
     """Whether what was read is the record's state before our write."""
     return read is not None and written is not None and read < written
-
-
-def _equal(record: Any, stored: Mapping[str, Any], region: str) -> set[str]:
-    told = msgspec.structs.asdict(record)
-    return {
-        name
-        for name, value in stored.items()
-        if (attribute := _ATTRIBUTES.get(name, name)) in told and same(name, told[attribute], value, region)
-    }

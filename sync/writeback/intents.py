@@ -18,9 +18,10 @@ from sync.packing import unpack
 from sync.writeback.causes import Intent, Told, intents_of
 from sync.writeback.echo import Read, recognise
 from sync.writeback.rules import STORED, ClientFields, Rule, rule_of
+from sync.writeback.values import same
 
 if TYPE_CHECKING:
-    from sync.load import Loading
+    from sync.mapped import Loading
     from sync.rows import Placed
 
 Conn = psycopg.AsyncConnection[tuple[Any, ...]]
@@ -32,7 +33,8 @@ _KINDS: dict[type[Any], RecordKind] = {
     LeadRecord: RecordKind.LEAD,
 }
 _ENABLED = STORED.replace(":workspace", "%s") + " and r.enabled order by r.created_at, r.id"
-_NAMES = ("name", "first_name", "middle_name", "last_name")
+_NAMES = ("first_name", "middle_name", "last_name")
+_FLOWING = (*_NAMES, "phones", "emails")
 LOOP_WRITES = 4
 """More changes of one record by rules within an hour than this are a loop, not people at work."""
 
@@ -51,8 +53,8 @@ async def intend(conn: Conn, loading: Loading, loaded_at: datetime, placed: Sequ
     if not rules:
         return 0
     read = [Read(one.id, one.record) for one in placed if type(one.record) in _KINDS]
-    ours = await recognise(conn, loading.workspace_id, loading.connection_id, loading.region, read)
-    changed = {}
+    ours = await recognise(conn, loading.workspace_id, loading.connection_id, read)
+    changed: Mapping[UUID, frozenset[str]] = {}
     if RecordKind.CONTACT in ids and any(isinstance(rule.settings, ClientFields) for rule in rules):
         cards = [one for one in placed if type(one.record) is ContactRecord]
         changed = await _changed_fields(conn, loading, loaded_at, cards, ours)
@@ -127,10 +129,14 @@ async def _looping(conn: Conn, rule: Rule, intent: Intent) -> str | None:
 
 
 async def _changed_fields(
-    conn: Conn, loading: Loading, loaded_at: datetime, cards: Sequence[Placed], ours: Mapping[UUID, set[str]]
-) -> dict[UUID, dict[str, Any]]:
-    """What is new on contacts' cards since their former state, without what we wrote ourselves. A card that is seen
-    for the first time is left out, for it isn't known what changed on it."""
+    conn: Conn,
+    loading: Loading,
+    loaded_at: datetime,
+    cards: Sequence[Placed],
+    ours: Mapping[UUID, Mapping[str, Any]],
+) -> dict[UUID, frozenset[str]]:
+    """What is new on contacts' cards since their former state, or since what we wrote there ourselves. A card that
+    is seen for the first time is left out, for it isn't known what changed on it."""
     rows = await (
         await conn.execute(
             "select raw, dictionary_id from source_version where workspace_id = %s and connection_id = %s"
@@ -149,20 +155,25 @@ async def _changed_fields(
         for record in _mapped(loading, await unpack(conn, loading.workspace_id, raw, dictionary)):
             if isinstance(record, ContactRecord):
                 before[record.external_id] = record
-    found: dict[UUID, dict[str, Any]] = {}
+    found: dict[UUID, frozenset[str]] = {}
     for card in cards:
         former = before.get(card.record.external_id)
         if former is None:
             continue
-        mine = ours.get(card.id, set())
-        names = [name for name in _NAMES if getattr(card.record, name) != getattr(former, name)]
-        news = {name: getattr(card.record, name) for name in ("phones", "emails") if name not in mine}
-        news = {name: value for name, value in news.items() if value != getattr(former, name)}
-        if [name for name in names if name != "name" and name not in mine] or (names == ["name"] and not mine):
-            news["name"] = card.record.name
+        expected = {name: _said(former, name) for name in _FLOWING} | dict(ours.get(card.id, {}))
+        news = [
+            name for name in _FLOWING if not same(name, _said(card.record, name), expected[name], loading.region)
+        ]
         if news:
-            found[card.id] = news
+            found[card.id] = frozenset("name" if name in _NAMES else name for name in news)
     return found
+
+
+def _said(card: ContactRecord, field: str) -> Any:
+    """A field of a card; a name that isn't in parts is the first name, as it is written elsewhere."""
+    if field == "first_name" and not any(getattr(card, part) for part in _NAMES):
+        return card.name
+    return getattr(card, field)
 
 
 def _mapped(loading: Loading, body: bytes) -> Sequence[Any]:

@@ -116,6 +116,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("workspace_id", "id", name=op.f("pk_outbox")),
         sa.UniqueConstraint("workspace_id", "key", name=op.f("uq_outbox_workspace_id_key")),
     )
+    op.create_index("ix_outbox_cause", "outbox", ["workspace_id", "cause_id"], unique=False)
     op.create_index(
         "ix_outbox_due",
         "outbox",
