@@ -246,13 +246,18 @@ async def deals_of(conn: Conn, workspace_id: UUID, record_ids: Collection[UUID])
 async def clients(conn: Conn, workspace_id: UUID, ids: Iterable[UUID]) -> list[ClientRow]:
     """The clients with these ids and those that were merged into them."""
     cursor = await conn.execute(
-        """with wanted as materialized (select distinct id from unnest(%(ids)s::uuid[]) id)
-        select c.id, c.kind, c.founded_at, c.merged_into, c.closed from wanted w cross join lateral (
-            select * from client where workspace_id = %(workspace)s and id = w.id offset 0) c
+        """with known as materialized (
+            select c.* from unnest(%(ids)s::uuid[]) as w (id) cross join lateral (
+                select id, kind, founded_at, merged_into, closed from client
+                where workspace_id = %(workspace)s and id = w.id offset 0
+            ) c
+        )
+        select * from known
         union
-        select c.id, c.kind, c.founded_at, c.merged_into, c.closed from wanted w cross join lateral (
-            select * from client where workspace_id = %(workspace)s and merged_into = w.id
-                and merged_into is not null offset 0) c""",
+        select c.* from known k cross join lateral (
+            select id, kind, founded_at, merged_into, closed from client
+            where workspace_id = %(workspace)s and merged_into = k.id and merged_into is not null offset 0
+        ) c""",
         {"workspace": workspace_id, "ids": uuids(ids)},
         binary=True,
     )
