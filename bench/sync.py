@@ -27,7 +27,8 @@ from connectors.contract import RawRecord
 from connectors.registry import connector
 from core.database import driver
 from core.settings import Settings
-from sync.load import Counts, Loading, load_page
+from sync.load import Counts, load_page
+from sync.mapped import Loading
 from sync.office import Office, create_workspace, open_office
 
 PAGE = 1000

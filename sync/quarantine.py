@@ -12,7 +12,8 @@ from sqlalchemy import text
 from connectors.contract import RawRecord
 from core.database import driver
 from sync.connections import Opened, open_connection
-from sync.load import Counts, Loading, load_page
+from sync.load import Counts, load_page
+from sync.mapped import Loading
 from sync.office import Office
 from sync.packing import unpack
 from sync.settling import settle_marked

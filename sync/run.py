@@ -35,7 +35,8 @@ from core.errors import SkvozError
 from schema.enums import RunState, RunTrigger
 from sync.connections import Opened, open_connection, session
 from sync.errors import LeaseLost, PagingLoop
-from sync.load import Counts, Loading, load_page
+from sync.load import Counts, load_page
+from sync.mapped import Loading
 from sync.office import Office
 from sync.run_life import RunResult, begin, end, resume_at, stop_connection
 from sync.settling import settle_marked

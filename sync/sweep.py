@@ -12,7 +12,8 @@ import psycopg
 import structlog
 
 from connectors.contract import RawRecord
-from sync.load import Loading, retire
+from sync.load import retire
+from sync.mapped import Loading
 
 log = structlog.get_logger(__name__)
 

@@ -19,7 +19,8 @@ from core.database import driver
 from schema.enums import DealStatus, RecordKind
 from schema.records import AdSpendRecord, CallRecord, ContactRecord, DealRecord, VisitRecord
 from schema.traffic import Traffic
-from sync.load import Counts, Loading, load_page
+from sync.load import Counts, load_page
+from sync.mapped import Loading
 from tests.sync.conftest import Bench
 
 BEGAN = datetime(2026, 3, 2, 9, tzinfo=UTC)
