@@ -130,7 +130,7 @@ class _Courier:
         return await self._send(item, write, item.command, None)
 
     async def _update(self, item: Item, write: Write[Any]) -> str:
-        standing = await self._standing(item, write)
+        standing = await self._standing(item, write, item.payload)
         if standing is None:
             return await self._gone(item)
         policy = await self._policy(item)
@@ -157,7 +157,7 @@ class _Courier:
     async def _delete(self, item: Item, write: Write[Any]) -> str:
         if write.read is None:  # what can't be looked at is removed on the word of whoever asked
             return await self._send(item, write, item.command, None)
-        standing = await self._standing(item, write)
+        standing = await self._standing(item, write, item.base or {})
         if standing is None:
             await self._desk.done(
                 item, item.external_id, None, None, None if item.attempts else "It was gone already."
@@ -174,10 +174,10 @@ class _Courier:
             return "failed"
         return await self._send(item, write, item.command, standing.values)
 
-    async def _standing(self, item: Item, write: Write[Any]) -> Standing | None:
+    async def _standing(self, item: Item, write: Write[Any], values: Mapping[str, Any]) -> Standing | None:
         if write.read is None:
             raise BadSettings(f"{self._opened.connector.title} can't show what stands there now.")
-        return await self._look(item, "read", write.read, item.command)
+        return await self._look(item, "read", write.read, Command(item.key, values, item.external_id))
 
     async def _gone(self, item: Item) -> str:
         reason = "The record isn't there any more: it was deleted or merged into another one."

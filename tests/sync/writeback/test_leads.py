@@ -15,6 +15,7 @@ import pytest
 from core.crash import registered
 from sandbox.server import Sandbox
 from sync.connections import resync
+from sync.writeback.undo import preview_undo, undo
 from tests.sync.test_kill import KILLED, ended, reading
 from tests.sync.writeback.conftest import Writing
 
@@ -60,6 +61,24 @@ async def test_our_leads_come_back_as_ours(writing: Writing) -> None:
     await writing.bench.sync(portal)
     assert await writing.bench.value("select count(*) from outbox where echoed_at is not null") == len(numbers)
     assert await writing.states() == Counter(done=len(numbers))
+
+
+async def test_a_lead_is_taken_back_unless_somebody_works_on_it(writing: Writing) -> None:
+    portal, numbers = await writing.calls_waiting()
+    await writing.deliver(portal)
+    office, workspace = writing.bench.office, writing.bench.workspace
+    rows = await writing.bench.rows(
+        "select id, external_id, payload -> 'phones' ->> 0 from outbox order by seq limit 2"
+    )
+    (untouched, _, number), (touched, lead, _) = rows
+    writing.ask_portal("crm.lead.update", id=lead, fields={"TITLE": "Звонил, перезвонить завтра"})
+    assert (await preview_undo(office, workspace, untouched)).obstacle is None
+    preview = await preview_undo(office, workspace, touched)
+    assert preview.obstacle == "It was changed there since: title."
+    await undo(office, workspace, untouched)
+    await undo(office, workspace, touched)
+    assert await writing.deliver(portal) == Counter(done=1, failed=1)
+    assert writing.leads_made() == dict.fromkeys(numbers - {number}, 1)
 
 
 async def test_a_number_that_the_crm_knows_makes_no_second_record(writing: Writing) -> None:
