@@ -16,13 +16,37 @@ from reports.histories import as_array
 from reports.rollups import Cell, Differences
 from reports.terms import enter
 
-_VISITS = """
+SAME_VISIT_MINUTES = 30
+"""Visits of one visitor that two systems tell of (a call tracker, a web counter) are one when they begin so near to
+each other: half an hour without activity is what ends a visit in web analytics."""
+
+TOLD_ONCE = f"""not exists (
+    select from identifier mine
+    join identifier theirs on theirs.workspace_id = mine.workspace_id and theirs.kind = mine.kind
+        and theirs.value = mine.value and theirs.record_kind = 'visit' and theirs.record_id <> mine.record_id
+    join visit w on w.workspace_id = theirs.workspace_id and w.id = theirs.record_id
+    where mine.workspace_id = v.workspace_id and mine.record_id = v.id and mine.kind = 'visitor'
+    and w.connection_id <> v.connection_id and w.deleted_at is null
+    and w.started_at between v.started_at - interval '{SAME_VISIT_MINUTES} minutes'
+        and v.started_at + interval '{SAME_VISIT_MINUTES} minutes'
+    and (w.campaign_id is null, w.id) < (v.campaign_id is null, v.id)
+)"""
+"""SQL over a visit ``v``: no other system tells of the same visit with more right to count. One that names a
+campaign has more right than one that doesn't, then the smaller id."""
+
+_TOLD_BY_OTHERS = """
+select distinct theirs.record_id from unnest(%(ids)s::uuid[]) as given(id)
+join identifier mine on mine.workspace_id = %(workspace)s and mine.record_id = given.id and mine.kind = 'visitor'
+join identifier theirs on theirs.workspace_id = mine.workspace_id and theirs.kind = mine.kind
+    and theirs.value = mine.value and theirs.record_kind = 'visit' and theirs.record_id <> mine.record_id
+"""
+_VISITS = f"""
 select r.id, (v.started_at at time zone %(zone)s)::date, v.channel, v.campaign_id,
     s.day, s.campaign_id, s.reason, s.channel
 from unnest(%(ids)s::uuid[]) as r(id)
-left join visit v on v.workspace_id = %(workspace)s and v.id = r.id and v.deleted_at is null
+left join visit v on v.workspace_id = %(workspace)s and v.id = r.id and v.deleted_at is null and {TOLD_ONCE}
 left join settled_visit s on s.workspace_id = %(workspace)s and s.visit_id = r.id
-"""
+"""  # noqa: S608 - the pieces are ours
 _KEEP_VISITS = """
 insert into settled_visit (workspace_id, visit_id, day, campaign_id, reason, channel)
 select %(workspace)s, visit_id, day, campaign_id, reason, channel
@@ -50,11 +74,13 @@ left join rollup_day c on c.workspace_id = %(workspace)s and c.day = r.day and c
 
 async def settle_visits(conn: PsycopgConnection, workspace_id: UUID, visit_ids: Collection[UUID]) -> int:
     """Count these visits as they stand now, and take out what they were counted as before; returns how many
-    changed. A visit counts on its day in the workspace's time zone, deleted ones don't."""
+    changed. A visit counts on its day in the workspace's time zone; deleted ones don't, and one that two systems
+    tell of counts once. Their identifiers must be stored already."""
     if not visit_ids:
         return 0
     terms = await enter(conn, workspace_id)
-    parameters = {"workspace": workspace_id, "zone": terms.zone.key, "ids": as_array(set(visit_ids))}
+    concerned = set(visit_ids) | await visits_of_same_visitors(conn, workspace_id, visit_ids)
+    parameters = {"workspace": workspace_id, "zone": terms.zone.key, "ids": as_array(concerned)}
     async with conn.cursor(binary=True) as cursor:
         await cursor.execute(_VISITS, parameters)
         found = await cursor.fetchall()
@@ -80,6 +106,14 @@ async def settle_visits(conn: PsycopgConnection, workspace_id: UUID, visit_ids: 
         )
     await rollups.apply(conn, workspace_id, differences)
     return len(kept) + len(gone)
+
+
+async def visits_of_same_visitors(
+    conn: PsycopgConnection, workspace_id: UUID, visit_ids: Collection[UUID]
+) -> set[UUID]:
+    """Other visits of these visits' visitors: whether they count may depend on these."""
+    found = await conn.execute(_TOLD_BY_OTHERS, {"workspace": workspace_id, "ids": as_array(set(visit_ids))})
+    return {id async for (id,) in found}
 
 
 def visit_cell(day: date, channel: str | None, campaign_id: UUID | None) -> Cell:

@@ -13,7 +13,7 @@ import orjson
 from core.database import PsycopgConnection
 from reports import histories, rollups
 from reports.attribution import credit_of_origin
-from reports.counts import visit_cell
+from reports.counts import TOLD_ONCE, visit_cell
 from reports.histories import Known
 from reports.paths import NIL
 from reports.rollups import Cell, Differences
@@ -40,11 +40,11 @@ union select record_id from path where workspace_id = %(workspace)s and client_i
 union select call_id from settled_call where workspace_id = %(workspace)s
 order by 1
 """
-_VISITS = """
-select (started_at at time zone %(zone)s)::date, channel, campaign_id, count(*) from visit
-where workspace_id = %(workspace)s and deleted_at is null
+_VISITS = f"""
+select (v.started_at at time zone %(zone)s)::date, v.channel, v.campaign_id, count(*) from visit v
+where v.workspace_id = %(workspace)s and v.deleted_at is null and {TOLD_ONCE}
 group by 1, 2, 3
-"""
+"""  # noqa: S608 - the pieces are ours
 _SPEND = """
 select day, campaign_id, coalesce(sum(cost) filter (where currency = %(currency)s), 0), sum(impressions),
     sum(clicks)
@@ -55,7 +55,7 @@ _SETTLED_VISITS = """
 select day, campaign_id, reason, channel, count(*) from settled_visit where workspace_id = %(workspace)s
 group by 1, 2, 3, 4
 """
-_KEEP_VISITS = """
+_KEEP_VISITS = f"""
 insert into settled_visit (workspace_id, visit_id, day, campaign_id, reason, channel)
 select v.workspace_id, v.id, (v.started_at at time zone %(zone)s)::date, r.campaign_id, r.reason, r.channel
 from visit v
@@ -63,8 +63,8 @@ join json_to_recordset(%(rows)s::json)
     as r(named_channel text, named_campaign uuid, campaign_id uuid, reason text, channel text)
 on coalesce(v.channel, '') = r.named_channel
 and coalesce(v.campaign_id, '00000000-0000-0000-0000-000000000000') = r.named_campaign
-where v.workspace_id = %(workspace)s and v.deleted_at is null
-"""
+where v.workspace_id = %(workspace)s and v.deleted_at is null and {TOLD_ONCE}
+"""  # noqa: S608 - the pieces are ours
 
 
 @dataclass(frozen=True, slots=True)

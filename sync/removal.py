@@ -12,7 +12,7 @@ from uuid import UUID
 import psycopg
 from psycopg import sql
 
-from reports.counts import settle_spend, settle_visits
+from reports.counts import settle_spend, settle_visits, visits_of_same_visitors
 from reports.settle import mark, settle_orphans
 from schema.enums import ChangeKind
 from sync.feed import Changes, append, type_of
@@ -49,6 +49,7 @@ async def remove_data(conn: Conn, workspace_id: UUID, connection_id: UUID) -> No
             continue
         told.extend(id for id, _ in rows)
         clients.update(client for _, client in rows if client is not None)
+    others = await visits_of_same_visitors(conn, workspace_id, visits)
     outcome = await absorb(conn, workspace_id, [], None, removed=gone)
     for _, target in TARGETS.values():
         await _clear(conn, target.table, key)
@@ -57,7 +58,7 @@ async def remove_data(conn: Conn, workspace_id: UUID, connection_id: UUID) -> No
     await conn.execute(
         "delete from assignment where workspace_id = %s and record_id = any(%s)", (workspace_id, gone)
     )
-    await settle_visits(conn, workspace_id, visits)
+    await settle_visits(conn, workspace_id, {*visits, *others})
     await settle_orphans(conn, workspace_id, told)
     await _remove_spend(conn, key)
     touched = clients | outcome.touched

@@ -59,6 +59,15 @@ class Account:
         row = {"started_at": at, "visitor_ids": [], **_record(name, CALL_TRACKER, "visits"), **_of(client)}
         return await self.put("visit", **(row | more))
 
+    async def visitor(self, visit: str, *keys: str) -> None:
+        """The visitor's cookies as identity keeps them."""
+        for key in keys:
+            await self.conn.execute(
+                "insert into identifier (workspace_id, kind, value, record_id, record_kind, client_kind, raw)"
+                " values (%s, 'visitor', %s, %s, 'visit', 'person', %s)",
+                (WORKSPACE, key, ident(visit), key),
+            )
+
     async def call(self, name: str, client: str | None, at: datetime, **more: Any) -> UUID:
         told = more.pop("told_by", CALL_TRACKER)
         row = {"started_at": at, "direction": "inbound", "client_phone": "+79161234567", "answered": True}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
+from itertools import permutations
+from typing import Any
 
 import pytest
 
@@ -13,6 +15,8 @@ from reports.rebuild import difference_from_rebuild, rebuild
 from reports.settle import settle, settle_orphans, settle_visits
 from schema.enums import Channel
 from tests.reports.conftest import (
+    CABINET,
+    CALL_TRACKER,
     CRM,
     DIRECT,
     START,
@@ -250,6 +254,31 @@ async def test_a_visit_that_changes_moves_to_another_cell(account: Account) -> N
     await account.visit("v1", None, day(35), **organic())
     assert await account.settle_visits("v1") == 1
     assert await account.cells("rollup_month") == {("no_campaign", Channel.ORGANIC): {"visits": 1}}
+    assert await consistent(account)
+
+
+@pytest.mark.parametrize("order", list(permutations(("tracker", "counter", "later"))))
+async def test_a_visit_that_two_systems_tell_of_counts_once(account: Account, order: tuple[str, ...]) -> None:
+    """The call tracker and the web counter share the visitor's cookie; the one that knows the campaign counts."""
+    told: dict[str, tuple[datetime, dict[str, Any]]] = {
+        "tracker": (day(0), organic() | {"connection_id": CALL_TRACKER}),
+        "counter": (day(0, seconds=40), ad("brand") | {"connection_id": CABINET}),
+        "later": (day(1), organic() | {"connection_id": CALL_TRACKER}),  # the same visitor, another visit
+    }
+    for name in order:
+        at, more = told[name]
+        await account.visit(name, None, at, **more)
+        await account.visitor(name, "ym:1", f"own:{name}")
+        await account.settle_visits(name)
+    assert await account.cells("rollup_month") == {
+        ("brand", ""): {"visits": 1},
+        ("no_campaign", Channel.ORGANIC): {"visits": 1},
+    }
+    assert await consistent(account)
+
+    await account.delete("visit", "counter")  # then the tracker's word is all there is
+    await account.settle_visits("counter")
+    assert await account.cells("rollup_month") == {("no_campaign", Channel.ORGANIC): {"visits": 2}}
     assert await consistent(account)
 
 
