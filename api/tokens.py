@@ -12,6 +12,7 @@ import hashlib
 import hmac
 import secrets
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -20,7 +21,7 @@ from sqlalchemy import insert, select, update
 
 from api.graphql.values import Viewer
 from core.database import Database
-from schema.enums import Role
+from schema.enums import ManagersSee, Role
 from schema.tables import ApiToken, Workspace
 
 _PREFIX = "skv_live"
@@ -59,10 +60,15 @@ class _Parts:
 
 
 async def create_token(
-    database: Database, workspace_id: UUID, role: Role, label: str, expires_at: datetime | None = None
+    database: Database,
+    workspace_id: UUID,
+    role: Role,
+    label: str,
+    expires_at: datetime | None = None,
+    user_ids: Sequence[UUID] | None = None,
 ) -> str:
     """Make a key, store its hash and return it: it is never known again. Several keys may live at once, so that
-    one can take another's place."""
+    one can take another's place. ``user_ids``: of a manager's key, the employees that the manager is."""
     token_id = _encode(workspace_id.bytes + secrets.token_bytes(_ID_BYTES - 16), _ID_LENGTH)
     secret = _encode(secrets.token_bytes(_SECRET_BYTES), _SECRET_LENGTH)
     row = {
@@ -72,6 +78,7 @@ async def create_token(
         "role": role.value,
         "label": label,
         "expires_at": expires_at,
+        "user_ids": None if user_ids is None else list(user_ids),
     }
     async with database.workspace(workspace_id) as connection:
         await connection.execute(insert(ApiToken), row)
@@ -125,7 +132,7 @@ async def authenticate(database: Database, token: str) -> Viewer | None:
         return None
     async with database.workspace(parts.workspace_id) as connection:
         found = await connection.execute(
-            select(ApiToken.__table__, Workspace.phone_region)
+            select(ApiToken.__table__, Workspace.phone_region, Workspace.managers_see)
             .join(Workspace, Workspace.id == ApiToken.workspace_id)
             .where(ApiToken.workspace_id == parts.workspace_id, ApiToken.id == parts.id)
         )
@@ -144,7 +151,10 @@ async def authenticate(database: Database, token: str) -> Viewer | None:
                 .where(ApiToken.workspace_id == parts.workspace_id, ApiToken.id == parts.id)
                 .values(last_used_at=now)
             )
-    return Viewer(parts.workspace_id, Role(row.role), parts.id, row.phone_region)
+    role = Role(row.role)
+    only_own = role is Role.MANAGER and row.managers_see == ManagersSee.OWN
+    own = tuple(row.user_ids or ()) if only_own else None
+    return Viewer(parts.workspace_id, role, parts.id, row.phone_region, own)
 
 
 def _parse(token: str) -> _Parts | None:

@@ -109,6 +109,13 @@ class Role(StrEnum):
     INTEGRATION = "integration"
 
 
+class ManagersSee(StrEnum):
+    """Which clients the keys of managers reach."""
+
+    ALL = "all"
+    OWN = "own"
+
+
 class MergeKind(StrEnum):
     MERGE = "merge"
     SPLIT = "split"

@@ -171,6 +171,8 @@ class Entity:
     """Its rows may have been deleted in the external system; connections leave those out unless asked."""
     tenant: str | None = "workspace_id"
     """The column that says whose row it is; None where ``table`` is a statement that is bound itself."""
+    own: str | None = None
+    """The condition that a row is a manager's own, over ``{x}``; it binds the keys whose workspace has it so."""
     resolve_id: str | None = None
     """An expression over ``{id}`` that leads to the row's present id (a merged client's survivor)."""
     by_name: Mapping[str, Field] = field(init=False, repr=False, compare=False)

@@ -82,6 +82,10 @@ _MEANINGS: Mapping[type[Enum], tuple[str, tuple[str, ...]]] = {
             "A program: reads everything and manages connections; does not manage tokens.",
         ),
     ),
+    model.ManagersSee: (
+        "Which clients the keys of managers reach.",
+        ("All clients.", "Clients that the key's employees lead, and records that they are in charge of."),
+    ),
     model.Unattributed: (
         "Why a figure belongs to no campaign.",
         (

@@ -38,6 +38,7 @@ class Plan:
         """The values to send; raises `CallerError` for one that can't be used."""
         bound = {name: parameter.bound(variables, viewer) for name, parameter in self.parameters}
         bound["workspace"] = viewer.workspace_id
+        bound["own"] = None if viewer.own is None else list(viewer.own)
         return bound
 
 
@@ -167,9 +168,12 @@ class Planner:
         )
 
     def tenant(self, entity: Entity, t: str) -> str:
-        """The condition that the row is the caller's. Row-level security holds without it; the plan is better
-        with it."""
-        return "true" if entity.tenant is None else f"{t}.{entity.tenant} = %(workspace)s::uuid"
+        """The condition that the row is the caller's: of the workspace (row-level security holds without it; the
+        plan is better with it), and of a manager's own clients where managers see no others."""
+        bound = "true" if entity.tenant is None else f"{t}.{entity.tenant} = %(workspace)s::uuid"
+        if entity.own is None or self.role is not Role.MANAGER:
+            return bound
+        return f"{bound} and (%(own)s::uuid[] is null or {entity.own.format(x=t)})"
 
     def listed(self, entity: Entity, t: str, *, deleted: bool = False) -> str:
         """The condition that the row is the caller's and one that lists show; ``deleted``: those that are gone

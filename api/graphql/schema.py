@@ -8,7 +8,7 @@ import strawberry
 from graphql import GraphQLError
 from strawberry.types import ExecutionContext
 
-from api.graphql import scalars
+from api.graphql import scalars, searching
 from api.graphql.build import add_fields, object_type
 from api.graphql.catalogue import catalogue_fields
 from api.graphql.documents import Documents, KnownDocuments
@@ -20,6 +20,7 @@ from api.graphql.mutations import mutation_type
 from api.graphql.reporting import report_roots
 from api.graphql.roots import Root, query_roots
 from api.graphql.run import PlannedField
+from api.graphql.searching import search_roots
 from api.graphql.types import Types
 
 ENTITIES = (
@@ -29,6 +30,7 @@ ENTITIES = (
     *marketing.ENTITIES,
     *operation.ENTITIES,
     *figures.ENTITIES,
+    *searching.ENTITIES,
     CHANGE,
 )
 
@@ -45,7 +47,7 @@ def build_schema(limits: Limits | None = None) -> Schema:
     """The schema, with its planned fields in place."""
     documents = Documents(limits or Limits())
     types = Types(ENTITIES)
-    roots = [*query_roots(types), *report_roots(types), *feed_roots(types)]
+    roots = [*query_roots(types), *report_roots(types), *search_roots(types), *feed_roots(types)]
     query = object_type("Query", "Everything that can be read.")
     add_fields(query, [*(root.field for root in roots), *catalogue_fields()])
     mutation, payloads = mutation_type(types)

@@ -20,12 +20,14 @@ Path = tuple[str | int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """Who asks: the token's workspace and role. ``phone_region``: where phones without a country code are read."""
+    """Who asks: the token's workspace and role. ``phone_region``: where phones without a country code are read;
+    ``own``: the employees whose clients are all that a manager's key reaches, None where it reaches all."""
 
     workspace_id: UUID
     role: Role
     token_id: str
     phone_region: str = "RU"
+    own: tuple[UUID, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

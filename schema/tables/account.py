@@ -43,9 +43,6 @@ class Workspace(Base):
     managers_see: Mapped[str] = mapped_column(
         server_default="all", comment="Which clients managers' keys reach: all, or own."
     )
-    introspection: Mapped[bool] = mapped_column(
-        server_default=text("true"), comment="Whether the API tells its schema to the workspace's keys."
-    )
     created_at: Mapped[datetime] = mapped_column(server_default=text("now()"))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from api.graphql.declare import Entity, Form, column, many, one, table_of
 from api.graphql.masks import Mask
-from api.graphql.model.shared import node_id, origin_fields, unified_fields
+from api.graphql.model.shared import OWN_CLIENT, OWN_RECORD, node_id, origin_fields, unified_fields
 from schema import tables as t
 from schema.enums import Direction
 
@@ -14,6 +14,7 @@ VISIT = Entity(
     description="A visit (session) on the business's site.",
     deletable=True,
     order=(("startedAt", True),),
+    own=OWN_CLIENT,
     fields=(
         node_id("Visit"),
         column(t.Visit.started_at, "When the visit began.", filterable=True, sortable=True),
@@ -40,6 +41,7 @@ CALL = Entity(
     description="A phone call between a client and the business.",
     deletable=True,
     order=(("startedAt", True),),
+    own=OWN_RECORD,
     fields=(
         node_id("Call"),
         column(t.Call.started_at, "When the phone began to ring.", filterable=True, sortable=True),
@@ -81,6 +83,7 @@ LEAD = Entity(
     description="A first expression of interest: a form, a request, a CRM's lead.",
     deletable=True,
     order=(("createdAt", True),),
+    own=OWN_RECORD,
     fields=(
         node_id("Lead"),
         column(t.Lead.created_at, "When it came.", filterable=True, sortable=True),

@@ -8,7 +8,7 @@ from api.graphql.masks import Mask
 from api.graphql.model.shared import STAFF, node_id, text_literal
 from connectors.registry import all_connectors
 from schema import tables as t
-from schema.enums import ConnectionState, Role, RunState, RunTrigger
+from schema.enums import ConnectionState, ManagersSee, Role, RunState, RunTrigger
 
 _STATE_SENTENCE = (
     "coalesce({x}.state_reason, case {x}.state "
@@ -36,6 +36,7 @@ WORKSPACE = Entity(
             t.Workspace.attribution_window_days,
             "How many days before a conversion a touch may have brought it.",
         ),
+        column(t.Workspace.managers_see, "Which clients managers' keys reach.", enum=ManagersSee),
         column(t.Workspace.created_at, "When the workspace was made."),
     ),
 )
@@ -249,6 +250,13 @@ API_TOKEN = Entity(
         column(t.ApiToken.id, "The public part, by which it is revoked."),
         column(t.ApiToken.label, "What it is for."),
         column(t.ApiToken.role, "What it may do.", enum=Role),
+        Listing(
+            name="users",
+            target="User",
+            description="Of a manager's key: the employees that the manager is.",
+            on="{t}.id = any({x}.user_ids)",
+            order="{t}.name, {t}.id",
+        ),
         column(t.ApiToken.created_at, "When it was made.", sortable=True),
         column(t.ApiToken.expires_at, "When it ends by itself; null: never."),
         column(t.ApiToken.last_used_at, "When it was last used, to the minute."),

@@ -17,7 +17,7 @@ from api.graphql.declare import (
     table_of,
 )
 from api.graphql.masks import Mask
-from api.graphql.model.shared import node_id, unified_fields
+from api.graphql.model.shared import OWN, OWN_CLIENT, OWN_RECORD, node_id, unified_fields
 from schema import tables as t
 from schema.enums import ClientKind, FieldRule, IdentifierKind, RecordKind
 
@@ -45,6 +45,7 @@ CLIENT = Entity(
     resolve_id=_SURVIVOR,
     listed_if="{x}.merged_into is null",
     order=(("lastSeenAt", True),),
+    own=OWN,
     fields=(
         node_id("Client"),
         column(t.Client.kind, "Whether it is a human being or an organisation.", enum=ClientKind, filterable=True),
@@ -129,6 +130,7 @@ CLIENT_FIELD = Entity(
     node=False,
     key="client_id",
     description="The provenance of one field of a client.",
+    own=OWN_CLIENT,
     fields=(
         column(t.ClientField.field, "Name of the client's field (`name`, `phone`, `email`, …)."),
         column(t.ClientField.value, "The value that holds.", mask=Mask.HIDDEN),
@@ -156,6 +158,7 @@ IDENTIFIER = Entity(
     node=False,
     key="client_id",
     description="A key that ties records to a client: a phone, an e-mail, a visitor's cookie, a tax id.",
+    own=OWN_CLIENT,
     fields=(
         computed("kind", Kind.STRING, "{x}.kind", "What kind of key it is.", nullable=False, enum=IdentifierKind),
         computed(
@@ -182,6 +185,7 @@ MERGE = Entity(
     table=table_of(t.MergeLog),
     node=False,
     description="An entry of the log of merges and splits of clients; entries are never changed.",
+    own=OWN_CLIENT,
     fields=(
         column(t.MergeLog.at, "When it was done."),
         column(t.MergeLog.kind, "`merge` or `split`."),
@@ -210,6 +214,7 @@ CONTACT = Entity(
     description="A person's card in a CRM.",
     deletable=True,
     order=(),
+    own=OWN_RECORD,
     fields=(
         node_id("Contact"),
         column(t.Contact.name, "Full name as the CRM has it.", mask=Mask.NAME, filterable=True, sortable=True),
@@ -236,6 +241,7 @@ COMPANY = Entity(
     table=table_of(t.Company),
     description="An organisation's card in a CRM.",
     deletable=True,
+    own=OWN_RECORD,
     fields=(
         node_id("Company"),
         column(t.Company.name, "Name of the organisation.", filterable=True, sortable=True),
@@ -289,6 +295,7 @@ ASSIGNMENT = Entity(
     node=False,
     description="An employee is in charge of a client's card, in a role, from one time until another.",
     order=(("validFrom", True),),
+    own="{x}.user_id = any(%(own)s::uuid[])",
     fields=(
         column(t.Assignment.role, "The role (`account`: leads the client).", filterable=True),
         column(t.Assignment.valid_from, "From when.", filterable=True, sortable=True),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from api.graphql.declare import Entity, Listing, column, many, one, table_of
-from api.graphql.model.shared import node_id, origin_fields, unified_fields
+from api.graphql.model.shared import OWN_RECORD, node_id, origin_fields, unified_fields
 from schema import tables as t
 from schema.enums import DealKind, DealStatus
 
@@ -13,6 +13,7 @@ DEAL = Entity(
     description="A possible or done sale.",
     deletable=True,
     order=(("createdAt", True),),
+    own=OWN_RECORD,
     fields=(
         node_id("Deal"),
         column(t.Deal.title, "Title in the CRM.", filterable=True, sortable=True),
@@ -84,12 +85,19 @@ STAGE = Entity(
     ),
 )
 
+_OF_OWN_DEAL = (
+    "exists(select from deal od where od.workspace_id = {x}.workspace_id and od.id = {x}.deal_id and "
+    + OWN_RECORD.replace("{x}", "od")
+    + ")"
+)
+
 STAGE_CHANGE = Entity(
     name="StageChange",
     table=table_of(t.StageChange),
     description="A deal came to a stage.",
     deletable=True,
     order=(("changedAt", True),),
+    own=_OF_OWN_DEAL,
     fields=(
         node_id("StageChange"),
         column(t.StageChange.changed_at, "When it came there.", filterable=True, sortable=True),

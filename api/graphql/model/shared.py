@@ -13,6 +13,15 @@ STAFF = frozenset({Role.OWNER, Role.INTEGRATION})
 """Who sees how the systems are connected."""
 
 
+OWN = "{x}.responsible_id = any(%(own)s::uuid[])"
+OWN_CLIENT = (
+    "exists(select from client oc where oc.workspace_id = {x}.workspace_id and oc.id = {x}.client_id "
+    "and oc.responsible_id = any(%(own)s::uuid[]))"
+)
+OWN_RECORD = f"({OWN} or {OWN_CLIENT})"
+"""A record is a manager's own if its client is, or if the manager is in charge of it."""
+
+
 def node_id(type_name: str) -> Column:
     return Column(
         name="id",

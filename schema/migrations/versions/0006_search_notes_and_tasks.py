@@ -285,21 +285,10 @@ def upgrade() -> None:
             comment="Which clients managers' keys reach: all, or own.",
         ),
     )
-    op.add_column(
-        "workspace",
-        sa.Column(
-            "introspection",
-            sa.Boolean(),
-            server_default=sa.text("true"),
-            nullable=False,
-            comment="Whether the API tells its schema to the workspace's keys.",
-        ),
-    )
     secure_tables()
 
 
 def downgrade() -> None:
-    op.drop_column("workspace", "introspection")
     op.drop_column("workspace", "managers_see")
     op.drop_index("ix_visit_campaign", table_name="visit", postgresql_where=sa.text("campaign_id is not null"))
     op.drop_index("ix_lead_visit", table_name="lead", postgresql_where=sa.text("visit_id is not null"))
