@@ -1,16 +1,20 @@
 """What keeping figures and reading reports costs, on a seeded market in an embedded PostgreSQL.
 
-    python bench/reports.py --clients 50000 --days 365
+    python -m bench.reports --clients 50000 --days 365
 
-Prints milliseconds of settling per 1,000 changed clients (first time, with late data, with nothing new) and the
-p50 and p95 of the campaign report over random ranges, and checks that the figures equal the full recomputation.
+Prints milliseconds of settling per 1,000 changed clients (with nothing new, with late data) and what of it is CPU
+here and in PostgreSQL; the p50 and p95 of the campaign report over random ranges; the seconds of all models, Markov
+and Shapley included, over the whole range out of stored paths; and checks that the figures equal the full
+recomputation.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import random
+import resource
 import shutil
 import statistics
 import sys
@@ -25,7 +29,10 @@ from uuid import UUID
 
 from core.database import Database, PsycopgConnection, driver, open_database
 from core.settings import Settings
+from reports.by_model import models_report
 from reports.campaigns import Grain, campaign_report
+from reports.changes import what_changed
+from reports.details import detailed_report
 from reports.rebuild import difference_from_rebuild, rebuild
 from reports.receipt import Whose, receipt_statement
 from reports.settle import mark, settle, settle_spend, settle_visits
@@ -121,9 +128,28 @@ async def copy_rows(
             await copy.write_row(row)
 
 
+class Cpu:
+    """CPU time of this process and of a server process, since the beginning."""
+
+    def __init__(self, conn: PsycopgConnection) -> None:
+        self._pid = conn.info.backend_pid
+        self._here, self._there = time.process_time(), self._server()
+
+    def _server(self) -> float:
+        try:
+            fields = Path(f"/proc/{self._pid}/stat").read_text().rsplit(")", 1)[1].split()
+        except OSError:  # a server elsewhere, or no Linux
+            return float("nan")
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def spent(self) -> tuple[float, float]:
+        """Seconds here and there."""
+        return time.process_time() - self._here, self._server() - self._there
+
+
 async def settle_batches(database: Database, market: Market, change: str, batches: int) -> list[float]:
-    """Milliseconds for each batch of 1,000 clients, of whom each had this change."""
-    took = []
+    """Milliseconds for each batch of 1,000 clients, of whom each had this change; prints the CPU of it."""
+    took, here, there = [], 0.0, 0.0
     for _ in range(batches):
         clients = market.some(1000)
         async with database.loading(WORKSPACE) as connection:
@@ -131,9 +157,12 @@ async def settle_batches(database: Database, market: Market, change: str, batche
             if change != "nothing":
                 await add(conn, market, change, clients)
             await mark(conn, WORKSPACE, clients, change)
-            begin = time.perf_counter()
+            cpu, begin = Cpu(conn), time.perf_counter()
             await settle(conn, WORKSPACE, None, batch=1000)
             took.append((time.perf_counter() - begin) * 1000)
+            spent = cpu.spent()
+            here, there = here + spent[0], there + spent[1]
+    print(f"CPU of a changed client: {here / batches:.3f} ms here, {there / batches:.3f} ms in PostgreSQL")
     return took
 
 
@@ -172,6 +201,29 @@ async def time_receipts(conn: PsycopgConnection, market: Market, number: int) ->
     return took
 
 
+async def time_models(conn: PsycopgConnection, days: int) -> None:
+    """The whole range by all models, by those that need one path only, by cohort, and beside them what changed."""
+    whole = (BEGIN.date(), BEGIN.date() + timedelta(days=days))
+    usual = ["first_touch", "last_touch", "last_non_direct", "linear", "position_based", "time_decay"]
+    for what, models, dated in (
+        ("six models", usual, "event"),
+        ("all models, Markov and Shapley included", ["all"], "event"),
+        ("linear by cohorts", ["linear"], "first_touch"),
+    ):
+        begin, cpu = time.perf_counter(), Cpu(conn)
+        await models_report(conn, WORKSPACE, *whole, models, dated_by=dated)
+        took, (here, there) = time.perf_counter() - begin, cpu.spent()
+        print(f"{what:<58} {took:8.2f} s, CPU {here:.2f} s here, {there:.2f} s in PostgreSQL")
+    begin = time.perf_counter()
+    changed = await what_changed(conn, WORKSPACE, *whole, BEGIN, datetime(2100, 1, 1, tzinfo=UTC))
+    print(f"{'what changed since the beginning, by cause':<58} {time.perf_counter() - begin:8.2f} s", end="")
+    print(f" ({len(changed.cells):,} cells)")
+    begin = time.perf_counter()
+    await detailed_report(conn, WORKSPACE, *whole)
+    print(f"{'details of calls and deals over the whole range':<58} {time.perf_counter() - begin:8.2f} s")
+    print(f"largest memory of this process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
+
+
 def tell(what: str, took: list[float]) -> None:
     ordered = sorted(took)
     p95 = ordered[min(len(ordered) - 1, int(len(ordered) * 0.95))]
@@ -197,12 +249,13 @@ async def bench(arguments: argparse.Namespace, database: Database) -> None:
     await analyse(database)
     async with database.loading(WORKSPACE) as connection:
         conn = driver(connection)
-        begin = time.perf_counter()
+        begin, cpu = time.perf_counter(), Cpu(conn)
         paths = await rebuild(conn, WORKSPACE)
-        took = time.perf_counter() - begin
+        took, (here, there) = time.perf_counter() - begin, cpu.spent()
         counts = await (await conn.execute("select count(*) from visit")).fetchone()
         visits = counts[0] if counts else 0
         print(f"{arguments.clients:,} clients, {visits:,} visits, {paths:,} paths: rebuilt in {took:.1f} s")
+        print(f"CPU of it: {here:.1f} s here, {there:.1f} s in PostgreSQL")
     for change, meaning in (
         ("nothing", "nothing new"),
         ("visit", "a late visit each"),
@@ -217,6 +270,7 @@ async def bench(arguments: argparse.Namespace, database: Database) -> None:
         for grain in (Grain.CAMPAIGN, Grain.CAMPAIGN_MONTH, Grain.CHANNEL):
             tell(f"report by {grain}", await time_reports(conn, market, grain, 60))
         tell("receipt of a campaign's calls of one day", await time_receipts(conn, market, 60))
+        await time_models(conn, arguments.days)
         begin = time.perf_counter()
         wrong = await difference_from_rebuild(conn, WORKSPACE)
         print(f"full recomputation beside it: {time.perf_counter() - begin:.1f} s, {len(wrong)} differences")

@@ -142,16 +142,22 @@ _DEFINITIONS = (
 DETAIL_METRICS: Mapping[str, Metric] = {metric.key: metric for metric in _DEFINITIONS}
 """Metrics over the figures of the report and ``DETAILS`` together, by key."""
 
+# Written so that the partial index of current versions, which doesn't begin with the client, isn't taken.
+_CURRENT = "coalesce({row}.known_until, 'infinity') = 'infinity'"
+_FIRST_DEAL = f"""
+select n.record_id from path n where n.workspace_id = p.workspace_id and n.client_id = p.client_id
+and n.kind = 'new_client' and n.record_id = p.record_id and {_CURRENT.format(row="n")} limit 1
+"""  # noqa: S608
 # A call that several systems tell of was answered if one says so.
-_CALL = """
+_CALL = f"""
 select bool_or(r.answered) as answered, bool_or(r.is_target) as is_target, bool_or(r.is_unique) as is_unique,
     max(r.talk_seconds) as talk_seconds, max(r.wait_seconds) as wait_seconds,
     exists (
         select from path e where e.workspace_id = p.workspace_id and e.client_id = p.client_id and e.kind = 'call'
-        and e.occurred_at < p.occurred_at and e.known_until is null
+        and e.occurred_at < p.occurred_at and {_CURRENT.format(row="e")}
     ) as called_before
 from call r where r.workspace_id = p.workspace_id and r.id = any(p.record_id || p.also_told_by)
-"""
+"""  # noqa: S608
 
 
 def details_statement(workspace_id: UUID, start: date, end: date, *, by: Grain | str = Grain.CAMPAIGN) -> Statement:
@@ -168,8 +174,7 @@ from (
     select p.campaign_id, p.reason, p.channel, {period_of(grain, "p.day")} as period, {counted}
     from path p
     left join lateral ({_CALL}) c on p.kind = 'call'
-    left join path n on p.kind = 'won_deal' and n.workspace_id = p.workspace_id and n.kind = 'new_client'
-        and n.client_id = p.client_id and n.record_id = p.record_id and n.known_until is null
+    left join lateral ({_FIRST_DEAL}) n on p.kind = 'won_deal'
     where p.workspace_id = %(report_workspace)s and p.day between %(report_start)s and %(report_end)s
     and p.known_until is null
     group by 1, 2, 3, 4
