@@ -19,8 +19,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.auth import Authenticator, TooManyWrongTokens
 from api.graphiql import explorer_routes
+from api.graphql.limits import Limits
 from api.graphql.schema import build_schema
+from api.graphql.stored import StoredDocuments, read_trusted
 from api.http import LARGEST_BODY, GraphQLView, buffered, problem
+from api.rates import Rates, TooManyRequests
 from core.database import Database
 from schema.migrate import is_current
 from sync.jobs import Jobs
@@ -37,14 +40,19 @@ _SAFE = {
 }
 
 
-def create_app(office: Office, jobs: Jobs) -> Starlette:
-    """The application over an opened installation; ``jobs`` takes the syncs that callers ask for."""
+def create_app(office: Office, jobs: Jobs, rates: Rates | None = None) -> Starlette:
+    """The application over an opened installation; ``jobs`` takes the syncs that callers ask for, ``rates`` are
+    counted together with other processes. Raises `SettingsError` for trusted documents that can't be read."""
+    settings = office.settings
+    trusted = None if settings.trusted_documents is None else read_trusted(settings.trusted_documents)
+    stored = StoredDocuments(trusted, only=settings.trusted_documents_only)
+    schema = build_schema(Limits(introspection=settings.introspection), stored)
     metrics = Metrics()
     authenticator = Authenticator(office.database)
-    view = GraphQLView(build_schema(), office, jobs, authenticator)
+    view = GraphQLView(schema, office, jobs, authenticator, stored)
     return Starlette(
         routes=[
-            Route("/graphql", GraphQLEndpoint(view, authenticator)),
+            Route("/graphql", GraphQLEndpoint(view, authenticator, rates or Rates(settings.requests_per_minute))),
             Route("/healthz", Health(office.database), methods=["GET"]),
             Route("/metrics", metrics.endpoint, methods=["GET"]),
             Route("/", _to_explorer, methods=["GET"]),
@@ -57,8 +65,8 @@ def create_app(office: Office, jobs: Jobs) -> Starlette:
 class GraphQLEndpoint:
     """Lets callers with a key through to the view."""
 
-    def __init__(self, view: GraphQLView, authenticator: Authenticator) -> None:
-        self._view, self._authenticator = view, authenticator
+    def __init__(self, view: GraphQLView, authenticator: Authenticator, rates: Rates) -> None:
+        self._view, self._authenticator, self._rates = view, authenticator, rates
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope)
@@ -66,13 +74,17 @@ class GraphQLEndpoint:
         try:
             viewer = await self._authenticator.viewer(request.headers.get("authorization"), address)
         except TooManyWrongTokens as error:
-            headers = {"Retry-After": str(error.wait_seconds)}
-            await problem(429, str(error), code="TOO_MANY_REQUESTS", headers=headers)(scope, receive, send)
+            await too_many(error)(scope, receive, send)
             return
         if viewer is None:
             sentence = "Send your token in the header: Authorization: Bearer skv_live_…"
             headers = {"WWW-Authenticate": 'Bearer realm="skvoz"'}
             await problem(401, sentence, code="UNAUTHENTICATED", headers=headers)(scope, receive, send)
+            return
+        try:
+            self._rates.count(viewer.token_id)
+        except TooManyRequests as error:
+            await too_many(error)(scope, receive, send)
             return
         scope.setdefault("state", {})["viewer"] = viewer
         body = await buffered(receive) if scope["method"] == "POST" else receive
@@ -80,6 +92,11 @@ class GraphQLEndpoint:
             await problem(413, f"The body has more than {LARGEST_BODY} bytes.")(scope, receive, send)
             return
         await self._view(scope, body, send)
+
+
+def too_many(error: TooManyWrongTokens | TooManyRequests) -> Response:
+    """The answer to a caller who has to wait."""
+    return problem(429, str(error), code="TOO_MANY_REQUESTS", headers={"Retry-After": str(error.wait_seconds)})
 
 
 class Health:

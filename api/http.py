@@ -8,6 +8,7 @@ was well formed.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -24,6 +25,7 @@ from strawberry.types.execution import PreExecutionError
 from api.auth import Authenticator
 from api.graphql.errors import VALIDATION_FAILED, CallerError, public
 from api.graphql.run import RequestContext
+from api.graphql.stored import NotStored, NotTrusted, StoredDocuments, WrongHash
 from sync.jobs import Jobs
 from sync.office import Office
 
@@ -36,9 +38,11 @@ _UNAVAILABLE = "UNAVAILABLE"
 class GraphQLView(GraphQL[RequestContext, None]):
     """The view at ``/graphql``. The caller was authenticated before (`api.app`)."""
 
-    def __init__(self, schema: Any, office: Office, jobs: Jobs, authenticator: Authenticator) -> None:
+    def __init__(
+        self, schema: Any, office: Office, jobs: Jobs, authenticator: Authenticator, stored: StoredDocuments
+    ) -> None:
         super().__init__(schema, graphql_ide=None, subscription_protocols=())
-        self._office, self._jobs, self._authenticator = office, jobs, authenticator
+        self._office, self._jobs, self._authenticator, self._stored = office, jobs, authenticator, stored
 
     async def get_context(self, request: Any, response: Any) -> RequestContext:
         return RequestContext(request.state.viewer, self._office, self._jobs, self._authenticator.forget)
@@ -54,6 +58,9 @@ class GraphQLView(GraphQL[RequestContext, None]):
                 return refused
         try:
             return finish(request, await super().run(request))
+        except (NotStored, NotTrusted, WrongHash) as error:
+            media = preferred(request.headers.get("accept")) or PLAIN_JSON
+            return problem(400 if media == RESPONSE_JSON else 200, str(error), code=error.code, media=media)
         except HTTPException as error:
             if error.status_code == 400 and "not allowed" in error.reason and request.method == "GET":
                 return problem(405, error.reason, headers={"Allow": "POST"})
@@ -67,21 +74,25 @@ class GraphQLView(GraphQL[RequestContext, None]):
             raise HTTPException(400, "The operation's name must be a string or null.")
         if not data.query:
             raise HTTPException(400, "The request has no query.")
+        if request.headers.get("x-query-cost", "").lower() == "true":
+            data = replace(data, extensions={**(data.extensions or {}), "cost": True})
         return data
 
     def should_render_graphql_ide(self, request: Any) -> bool:
         return False
 
     def parse_json(self, data: str | bytes) -> Any:
-        try:
-            value = orjson.loads(data)
-        except orjson.JSONDecodeError as error:
-            raise HTTPException(400, "The body isn't valid JSON.") from error
-        if isinstance(value, list):
-            raise HTTPException(400, "Send one operation at a time: batches are not taken.")
-        if not isinstance(value, dict):
-            raise HTTPException(400, "The body must be a JSON object with a query.")
-        return value
+        request = _json_object(data)
+        self._stored.complete(request)
+        return request
+
+    def parse_query_params(self, params: Any) -> dict[str, Any]:
+        request = dict(params)
+        for name in ("variables", "extensions"):
+            if request.get(name):
+                request[name] = _json_object(request[name])
+        self._stored.complete(request)
+        return request
 
     def decode_json(self, data: str | bytes) -> object:
         try:
@@ -116,6 +127,18 @@ class GraphQLView(GraphQL[RequestContext, None]):
 
     def create_response(self, response_data: Any, sub_response: Response) -> Response:
         return AnswerResponse(self.encode_json(response_data))
+
+
+def _json_object(data: str | bytes) -> dict[str, Any]:
+    try:
+        value = orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        raise HTTPException(400, "The body isn't valid JSON.") from error
+    if isinstance(value, list):
+        raise HTTPException(400, "Send one operation at a time: batches are not taken.")
+    if not isinstance(value, dict):
+        raise HTTPException(400, "The body must be a JSON object with a query.")
+    return value
 
 
 async def buffered(receive: Receive) -> Receive | None:
@@ -169,11 +192,16 @@ def preferred(accept: str | None) -> str | None:
 
 
 def problem(
-    status: int, sentence: str, *, code: str = "BAD_REQUEST", headers: dict[str, str] | None = None
+    status: int,
+    sentence: str,
+    *,
+    code: str = "BAD_REQUEST",
+    headers: dict[str, str] | None = None,
+    media: str = PLAIN_JSON,
 ) -> Response:
     """An answer to a request that is no GraphQL request: still a GraphQL error, so that every client reads it."""
     body = {"errors": [{"message": sentence, "extensions": {"code": code}}]}
-    return Response(orjson.dumps(body), status, headers, media_type=f"{PLAIN_JSON}; charset=utf-8")
+    return Response(orjson.dumps(body), status, headers, media_type=f"{media}; charset=utf-8")
 
 
 def _weight(parameters: str) -> float:

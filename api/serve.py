@@ -11,6 +11,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from api.app import create_app
+from api.rates import Rates
 from core.errors import SkvozError
 from sync.jobs import Jobs
 from sync.office import Office
@@ -22,16 +23,25 @@ class AddressInUse(SkvozError):
     code = "ADDRESS_IN_USE"
 
 
-async def serve(office: Office, *, jobs: Jobs | None = None, ready: Callable[[], None] | None = None) -> None:
+async def serve(
+    office: Office,
+    *,
+    jobs: Jobs | None = None,
+    ready: Callable[[], None] | None = None,
+    listener: socket.socket | None = None,
+    rates: Rates | None = None,
+) -> None:
     """Answer requests on SKVOZ_HOST and SKVOZ_PORT until this task is cancelled; running requests are finished
-    first. ``ready`` is called once requests are answered; ``jobs`` is given where the process has it open already.
+    first. ``ready`` is called once requests are answered; ``jobs`` is given where the process has it open already,
+    ``listener`` and ``rates`` where several processes share them.
 
     Raises `AddressInUse` with a sentence that says what to do. Signals are left to the caller.
     """
     async with AsyncExitStack() as stack:
         if jobs is None:
             jobs = await stack.enter_async_context(Jobs(office).opened())
-        await _serve(create_app(office, jobs), _listen(office.settings.host, office.settings.port), ready)
+        app = create_app(office, jobs, rates)
+        await _serve(app, listener or listen(office.settings.host, office.settings.port), ready)
 
 
 async def _serve(app: Starlette, listener: socket.socket, ready: Callable[[], None] | None) -> None:
@@ -72,7 +82,8 @@ class _Server(uvicorn.Server):
             self._ready()
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
+    """A socket on that address. Raises `AddressInUse`."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

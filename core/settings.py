@@ -45,13 +45,24 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["console", "json"] = "console"
 
+    introspection: bool = Field(True, description="Whether callers with a token may ask the API for its schema.")
+    trusted_documents: Path | None = Field(
+        None, description="JSON file from id to GraphQL document, made by the build of a frontend."
+    )
+    trusted_documents_only: bool = Field(False, description="Refuse every document that isn't in that file.")
+    requests_per_minute: int = Field(
+        3000,
+        ge=0,
+        description="How often one token may ask the API, all processes of a machine together; 0: no limit.",
+    )
+
     allow_private_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
         description="Host names, addresses and networks (10.0.0.0/8), separated by commas, that connectors may "
         "reach although they aren't public; also by plain http and on any port.",
     )
 
-    @field_validator("home", "master_key_file")
+    @field_validator("home", "master_key_file", "trusted_documents")
     @classmethod
     def _absolute(cls, path: Path | None) -> Path | None:
         return None if path is None else path.expanduser().absolute()

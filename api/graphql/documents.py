@@ -11,6 +11,7 @@ from graphql import (
     GraphQLError,
     GraphQLSchema,
     GraphQLSyntaxError,
+    NoSchemaIntrospectionCustomRule,
     OperationDefinitionNode,
     get_operation_ast,
     parse,
@@ -21,6 +22,7 @@ from strawberry.schema.schema import validate_document
 from api.graphql.errors import public
 from api.graphql.limits import Cost, Limits, refuse_cost, size_errors
 from api.graphql.run import PlanCache
+from api.graphql.stored import StoredDocuments
 
 _LONGEST_KEPT = 20_000
 """Longer texts aren't remembered: a caller who never sends the same twice must not fill the memory."""
@@ -38,6 +40,8 @@ class Document:
         except GraphQLError as error:
             self.errors = [error]
             return
+        if not limits.introspection:
+            rules = (*rules, NoSchemaIntrospectionCustomRule)
         self.errors = size_errors(self.tree, limits) or validate_document(schema, self.tree, rules)
         self._cost = Cost(schema, self.tree)
 
@@ -54,14 +58,16 @@ class Document:
 class Documents:
     """The documents seen last, by their text."""
 
-    def __init__(self, limits: Limits, size: int = 1000) -> None:
+    def __init__(self, limits: Limits, stored: StoredDocuments, size: int = 1000) -> None:
         self.limits = limits
+        self._stored = stored
         self._size = size
         self._known: OrderedDict[str, Document] = OrderedDict()
 
     def get(self, text: str, schema: GraphQLSchema, rules: Any) -> Document:
         found = self._known.get(text)
         if found is None:
+            self._stored.check(text)
             found = Document(text, schema, self.limits, rules)
             if len(text) > _LONGEST_KEPT:
                 return found

@@ -35,7 +35,8 @@ from api.graphql.paging import DEFAULT_PAGE, LARGEST_PAGE
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The bounds of one request. ``cost`` counts the rows that an operation may give at most."""
+    """The bounds of one request. ``cost`` counts the rows that an operation may give at most; without
+    ``introspection`` the schema can't be asked for."""
 
     characters: int = 100_000
     tokens: int = 10_000
@@ -46,6 +47,7 @@ class Limits:
     directives: int = 50
     directives_at_once: int = 5
     cost: int = 20_000
+    introspection: bool = True
 
 
 AGGREGATE_COST = 10

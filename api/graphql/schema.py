@@ -21,6 +21,7 @@ from api.graphql.reporting import report_roots
 from api.graphql.roots import Root, query_roots
 from api.graphql.run import PlannedField
 from api.graphql.searching import search_roots
+from api.graphql.stored import StoredDocuments
 from api.graphql.types import Types
 
 ENTITIES = (
@@ -43,9 +44,9 @@ class Schema(strawberry.Schema):
         return None
 
 
-def build_schema(limits: Limits | None = None) -> Schema:
+def build_schema(limits: Limits | None = None, stored: StoredDocuments | None = None) -> Schema:
     """The schema, with its planned fields in place."""
-    documents = Documents(limits or Limits())
+    documents = Documents(limits or Limits(), stored or StoredDocuments())
     types = Types(ENTITIES)
     roots = [*query_roots(types), *report_roots(types), *search_roots(types), *feed_roots(types)]
     query = object_type("Query", "Everything that can be read.")
