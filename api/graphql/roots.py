@@ -36,7 +36,7 @@ class Root:
     """Whether the SQL depends on the values of the arguments."""
     roles: frozenset[Role] | None = None
     """The roles that may ask; None: all."""
-    of_source: Callable[[Any], UUID | None] | None = None
+    of_source: Callable[[Any], UUID | list[UUID] | None] | None = None
     """For a field below a mutation: the uuid of the row, out of what the mutation returned."""
 
 

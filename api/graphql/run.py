@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
 import orjson
@@ -19,6 +19,9 @@ from core.database import WORKSPACE_SETTING, Database, PsycopgConnection
 from schema.enums import Role
 from sync.jobs import Jobs
 from sync.office import Office
+
+if TYPE_CHECKING:
+    from api.live.sessions import Session
 
 STATEMENT_TIMEOUT_MS = 15_000
 """How long the one statement of a root field may take; what the cost can't foresee ends here."""
@@ -58,6 +61,8 @@ class RequestContext:
     jobs: Jobs
     forget_token: Callable[[str], None]
     """Called with the public id of a key that was just revoked."""
+    session: Session | None = None
+    """The open connection, where an operation may last."""
     plans: PlanCache = field(default_factory=PlanCache)
     """Replaced by the document's own cache when the document is known."""
 
@@ -72,7 +77,7 @@ class PlannedField:
         *,
         by_value: bool = False,
         roles: frozenset[Role] | None = None,
-        of_source: Callable[[Any], UUID | None] | None = None,
+        of_source: Callable[[Any], UUID | list[UUID] | None] | None = None,
     ) -> None:
         self._entities = entities
         self._expression = expression
@@ -84,7 +89,7 @@ class PlannedField:
         self, source: Any, info: GraphQLResolveInfo[Any], **_arguments: Any
     ) -> orjson.Fragment | None:
         context: RequestContext = info.context
-        variables = _coerced(info)
+        variables = coerced(info)
         if self._roles is not None and context.viewer.role not in self._roles:
             raise Forbidden(f"The role {context.viewer.role.value} may not read {info.field_name}.")
         found = None if self._of_source is None else self._of_source(source)
@@ -103,13 +108,24 @@ class PlannedField:
         return await fetch_json(context.office.database, plan, parameters)
 
     def _plan(self, source: Any, info: GraphQLResolveInfo[Any], viewer: Viewer) -> Plan:
-        fragments = {name: FragmentDetails(each) for name, each in info.fragments.items()}
-        planner = Planner(self._entities, info.schema, info.operation, fragments, _coerced(info), viewer.role)
-        nodes = [FieldDetails(node, None) for node in info.field_nodes]
-        return planner.plan(self._expression(planner, info.parent_type.name, nodes, source))
+        return plan_field(self._entities, self._expression, source, info, viewer)
 
 
-def _coerced(info: GraphQLResolveInfo[Any]) -> dict[str, Any]:
+def plan_field(
+    entities: Mapping[str, Entity],
+    expression: Expression,
+    source: Any,
+    info: GraphQLResolveInfo[Any],
+    viewer: Viewer,
+) -> Plan:
+    """The plan of the field at hand by that expression."""
+    fragments = {name: FragmentDetails(each) for name, each in info.fragments.items()}
+    planner = Planner(entities, info.schema, info.operation, fragments, coerced(info), viewer.role)
+    nodes = [FieldDetails(node, None) for node in info.field_nodes]
+    return planner.plan(expression(planner, info.parent_type.name, nodes, source))
+
+
+def coerced(info: GraphQLResolveInfo[Any]) -> dict[str, Any]:
     """Strawberry hands resolvers the plain values of the variables, whatever graphql-core's type says."""
     return cast("dict[str, Any]", info.variable_values)
 
@@ -121,10 +137,14 @@ def _exactly(variables: Mapping[str, Any]) -> bytes:
 
 async def fetch_json(database: Database, plan: Plan, parameters: Mapping[str, Any]) -> orjson.Fragment | None:
     """Run the plan as its workspace; the JSON stays bytes on its way."""
-    workspace_id = str(parameters["workspace"])
-    async with database.app_pool.connection() as connection:
-        raw = await _run(connection, workspace_id, plan.sql, parameters)
+    raw = await fetch_bytes(database, plan, parameters)
     return None if raw is None else orjson.Fragment(raw)
+
+
+async def fetch_bytes(database: Database, plan: Plan, parameters: Mapping[str, Any]) -> bytes | None:
+    """Run the plan as its workspace, for a reader of our own."""
+    async with database.app_pool.connection() as connection:
+        return await _run(connection, str(parameters["workspace"]), plan.sql, parameters)
 
 
 async def _run(

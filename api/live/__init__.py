@@ -1,0 +1,1 @@
+"""What reaches callers by itself: subscriptions over WebSocket and server-sent events."""
