@@ -151,11 +151,12 @@ async def unsettled(
 
 def wanted_paths(known: Known, terms: Terms) -> dict[UUID, versions.Made]:
     """The paths that follow from these histories, by conversion."""
-    return {
-        path.conversion_id: versions.made(path, terms)
+    made = (
+        versions.made(path, terms)
         for history in known.all()
         for path in make_paths(history, window_days=terms.window_days, currency=terms.currency)
-    }
+    )
+    return {make.row["conversion_id"]: make for make in made}
 
 
 async def _keep_dependencies(conn: PsycopgConnection, terms: Terms, known: Known) -> None:

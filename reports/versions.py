@@ -140,6 +140,7 @@ def made(path: Path, terms: Terms) -> Made:
     credit = last_non_direct(path)
     cell = Cell(terms.day(path.occurred_at), credit.campaign_id, str(credit.reason), credit.channel)
     revenue = path.value if path.currency == terms.currency else Decimal(0)
+    times, kinds, records, channels, campaigns = zip(*path.touches, strict=True) if path.touches else ((),) * 5
     row = {
         "conversion_id": path.conversion_id,
         "kind": path.kind,
@@ -149,11 +150,11 @@ def made(path: Path, terms: Terms) -> Made:
         "occurred_at": path.occurred_at.astimezone(UTC),
         "value": f"{path.value:.2f}",
         "currency": path.currency,
-        "touch_records": [touch.record_id for touch in path.touches],
-        "touch_kinds": [touch.kind for touch in path.touches],
-        "touch_times": [_utc(touch.at) for touch in path.touches],
-        "touch_channels": [touch.channel for touch in path.touches],
-        "touch_campaigns": [touch.campaign_id for touch in path.touches],
+        "touch_records": records,
+        "touch_kinds": kinds,
+        "touch_times": [_utc(at) for at in times],
+        "touch_channels": channels,
+        "touch_campaigns": campaigns,
         "lead_at": path.lead_at.astimezone(UTC) if path.lead_at else None,
         "opened_at": path.opened_at.astimezone(UTC) if path.opened_at else None,
         "had_older_touches": path.had_older_touches,
