@@ -8,7 +8,6 @@ numpy reads where it lies: a row costs no call of Python. Arrays within rows com
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -19,9 +18,6 @@ from reports.models import Ints
 
 Ids = npt.NDArray[np.void]
 """Ids as 16 bytes each."""
-
-EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
-"""Moments are microseconds since then, as PostgreSQL keeps them."""
 
 _HEADER, _EMPTY_HEADER = 20, 12
 _WIDTHS: Mapping[str, str] = {
@@ -51,11 +47,9 @@ class Columns:
             return cls([result.get_value(0, number) for number in range(result.nfields)])
 
     def whole(self, number: int, kind: str = "int8") -> Ints:
-        """A column of whole numbers: int4, int8, moment (microseconds since ``EPOCH``) or day (since its date)."""
+        """A column of whole numbers: int4, int8, moment (microseconds since 2000, as PostgreSQL keeps them) or day
+        (since the first of 2000)."""
         return self._fixed(number, _WIDTHS[kind]).astype(np.int64)
-
-    def flags(self, number: int) -> npt.NDArray[np.bool_]:
-        return self._fixed(number, "?").astype(np.bool_)
 
     def ids(self, number: int) -> Ids:
         return self._fixed(number, "V16").copy()

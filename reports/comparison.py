@@ -153,15 +153,15 @@ def _by_unit(units: Ints, parts: Ints, number: int) -> Ints:
 
 
 def journeys_of(paths: Sequence[Path]) -> Journeys:
-    """Paths as the models read them. ``lead`` and ``opened`` are told by the path's milestones."""
+    """Paths as the models read them."""
     times = [[touch.at for touch in path.touches] for path in paths]
     ages = [(path.occurred_at - at) // _MICROSECOND for path, seen in zip(paths, times, strict=True) for at in seen]
     return Journeys(
         np.cumsum([0, *map(len, times)]),
         np.array(ages, np.int64),
         np.array([touch.direct for path in paths for touch in path.touches], np.bool_),
-        np.full(len(paths), UNKNOWN),
-        np.full(len(paths), UNKNOWN),
+        np.array([led_to(seen, path.lead_at) for path, seen in zip(paths, times, strict=True)], np.int64),
+        np.array([led_to(seen, path.opened_at) for path, seen in zip(paths, times, strict=True)], np.int64),
     )
 
 

@@ -190,3 +190,19 @@ def test_the_rollups_credit_what_last_non_direct_gives(seen: list[Touch]) -> Non
         window = timedelta(days=90)
         assert all(day(0) - window <= touch.at <= day(0) for touch in path.touches)
         assert path.had_older_touches == any(touch.at < day(0) - window for touch in seen)
+
+
+def test_a_deal_knows_when_the_client_became_a_lead_and_when_it_was_opened() -> None:
+    history = History(
+        ANNA,
+        visits=[visit(day(0), BRAND), visit(day(5), SALE), visit(day(9))],
+        calls=[told("old", day(-120)), told("c", day(6))],
+        deals=[deal("d", day(10), created=day(8))],
+    )
+    (path,) = paths(history, ConversionKind.WON_DEAL)
+    assert (path.lead_at, path.opened_at) == (day(6), day(8))
+    journey = journeys_of([path])
+    assert (journey.lead.tolist(), journey.opened.tolist()) == ([1], [1])
+    assert MODELS["w_shaped"].shares(journey).tolist() == [300_000, 600_000, 100_000]
+    (call, _) = sorted(paths(history, ConversionKind.CALL), key=lambda path: path.occurred_at)
+    assert (call.lead_at, call.opened_at) == (day(-120), None)
