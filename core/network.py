@@ -123,7 +123,7 @@ class _CheckedBackend(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        addresses = await self._addresses(host, port)
+        addresses = await self.addresses(host, port)
         share = None if timeout is None else timeout / len(addresses)
         for address in addresses:
             try:
@@ -133,7 +133,8 @@ class _CheckedBackend(httpcore.AsyncNetworkBackend):
         # One sentence and one error, whether the port was closed or silent.
         raise httpcore.ConnectError(f"{host} can't be reached.")
 
-    async def _addresses(self, host: str, port: int) -> list[Address]:
+    async def addresses(self, host: str, port: int) -> list[Address]:
+        """What the name leads to, all of it allowed. Raises `AddressError`; ConnectError for an unknown name."""
         try:
             found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
         except (OSError, UnicodeError):
@@ -171,7 +172,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send one request; see the class."""
-        self._check_url(request.url)
+        _check_url(request.url, self._allowed)
         if not isinstance(request.stream, httpx.AsyncByteStream):
             raise TypeError("The request's body must be an asynchronous stream.")
         # `sni_hostname` and the like would let a caller part the checked name from the used one.
@@ -197,14 +198,6 @@ class GuardedTransport(httpx.AsyncBaseTransport):
             stream=_ResponseStream(response),
             extensions=response.extensions,
         )
-
-    def _check_url(self, url: httpx.URL) -> None:
-        if url.userinfo or "\\" in str(url):
-            raise AddressError("An address must not hold a user name, a password or a backslash.")
-        if not url.host:
-            raise AddressError("The address names no host.")
-        if url.scheme != "https" and not (url.scheme == "http" and self._allowed.names(url.host)):
-            raise AddressError(_refusal(url.host))
 
     async def __aenter__(self) -> Self:
         await self._pool.__aenter__()
@@ -245,6 +238,32 @@ def _httpx_errors() -> Iterator[None]:
         raise getattr(httpx, type(error).__name__)(str(error)) from error
     except (httpcore.UnsupportedProtocol, httpcore.ProxyError) as error:
         raise httpx.UnsupportedProtocol(str(error)) from error
+
+
+async def check_address(settings: Settings, url: str) -> None:
+    """Look at an address that is to be called later, as a guarded client would. Raises `AddressError`."""
+    allowed = AllowedHosts(settings.allow_private_hosts)
+    parsed = _check_url(url, allowed)
+    try:
+        await _CheckedBackend(allowed).addresses(
+            parsed.host, parsed.port or (80 if parsed.scheme == "http" else 443)
+        )
+    except httpcore.ConnectError as error:
+        raise AddressError(str(error)) from None
+
+
+def _check_url(url: httpx.URL | str, allowed: AllowedHosts) -> httpx.URL:
+    try:
+        url = httpx.URL(url)
+    except httpx.InvalidURL:
+        raise AddressError("The address isn't a URL.") from None
+    if url.userinfo or "\\" in str(url):
+        raise AddressError("An address must not hold a user name, a password or a backslash.")
+    if not url.host:
+        raise AddressError("The address names no host.")
+    if url.scheme != "https" and not (url.scheme == "http" and allowed.names(url.host)):
+        raise AddressError(_refusal(url.host))
+    return url
 
 
 def guarded_client(settings: Settings, **options: Any) -> httpx.AsyncClient:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -23,7 +23,9 @@ from core.database import driver
 from core.errors import SkvozError
 from core.roles import Role
 from schema.enums import RunTrigger
+from sync import webhooks_out
 from sync.errors import NotFound
+from sync.feed import KEPT
 from sync.office import Office
 from sync.run import run_connection
 from sync.writeback.deliver import deliver
@@ -55,6 +57,15 @@ class Jobs:
             self.app.task(name="enqueue_deliveries", queue="upkeep", queueing_lock="enqueue_deliveries")(
                 self._enqueue_deliveries
             )
+        )
+        self._webhook = self.app.task(name="deliver_webhook", queue=DELIVERY)(self._deliver_webhook)
+        self.app.periodic(cron="* * * * * */5")(
+            self.app.task(name="enqueue_webhooks", queue="upkeep", queueing_lock="enqueue_webhooks")(
+                self._enqueue_webhooks
+            )
+        )
+        self.app.periodic(cron="17 3 * * *")(
+            self.app.task(name="prune_feed", queue="upkeep", queueing_lock="prune_feed")(self._prune_feed)
         )
         self.app.periodic(cron="* * * * * */15")(
             self.app.task(name="rescue_stalled", queue="upkeep", queueing_lock="rescue_stalled")(
@@ -189,6 +200,28 @@ class Jobs:
                 )
             except AlreadyEnqueued:
                 log.debug("delivery.joined", connection=str(connection_id))
+
+    async def _enqueue_webhooks(self, timestamp: int) -> None:
+        """Queue the webhooks that have something to say, one job each at a time."""
+        async with self.office.database.app_engine.begin() as db:
+            due = (await db.execute(text("select workspace_id, webhook_id from due_webhooks(500)"))).all()
+        for workspace_id, webhook_id in due:
+            lock = f"webhook:{webhook_id}"
+            with suppress(AlreadyEnqueued):
+                await self._webhook.configure(lock=lock, queueing_lock=lock).defer_async(
+                    workspace_id=str(workspace_id), webhook_id=str(webhook_id)
+                )
+
+    async def _deliver_webhook(self, workspace_id: str, webhook_id: str) -> None:
+        sent = await webhooks_out.deliver(self.office, UUID(workspace_id), UUID(webhook_id))
+        log.info("webhook.sent", webhook=webhook_id, messages=sent)
+
+    async def _prune_feed(self, timestamp: int) -> None:
+        """Remove changes and deliveries that are older than what is kept."""
+        async with self.office.database.app_engine.begin() as db:
+            changes = (await db.execute(text("select prune_changes(:kept)"), {"kept": KEPT})).scalar_one()
+            deliveries = (await db.execute(text("select prune_deliveries(:kept)"), {"kept": KEPT})).scalar_one()
+        log.info("feed.pruned", changes=changes, deliveries=deliveries)
 
     async def _rescue_stalled(self, timestamp: int) -> None:
         """Give back the jobs of dead workers; without this they stay 'doing' and hold their lock for ever."""

@@ -33,14 +33,15 @@ async def rotate() -> None:
 async def _rewrap(office: Office) -> int:
     count = 0
     async with office.database.owner_engine.begin() as db:
-        rows = (await db.execute(text("select workspace_id, id, data_key from connection for update"))).all()
-        for workspace, id, wrapped in rows:
-            if key_id(wrapped) == office.keyring.key_id:
-                continue
-            fresh = office.keyring.rotate(wrapped, workspace=workspace, connection=id)
-            await db.execute(
-                text("update connection set data_key = :key where workspace_id = :ws and id = :id"),
-                {"key": fresh, "ws": workspace, "id": id},
-            )
-            count += 1
+        for table in ("connection", "webhook"):
+            rows = await db.execute(text(f"select workspace_id, id, data_key from {table} for update"))  # noqa: S608
+            for workspace, id, wrapped in rows.all():
+                if key_id(wrapped) == office.keyring.key_id:
+                    continue
+                fresh = office.keyring.rotate(wrapped, workspace=workspace, connection=id)
+                await db.execute(
+                    text(f"update {table} set data_key = :key where workspace_id = :ws and id = :id"),  # noqa: S608
+                    {"key": fresh, "ws": workspace, "id": id},
+                )
+                count += 1
     return count
