@@ -42,7 +42,7 @@ def error_of(response: httpx.Response) -> VendorError | None:
     """The error that an answer is; an export that is being prepared is one as well: ``NotReady``."""
     status = response.status_code
     if status == 200:
-        return _unfinished(response)
+        return _no_answer(response) or _unfinished(response)
     if 300 <= status < 400:
         return BadSettings("Metrica's API isn't at this address: it sends us to another page.", "base_url")
     if response.content.lstrip()[:1] == b"<":
@@ -83,6 +83,15 @@ async def check(session: VendorSession[MetricaSettings]) -> Health:
 
 def _ask_goals(settings: MetricaSettings) -> VendorRequest:
     return VendorRequest(f"/management/v1/counter/{settings.counter_id}/goals")
+
+
+def _no_answer(response: httpx.Response) -> VendorError | None:
+    """A success that isn't one: a gateway's page, or nothing where only a table may be empty."""
+    if response.content.lstrip()[:1] == b"<":
+        return Transient("A web page answers instead of Metrica's API. If it stays so, check its address.")
+    if not response.content.strip() and not response.request.url.path.endswith("/download"):
+        return Transient("Metrica answers with nothing.")
+    return None
 
 
 def _unfinished(response: httpx.Response) -> VendorError | None:

@@ -73,7 +73,7 @@ def ask_visits(settings: MetricaSettings, position: Position) -> VendorRequest:
         case "poll":
             return VendorRequest(_path(settings, f"logrequest/{position['request']}"), accept=MAY_BE_GONE)
         case "part":
-            path = f"logrequest/{position['request']}/part/{position['parts'][position['part']]}/download"
+            path = f"logrequest/{position['request']}/part/{position['parts'][position['part']][0]}/download"
             return VendorRequest(_path(settings, path), accept=MAY_BE_GONE)
     raise AssertionError(f"There is no step {position['step']!r}.")
 
@@ -175,7 +175,7 @@ def _polled(position: Position, response: VendorResponse) -> Page:
     if window.days > 1 and any(part.size > LARGEST_PART for part in export.parts):
         smaller = window.first_part(window.days // 2)
         return Page([], _tidy(position, {**smaller.position(), "step": "measure"}), done=window.done(0))
-    parts = [part.part_number for part in export.parts]
+    parts = [[part.part_number, part.size] for part in export.parts]
     if not parts:
         return _read_to_its_end(position)
     read = {"step": "part", "request": export.request_id, "parts": parts, "part": 0}
@@ -185,6 +185,8 @@ def _polled(position: Position, response: VendorResponse) -> Page:
 def _part(settings: MetricaSettings, position: Position, response: VendorResponse) -> Page:
     if response.status in MAY_BE_GONE:
         return _again(position, f"status {response.status}")
+    if not response.content and position["parts"][position["part"]][1]:  # [14]
+        return _again(position, "an empty part")
     records = visit_lines(response.content, counter=settings.counter_id, zone=position["zone"])
     number, parts = position["part"] + 1, len(position["parts"])
     if number < parts:

@@ -47,6 +47,7 @@ class Metrica:
     polls: int = 1
     room: int = 1000  # days
     part_size: int = 1000
+    empty_parts: int = 0  # how many of the next parts come without a byte
     exports: list[dict[str, Any]] = field(default_factory=list)
     fail_with: list[str] = field(default_factory=list)  # how the next exports end
     asked: list[str] = field(default_factory=list)
@@ -97,6 +98,9 @@ class Metrica:
         export = self._export(id)
         if export["status"] != "processed":
             return _told({"errors": [{"error_type": "not_found", "message": "gone"}], "code": 404}, 404)
+        if self.empty_parts:
+            self.empty_parts -= 1
+            return httpx.Response(200)
         first = date.fromisoformat(export["date1"])
         days = [first + timedelta(days=n) for n in range(_days(export["date1"], export["date2"]))]
         lines = [
@@ -244,6 +248,16 @@ def test_an_export_that_fails_or_vanishes_is_ordered_again_three_times_at_most()
         read(Metrica(fail_with=["canceled"] * 3), STREAM.start(SETTINGS, begin(since)))
 
 
+def test_a_part_that_comes_empty_though_bytes_were_told_is_ordered_again() -> None:
+    metrica = Metrica(empty_parts=1)
+    ids, _, _ = read(metrica, STREAM.start(SETTINGS, begin(datetime(2026, 4, 27, tzinfo=UTC))))
+    assert sorted(set(ids)) == keys(date(2026, 4, 27), 4)
+    assert len(metrica.exports) == 2
+    quiet = Metrica(empty_parts=2, part_size=0)  # parts of no bytes hold no visits
+    ids, _, _ = read(quiet, STREAM.start(SETTINGS, begin(datetime(2026, 4, 27, tzinfo=UTC))))
+    assert (ids, len(quiet.exports)) == ([], 1)
+
+
 def test_the_documented_lifecycle_has_the_shapes_that_are_read() -> None:
     for line in (SAMPLES / "synthetic_log_lifecycle.jsonl").read_text().splitlines():
         body = json.dumps(json.loads(line)["body"]).encode()
@@ -282,6 +296,8 @@ def test_the_documented_errors_are_told_apart() -> None:
         (420, b"{}", RateLimited),
         (404, b"<html>", BadSettings),
         (502, b"<html>", Transient),
+        (200, b"<html>", Transient),
+        (200, b"", Transient),
         (403, b'{"errors":[{"error_type":"quota_requests_by_ip"}]}', RateLimited),
     ],
 )
