@@ -40,7 +40,7 @@ explorer:
 		|| echo "The explorer couldn't be built, so /graphiql is a plain page; 'make web' tells why."
 
 test: install-dev  ## Run the tests; TEST_ARGS="tests/core -k roles" chooses some
-	@$(BIN)/python -m pytest $(TEST_ARGS)
+	@$(BIN)/python -m pytest -n auto --dist worksteal $(TEST_ARGS)
 
 lint: install-dev  ## Check style, types and the direction of imports
 	@$(BIN)/ruff check $(CHECKED)
