@@ -23,6 +23,7 @@ from api.graphql.limits import Limits
 from api.graphql.schema import build_schema
 from api.graphql.stored import StoredDocuments, read_trusted
 from api.http import LARGEST_BODY, GraphQLView, buffered, problem
+from api.language import Languages
 from api.rates import Rates, TooManyRequests
 from core.database import Database
 from schema.migrate import is_current
@@ -58,7 +59,7 @@ def create_app(office: Office, jobs: Jobs, rates: Rates | None = None) -> Starle
             Route("/", _to_explorer, methods=["GET"]),
             *explorer_routes(),
         ],
-        middleware=[Middleware(Watched, metrics=metrics), Middleware(SafeHeaders)],
+        middleware=[Middleware(Watched, metrics=metrics), Middleware(SafeHeaders), Middleware(Languages)],
     )
 
 

@@ -3,54 +3,44 @@ field; the rows that it wrote are read by the planner like any others."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Any, cast
 from uuid import UUID
 
 import strawberry
+from sqlalchemy import update
 
-from api.graphql.build import add_fields, list_of, object_type, optional
-from api.graphql.build import field as graphql_field
+from api.graphql.build import add_fields, field, list_of, object_type, optional
+from api.graphql.deciding import decision_mutations
 from api.graphql.enums import ENUMS
-from api.graphql.errors import CallerError, Forbidden
+from api.graphql.errors import CallerError
 from api.graphql.ids import parse_id
+from api.graphql.once import IdempotencyKey, SealedAnswers, once
+from api.graphql.problems import InputProblem, InputRefused, problem, row_id
 from api.graphql.roots import Root, payload
-from api.graphql.run import RequestContext
 from api.graphql.scalars import DateTimeText, JsonValue
 from api.graphql.types import Types
+from api.graphql.writing import work_mutations
+from api.graphql.written import Info, Written, act, allowed, kept, recalled
 from api.tokens import create_token, public_id, revoke_token
-from schema.enums import Role, RunTrigger
+from schema.enums import ManagersSee, Role, RunTrigger
+from schema.tables import Workspace
 from sync import connections
-from sync.decisions import merge_clients, split_client
 from sync.errors import SettingsRefused
-from sync.identity.decisions import DecisionRefused
+from sync.quarantine import replay
 
-Info = strawberry.Info[RequestContext, None]
 _CONNECTS = frozenset({Role.OWNER, Role.INTEGRATION})
-_EDITS = frozenset({Role.OWNER, Role.MANAGER})
-_SPLITTABLE = ("Contact", "Company", "Call", "Lead", "Visit")
 _OWNS = frozenset({Role.OWNER})
 _LARGEST_TEXT = 200
 
 
-@strawberry.type(description="One thing that is wrong with the input.")
-class InputProblem:
-    field: str | None = strawberry.field(
-        description="The setting or argument; null where no single one is to blame."
+@strawberry.type(description="What became of the records in quarantine.")
+class ReplayedQuarantine:
+    replayed: int = strawberry.field(description="Records that were tried again.")
+    understood: int = strawberry.field(description="Records that were understood now and are here.")
+    stillRefused: int = strawberry.field(  # noqa: N815 - GraphQL's spelling
+        description="Records that could not be understood again; `quarantine` says why."
     )
-    message: str = strawberry.field(description="What is wrong and what to do, in one sentence.")
-
-
-@dataclass
-class Written:
-    """What a mutation did."""
-
-    connection: UUID | None = None
-    client: UUID | None = None
-    run: UUID | None = None
-    sentence: str | None = None
-    problems: list[InputProblem] = field(default_factory=list)
 
 
 @strawberry.type(description="A new key. This is the only moment at which it is shown.")
@@ -68,15 +58,21 @@ async def _connect(
     title: Annotated[
         str | None, strawberry.argument(description="A name of your own; else the account's name.")
     ] = None,
+    key: IdempotencyKey = None,
 ) -> Any:
-    context = _allowed(info, _CONNECTS)
-    try:
-        written, health = await connections.create_connection(
-            context.office, context.viewer.workspace_id, connector, _short(title), _object(settings)
-        )
-    except SettingsRefused as refused:
-        return _refused(refused)
-    return Written(connection=written, sentence=health.sentence)
+    context = allowed(info, _CONNECTS)
+
+    async def work() -> Written:
+        try:
+            written, health = await connections.create_connection(
+                context.office, context.viewer.workspace_id, connector, _short(title), _object(settings)
+            )
+        except SettingsRefused as refused:
+            return _refused(refused)
+        return Written(connection=written, sentence=health.sentence)
+
+    arguments = {"connector": connector, "settings": settings, "title": title}
+    return await once(context, key, "connectSystem", arguments, work, keep=kept, recall=recalled)
 
 
 async def _update(
@@ -92,7 +88,7 @@ async def _update(
         strawberry.argument(name="intervalSeconds", description="Seconds between scheduled syncs, 60 at least."),
     ] = None,
 ) -> Any:
-    context = _allowed(info, _CONNECTS)
+    context = allowed(info, _CONNECTS)
     found = _connection(id)
     try:
         health = await connections.update_connection(
@@ -112,7 +108,7 @@ async def _pause(
     info: Info,
     id: Annotated[strawberry.ID, strawberry.argument(description="Global id of the connection.")],
 ) -> Any:
-    context = _allowed(info, _CONNECTS)
+    context = allowed(info, _CONNECTS)
     await connections.pause(context.office, context.viewer.workspace_id, _connection(id))
     return Written(connection=_connection(id))
 
@@ -121,7 +117,7 @@ async def _resume(
     info: Info,
     id: Annotated[strawberry.ID, strawberry.argument(description="Global id of the connection.")],
 ) -> Any:
-    context = _allowed(info, _CONNECTS)
+    context = allowed(info, _CONNECTS)
     await connections.resume(context.office, context.viewer.workspace_id, _connection(id))
     return Written(connection=_connection(id))
 
@@ -130,10 +126,10 @@ async def _test(
     info: Info,
     id: Annotated[strawberry.ID, strawberry.argument(description="Global id of the connection.")],
 ) -> Any:
-    context = _allowed(info, _CONNECTS)
+    context = allowed(info, _CONNECTS)
     found = _connection(id)
     health = await connections.check_connection(context.office, context.viewer.workspace_id, found)
-    problems = [] if health.ok else [InputProblem(field=None, message=health.sentence)]
+    problems = [] if health.ok else [InputProblem(field=None, code="CHECK_FAILED", message=health.sentence)]
     return Written(connection=found, sentence=health.sentence, problems=problems)
 
 
@@ -145,7 +141,7 @@ async def _remove(
         strawberry.argument(name="withData", description="Also remove everything that was read through it."),
     ] = False,
 ) -> bool:
-    context = _allowed(info, _CONNECTS)
+    context = allowed(info, _CONNECTS)
     await connections.remove_connection(
         context.office, context.viewer.workspace_id, _connection(id), with_data=data
     )
@@ -161,47 +157,50 @@ async def _start_sync(
             name="fromBeginning", description="Read everything again; what is unchanged costs no write."
         ),
     ] = False,
+    key: IdempotencyKey = None,
 ) -> Any:
-    context = _allowed(info, _CONNECTS | {Role.MANAGER})
+    context = allowed(info, _CONNECTS | {Role.MANAGER})
     found = _connection(connection)
-    if anew:
-        await connections.resync(context.office, context.viewer.workspace_id, found)
-    run = await context.jobs.request_sync(context.viewer.workspace_id, found, RunTrigger.BUTTON)
-    return Written(connection=found, run=run)
+
+    async def work() -> Written:
+        if anew:
+            await connections.resync(context.office, context.viewer.workspace_id, found)
+        run = await context.jobs.request_sync(context.viewer.workspace_id, found, RunTrigger.BUTTON)
+        return Written(connection=found, run=run)
+
+    arguments = {"connection": found, "fromBeginning": anew}
+    return await once(context, key, "startSync", arguments, work, keep=kept, recall=recalled)
 
 
-async def _merge(
+async def _replay(
     info: Info,
-    client: Annotated[strawberry.ID, strawberry.argument(description="Global id of one client.")],
-    other: Annotated[strawberry.ID, strawberry.argument(description="Global id of the other.")],
-) -> Any:
-    context = _allowed(info, _EDITS)
-    one, two = _uuid("Client", client), _uuid("Client", other)
-    viewer = context.viewer
-    try:
-        await merge_clients(context.office.database, viewer.workspace_id, one, two, viewer.token_id)
-    except DecisionRefused as refused:
-        return Written(problems=[InputProblem(field=None, message=str(refused))])
-    return Written(client=one)
+    connection: Annotated[strawberry.ID, strawberry.argument(description="Global id of the connection.")],
+) -> ReplayedQuarantine:
+    context = allowed(info, _CONNECTS)
+    counts = await replay(context.office, context.viewer.workspace_id, _connection(connection))
+    return ReplayedQuarantine(
+        replayed=counts.fetched,
+        understood=counts.created + counts.updated + counts.unchanged + counts.skipped,
+        stillRefused=counts.quarantined,
+    )
 
 
-async def _split(
+async def _change_workspace(
     info: Info,
-    client: Annotated[strawberry.ID, strawberry.argument(description="Global id of the client.")],
-    records: Annotated[
-        list[strawberry.ID],
-        strawberry.argument(description="Global ids of the contacts, companies, calls, leads or visits."),
+    managers_see: Annotated[
+        ENUMS[ManagersSee],  # type: ignore[valid-type]  # made from data
+        strawberry.argument(name="managersSee", description="Which clients managers' keys reach."),
     ],
 ) -> Any:
-    context = _allowed(info, _EDITS)
-    parted = _uuid("Client", client)
-    out = [_record(each) for each in records]
+    context = allowed(info, _OWNS)
     viewer = context.viewer
-    try:
-        await split_client(context.office.database, viewer.workspace_id, parted, out, viewer.token_id)
-    except DecisionRefused as refused:
-        return Written(problems=[InputProblem(field="records", message=str(refused))])
-    return Written(client=parted)
+    async with context.office.database.workspace(viewer.workspace_id) as db:
+        await db.execute(
+            update(Workspace)
+            .where(Workspace.id == viewer.workspace_id)
+            .values(managers_see=ManagersSee(cast("Any", managers_see).value).value)
+        )
+    return Written(workspace=viewer.workspace_id)
 
 
 async def _create_token(
@@ -211,23 +210,43 @@ async def _create_token(
     expires: Annotated[
         DateTimeText | None, strawberry.argument(name="expiresAt", description="When it ends by itself.")
     ] = None,
+    users: Annotated[
+        list[strawberry.ID] | None,
+        strawberry.argument(description="Of a manager's key: global ids of the employees that the manager is."),
+    ] = None,
+    key: IdempotencyKey = None,
 ) -> CreatedToken:
-    context = _allowed(info, _OWNS)
-    token = await create_token(
-        context.office.database,
-        context.viewer.workspace_id,
-        Role(cast("Any", role).value),
-        _short(label) or "",
-        None if expires is None else datetime.fromisoformat(expires),
+    context = allowed(info, _OWNS)
+    chosen = Role(cast("Any", role).value)
+    if users is not None and chosen is not Role.MANAGER:
+        raise InputRefused(problem("users", "ONLY_MANAGERS"))
+    user_ids = None if users is None else [row_id("users", each, "User") for each in users]
+    name = _short(label) or ""
+
+    async def work() -> CreatedToken:
+        ends = None if expires is None else datetime.fromisoformat(expires)
+        token = await create_token(
+            context.office.database, context.viewer.workspace_id, chosen, name, ends, user_ids
+        )
+        return CreatedToken(id=public_id(token), token=token)
+
+    sealed = SealedAnswers(context)
+    return await once(
+        context,
+        key,
+        "createToken",
+        {"role": chosen, "label": label, "expiresAt": expires, "users": users},
+        work,
+        keep=lambda made: {"id": made.id, **sealed.seal(made.token)},
+        recall=lambda answer: CreatedToken(id=answer["id"], token=sealed.open(answer)),
     )
-    return CreatedToken(id=public_id(token), token=token)
 
 
 async def _revoke_token(
     info: Info,
     id: Annotated[str, strawberry.argument(description="Public part of the key.")],
 ) -> bool:
-    context = _allowed(info, _OWNS)
+    context = allowed(info, _OWNS)
     ended = await revoke_token(context.office.database, context.viewer.workspace_id, id)
     context.forget_token(id)
     return ended
@@ -239,53 +258,44 @@ def mutation_type(types: Types) -> tuple[Any, dict[str, list[Root]]]:
         types, "connection", "Connection", "The connection as it is now; null if nothing was written."
     )
     run = payload(types, "run", "SyncRun", "The sync: a new one, or the one that waits already.")
-    sentence = graphql_field("sentence", optional(str), "What the external system said, in one sentence.")
-    problems = graphql_field(
-        "problems", list_of(InputProblem), "What is wrong with the input; empty if all went well."
-    )
+    sentence = field("sentence", optional(str), "What the external system said, in one sentence.")
+    problems = field("problems", list_of(InputProblem), "What is wrong with the input; empty if all went well.")
     changed = object_type("ConnectionPayload", "A connection that was made, changed or tried.")
     add_fields(changed, [connection.field, sentence, problems])
     started = object_type("StartSyncPayload", "A sync that was asked for.")
     add_fields(started, [run.field, payload(types, "connection", "Connection", "The connection.").field])
-    client = payload(types, "client", "Client", "The client as it is now; null if nothing was written.")
-    decided = object_type("ClientPayload", "A client about whom something was decided.")
-    add_fields(decided, [client.field, problems])
+    workspace = payload(types, "workspace", "Workspace", "The workspace as it is now.")
+    arranged = object_type("WorkspacePayload", "The workspace that was changed.")
+    add_fields(arranged, [workspace.field])
+    decided, decided_roots = decision_mutations(types, problems)
+    worked, worked_roots = work_mutations(types, problems)
     mutation = object_type("Mutation", "Everything that can be changed.")
     made = [
-        _field(_connect, "connectSystem", changed, "Connect an account. The settings are tried out at once."),
-        _field(_update, "updateConnection", changed, "Change a connection. New settings are tried out at once."),
-        _field(_test, "testConnection", changed, "Try whether a connection works as it stands."),
-        _field(_pause, "pauseConnection", changed, "Read nothing more until it is resumed."),
-        _field(_resume, "resumeConnection", changed, "Go on where it was."),
-        _field(
-            _remove, "removeConnection", bool, "Remove a connection and its secrets; its data stays unless asked."
+        act(_connect, "connectSystem", changed, "Connect an account. The settings are tried out at once."),
+        act(_update, "updateConnection", changed, "Change a connection. New settings are tried out at once."),
+        act(_test, "testConnection", changed, "Try whether a connection works as it stands."),
+        act(_pause, "pauseConnection", changed, "Read nothing more until it is resumed."),
+        act(_resume, "resumeConnection", changed, "Go on where it was."),
+        act(_remove, "removeConnection", bool, "Remove a connection and its secrets; its data stays unless asked."),
+        act(_start_sync, "startSync", started, "Ask for a sync now. If one waits already, that one is given."),
+        act(
+            _replay,
+            "replayQuarantine",
+            ReplayedQuarantine,
+            "Read the records again that could not be understood, by the connector as it is now.",
         ),
-        _field(_start_sync, "startSync", started, "Ask for a sync now. If one waits already, that one is given."),
-        _field(_merge, "mergeClients", decided, "Make two clients one. The older one survives; every sync obeys."),
-        _field(_split, "splitClient", decided, "Take records out of a client for ever; every sync obeys."),
-        _field(_create_token, "createToken", CreatedToken, "Make a key to this API."),
-        _field(_revoke_token, "revokeToken", bool, "End a key; false if it had ended before or isn't there."),
+        act(_change_workspace, "updateWorkspace", arranged, "Change what holds for the whole workspace."),
+        act(_create_token, "createToken", CreatedToken, "Make a key to this API."),
+        act(_revoke_token, "revokeToken", bool, "End a key; false if it had ended before or isn't there."),
     ]
-    add_fields(mutation, made)
+    add_fields(mutation, [*made, *decided, *worked])
     return mutation, {
         "ConnectionPayload": [connection],
         "StartSyncPayload": [run, connection],
-        "ClientPayload": [client],
+        "WorkspacePayload": [workspace],
+        **decided_roots,
+        **worked_roots,
     }
-
-
-def _field(resolver: Any, name: str, returns: Any, description: str) -> Any:
-    # Nullable, so that a mutation that fails leaves the answers of the others.
-    return strawberry.mutation(
-        resolver=resolver, name=name, description=description, graphql_type=optional(returns)
-    )
-
-
-def _allowed(info: Info, roles: frozenset[Role]) -> RequestContext:
-    context = info.context
-    if context.viewer.role not in roles:
-        raise Forbidden(f"The role {context.viewer.role.value} may not do this.")
-    return context
 
 
 def _connection(id: str) -> UUID:
@@ -296,13 +306,6 @@ def _uuid(type_name: str, id: str) -> UUID:
     found = parse_id(id)
     if found is None or found[0] != type_name:
         raise CallerError(f"{id!r} isn't the id of a {type_name}.")
-    return found[1]
-
-
-def _record(id: str) -> UUID:
-    found = parse_id(id)
-    if found is None or found[0] not in _SPLITTABLE:
-        raise CallerError(f"{id!r} isn't the id of a {', '.join(_SPLITTABLE)}.")
     return found[1]
 
 
@@ -319,4 +322,8 @@ def _short(text: str | None) -> str | None:
 
 
 def _refused(refused: SettingsRefused) -> Written:
-    return Written(problems=[InputProblem(field=each.field, message=each.sentence) for each in refused.problems])
+    return Written(
+        problems=[
+            InputProblem(field=each.field, code=refused.code, message=each.sentence) for each in refused.problems
+        ]
+    )

@@ -11,11 +11,12 @@ from strawberry.types import ExecutionContext
 from api.graphql import scalars, searching
 from api.graphql.build import add_fields, object_type
 from api.graphql.catalogue import catalogue_fields
+from api.graphql.deciding import preview_fields
 from api.graphql.documents import Documents, KnownDocuments
 from api.graphql.executor import FragmentExecutor
 from api.graphql.feed import CHANGE, feed_roots
 from api.graphql.limits import Limits
-from api.graphql.model import figures, interactions, marketing, operation, parties, sales
+from api.graphql.model import figures, interactions, marketing, operation, parties, sales, work
 from api.graphql.mutations import mutation_type
 from api.graphql.reporting import report_roots
 from api.graphql.roots import Root, query_roots
@@ -32,6 +33,7 @@ ENTITIES = (
     *operation.ENTITIES,
     *figures.ENTITIES,
     *searching.ENTITIES,
+    *work.ENTITIES,
     CHANGE,
 )
 
@@ -50,7 +52,7 @@ def build_schema(limits: Limits | None = None, stored: StoredDocuments | None = 
     types = Types(ENTITIES)
     roots = [*query_roots(types), *report_roots(types), *search_roots(types), *feed_roots(types)]
     query = object_type("Query", "Everything that can be read.")
-    add_fields(query, [*(root.field for root in roots), *catalogue_fields()])
+    add_fields(query, [*(root.field for root in roots), *catalogue_fields(), *preview_fields(types)])
     mutation, payloads = mutation_type(types)
     schema = Schema(
         query=query,

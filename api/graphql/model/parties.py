@@ -8,6 +8,7 @@ from api.graphql.declare import (
     Form,
     Kind,
     Listing,
+    Many,
     One,
     Timeline,
     column,
@@ -21,7 +22,7 @@ from api.graphql.model.shared import OWN, OWN_CLIENT, OWN_RECORD, node_id, unifi
 from schema import tables as t
 from schema.enums import ClientKind, FieldRule, IdentifierKind, RecordKind
 
-_SURVIVOR = (
+SURVIVOR = (
     "(with recursive way(id, merged_into, step) as ("
     "select c.id, c.merged_into, 1 from client c where c.workspace_id = %(workspace)s::uuid and c.id = {id} "
     "union all select c.id, c.merged_into, way.step + 1 from way join client c "
@@ -34,6 +35,12 @@ _CARDS_OF_CLIENT = (
     "union all select f.id from company f where f.workspace_id = {x}.workspace_id and f.client_id = {x}.id"
 )
 
+_WAS = (
+    "{t}.client_id in (with recursive was(id) as (select {x}.id union all select m.id from was join client m "
+    "on m.workspace_id = {x}.workspace_id and m.merged_into = was.id) select id from was)"
+)
+"""Of the client and of all clients that became part of it."""
+
 CLIENT = Entity(
     name="Client",
     table=table_of(t.Client),
@@ -42,7 +49,7 @@ CLIENT = Entity(
         "client. Its id never changes; a client that was merged away is still found by its old id, which leads to "
         "the client that it is part of now."
     ),
-    resolve_id=_SURVIVOR,
+    resolve_id=SURVIVOR,
     listed_if="{x}.merged_into is null",
     order=(("lastSeenAt", True),),
     own=OWN,
@@ -88,6 +95,8 @@ CLIENT = Entity(
             on=f"{{t}}.record_id in ({_CARDS_OF_CLIENT})",
             order="{t}.valid_from desc, {t}.id",
         ),
+        Many(name="notes", target="Note", description="Notes about the client, newest first.", on=_WAS),
+        Many(name="tasks", target="Task", description="What is to be done for the client, newest first.", on=_WAS),
         Timeline(
             name="history",
             union="HistoryItem",
@@ -278,6 +287,7 @@ USER = Entity(
         many("leads", "Lead", t.Lead.responsible_id, "Leads that the employee is in charge of, newest first."),
         many("contacts", "Contact", t.Contact.responsible_id, "Persons' cards that the employee is in charge of."),
         many("companies", "Company", t.Company.responsible_id, "Organisations' cards that the employee leads."),
+        many("tasks", "Task", t.Task.assignee_id, "What the employee is to do, newest first."),
         many("assignments", "Assignment", t.Assignment.user_id, "Which cards the employee has led and when."),
         *unified_fields(t.User),
     ),

@@ -41,6 +41,8 @@ DEAL = Entity(
             order="{t}.changed_at, {t}.id",
         ),
         many("calls", "Call", t.Call.deal_id, "Calls that belong to it, newest first."),
+        many("notes", "Note", t.Note.deal_id, "Notes about it, newest first."),
+        many("tasks", "Task", t.Task.deal_id, "What is to be done for it, newest first."),
         *origin_fields(t.Deal),
         *unified_fields(t.Deal),
     ),

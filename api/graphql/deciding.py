@@ -1,0 +1,202 @@
+"""Deciding which records are one client: merge and split, each with a preview."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+from uuid import UUID
+
+import strawberry
+from strawberry.types.field import StrawberryField
+
+from api.graphql.build import add_fields, object_type
+from api.graphql.errors import CallerError
+from api.graphql.ids import global_id, parse_id
+from api.graphql.problems import InputProblem, InputRefused, of_decision, row_id
+from api.graphql.roots import Root, payload
+from api.graphql.run import RequestContext
+from api.graphql.scalars import DecimalText
+from api.graphql.types import Types
+from api.graphql.written import EDITORS, Info, Written, act, allowed, reach
+from sync import previews
+from sync.decisions import merge_clients, split_client
+from sync.identity.decisions import DecisionRefused
+
+_SPLITTABLE = ("Contact", "Company", "Call", "Lead", "Visit")
+
+_One = Annotated[strawberry.ID, strawberry.argument(description="Global id of one client.")]
+_Other = Annotated[strawberry.ID, strawberry.argument(description="Global id of the other.")]
+_Client = Annotated[strawberry.ID, strawberry.argument(description="Global id of the client.")]
+_Records = Annotated[
+    list[strawberry.ID],
+    strawberry.argument(description="Global ids of the contacts, companies, calls, leads or visits to take out."),
+]
+
+
+@strawberry.type(description="Records that would go from one client to another.")
+class PreviewedMove:
+    client: strawberry.ID = strawberry.field(description="Global id of the client that they are of now.")
+    to: strawberry.ID | None = strawberry.field(
+        description="Global id of the client that they would be of (of a new one: the id that it would have); null "
+        "if nothing would tell whose they are."
+    )
+    records: list[strawberry.ID] = strawberry.field(description="Their global ids.")
+
+
+@strawberry.type(description="A field of a client that would have another value.")
+class PreviewedField:
+    client: strawberry.ID = strawberry.field(description="Global id of the client.")
+    field: str = strawberry.field(description="`name`, `phone`, `email` or `responsible`.")
+    before: str | None = strawberry.field(description="What stands there now; null also if there is no client yet.")
+    after: str | None = strawberry.field(description="What would; null also if the client would be no more.")
+
+
+@strawberry.type(description="Deals that would be another client's, summed.")
+class PreviewedMoney:
+    status: str = strawberry.field(description="`open`, `won` or `lost`.")
+    currency: str | None = strawberry.field(description="ISO 4217 code.")
+    amount: DecimalText = strawberry.field(description="Their sum.")
+    deals: int = strawberry.field(description="How many.")
+
+
+@strawberry.type(description="What a merge or a split would do. Nothing is changed by asking.")
+class DecisionPreview:
+    moves: list[PreviewedMove] = strawberry.field(description="The records that would change client.")
+    fields: list[PreviewedField] = strawberry.field(description="The fields that would change.")
+    deals: list[strawberry.ID] = strawberry.field(description="Global ids of the deals that would change client.")
+    money: list[PreviewedMoney] = strawberry.field(description="Their sums, by status and currency.")
+    problems: list[InputProblem] = strawberry.field(description="Why it can't be done; empty if it can.")
+
+
+def decision_mutations(types: Types, problems: StrawberryField) -> tuple[list[Any], dict[str, list[Root]]]:
+    """The mutations, and the planned fields of their payload."""
+
+    async def merge(info: Info, client: _One, other: _Other) -> Any:
+        context = allowed(info, EDITORS)
+        one, two = _client(client), _client(other)
+        try:
+            await _reached(context, types, {"client": one, "other": two})
+            viewer = context.viewer
+            await merge_clients(context.office.database, viewer.workspace_id, one, two, viewer.token_id)
+        except DecisionRefused as refused:
+            return Written(problems=[of_decision(None, refused)])
+        except InputRefused as refused:
+            return Written(problems=refused.problems)
+        return Written(client=one)
+
+    async def split(info: Info, client: _Client, records: _Records) -> Any:
+        context = allowed(info, EDITORS)
+        parted, out = _client(client), [_record(each) for each in records]
+        try:
+            await _reached(context, types, {"client": parted})
+            viewer = context.viewer
+            await split_client(context.office.database, viewer.workspace_id, parted, out, viewer.token_id)
+        except DecisionRefused as refused:
+            return Written(problems=[of_decision("records", refused)])
+        except InputRefused as refused:
+            return Written(problems=refused.problems)
+        return Written(client=parted)
+
+    client = payload(types, "client", "Client", "The client as it is now; null if nothing was written.")
+    decided = object_type("ClientPayload", "A client about whom something was decided.")
+    add_fields(decided, [client.field, problems])
+    made = [
+        act(merge, "mergeClients", decided, "Make two clients one. The older one survives; every sync obeys."),
+        act(split, "splitClient", decided, "Take records out of a client for ever; every sync obeys."),
+    ]
+    return made, {"ClientPayload": [client]}
+
+
+def preview_fields(types: Types) -> list[Any]:
+    """The queries that tell what a decision would do."""
+
+    async def merge(info: Info, client: _One, other: _Other) -> DecisionPreview | None:
+        context = allowed(info, EDITORS)
+        one, two = _client(client), _client(other)
+        try:
+            await _reached(context, types, {"client": one, "other": two})
+            return _told(
+                await previews.preview_merge(context.office.database, context.viewer.workspace_id, one, two)
+            )
+        except DecisionRefused as refused:
+            return _refused(of_decision(None, refused))
+        except InputRefused as refused:
+            return _refused(*refused.problems)
+
+    async def split(info: Info, client: _Client, records: _Records) -> DecisionPreview | None:
+        context = allowed(info, EDITORS)
+        parted, out = _client(client), [_record(each) for each in records]
+        try:
+            await _reached(context, types, {"client": parted})
+            return _told(
+                await previews.preview_split(context.office.database, context.viewer.workspace_id, parted, out)
+            )
+        except DecisionRefused as refused:
+            return _refused(of_decision("records", refused))
+        except InputRefused as refused:
+            return _refused(*refused.problems)
+
+    return [
+        strawberry.field(merge, name="previewMerge", description="What `mergeClients` would do."),
+        strawberry.field(split, name="previewSplit", description="What `splitClient` would do."),
+    ]
+
+
+async def _reached(context: RequestContext, types: Types, clients: dict[str, UUID]) -> None:
+    for field, id in clients.items():
+        await reach(context, types.entities["Client"], field, id)
+
+
+def _client(id: str) -> UUID:
+    found = parse_id(id)
+    if found is None or found[0] != "Client":
+        raise CallerError(f"{id!r} isn't the id of a Client.")
+    return found[1]
+
+
+def _record(id: str) -> UUID:
+    try:
+        return row_id("records", id, *_SPLITTABLE)
+    except InputRefused:
+        raise CallerError(f"{id!r} isn't the id of a {', '.join(_SPLITTABLE)}.") from None
+
+
+def _told(found: previews.Consequences) -> DecisionPreview:
+    def record(id: UUID) -> strawberry.ID:
+        kind = found.kinds.get(id, "contact")
+        return strawberry.ID(global_id(kind.capitalize(), id))
+
+    return DecisionPreview(
+        moves=[
+            PreviewedMove(
+                client=_of("Client", move.origin),
+                to=None if move.to is None else _of("Client", move.to),
+                records=[record(each) for each in move.records],
+            )
+            for move in found.moves.moves
+        ],
+        fields=[
+            PreviewedField(
+                client=_of("Client", each.client),
+                field=each.field.removesuffix("_id"),
+                before=each.before,
+                after=each.after,
+            )
+            for each in found.fields
+        ],
+        deals=[_of("Deal", each) for each in sorted(found.moves.deals)],
+        money=[
+            PreviewedMoney(
+                status=each.status, currency=each.currency, amount=DecimalText(str(each.amount)), deals=each.deals
+            )
+            for each in found.money
+        ],
+        problems=[],
+    )
+
+
+def _of(type_name: str, id: UUID) -> strawberry.ID:
+    return strawberry.ID(global_id(type_name, id))
+
+
+def _refused(*problems: InputProblem) -> DecisionPreview:
+    return DecisionPreview(moves=[], fields=[], deals=[], money=[], problems=list(problems))

@@ -1,0 +1,112 @@
+"""Mutations that create do so once for each key that their caller chose: a repeated request gives the same answer.
+
+The key's row is held from before the work until after it, so that two requests with one key wait for each other;
+when the work fails, the key is free again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, TypeVar
+from uuid import UUID, uuid4
+
+import orjson
+import strawberry
+from sqlalchemy import text
+
+from api.graphql.errors import CallerError
+from api.graphql.run import RequestContext
+
+_LONGEST_KEY = 200
+_KEPT = "24 hours"
+
+IdempotencyKey = Annotated[
+    str | None,
+    strawberry.argument(
+        name="idempotencyKey",
+        description=(
+            "A key of your choice, new for each thing that you want made (a UUID, say). Within 24 hours the same "
+            "request with the same key makes nothing more and gives the same answer; with other arguments it is "
+            "refused."
+        ),
+    ),
+]
+
+T = TypeVar("T")
+
+
+class KeyReused(CallerError):
+    """The key was used for another request."""
+
+    code = "IDEMPOTENCY_KEY_REUSED"
+
+
+async def once(
+    context: RequestContext,
+    key: str | None,
+    operation: str,
+    arguments: dict[str, Any],
+    work: Callable[[], Awaitable[T]],
+    *,
+    keep: Callable[[T], dict[str, Any] | None],
+    recall: Callable[[dict[str, Any]], T],
+) -> T:
+    """What ``work`` gives, or gave. ``keep`` makes of its result what is remembered (None: it made nothing, so the
+    key stays free), ``recall`` the result of that again. Raises `KeyReused`."""
+    if key is None:
+        return await work()
+    if not 0 < len(key) <= _LONGEST_KEY:
+        raise CallerError(f"An idempotencyKey has 1 to {_LONGEST_KEY} characters.")
+    viewer = context.viewer
+    digest = hashlib.sha256(orjson.dumps(arguments, option=orjson.OPT_SORT_KEYS, default=str)).digest()
+    named = {"ws": viewer.workspace_id, "actor": viewer.token_id, "key": key}
+    async with context.office.database.workspace(viewer.workspace_id) as db:
+        await db.execute(
+            text(f"delete from idempotency where workspace_id = :ws and at < now() - interval '{_KEPT}'"),  # noqa: S608 - ours
+            named,
+        )
+        made = await db.execute(
+            text(
+                "insert into idempotency (workspace_id, actor, key, operation, arguments) "
+                "values (:ws, :actor, :key, :operation, :digest) on conflict do nothing"
+            ),
+            {**named, "operation": operation, "digest": digest},
+        )
+        where = "where workspace_id = :ws and actor = :actor and key = :key"
+        if made.rowcount == 0:
+            known = (
+                await db.execute(text(f"select operation, arguments, answer from idempotency {where}"), named)  # noqa: S608 - ours
+            ).one()
+            if known.operation != operation or bytes(known.arguments) != digest:
+                raise KeyReused("This idempotencyKey was used for another request: choose a new one.")
+            return recall(known.answer)
+        result = await work()
+        answer = keep(result)
+        if answer is None:
+            await db.execute(text(f"delete from idempotency {where}"), named)  # noqa: S608 - ours
+        else:
+            await db.execute(
+                text(f"update idempotency set answer = cast(:answer as jsonb) {where}"),  # noqa: S608 - ours
+                {**named, "answer": orjson.dumps(answer, default=str).decode()},
+            )
+        return result
+
+
+class SealedAnswers:
+    """Keeps a secret that an answer holds: sealed by a key of its own, as connections' secrets are."""
+
+    _FIELD = "answer"
+
+    def __init__(self, context: RequestContext) -> None:
+        self._keyring, self._workspace = context.office.keyring, context.viewer.workspace_id
+
+    def seal(self, secret: str) -> dict[str, str]:
+        owner = uuid4()
+        wrapped = self._keyring.new_data_key(workspace=self._workspace, connection=owner)
+        data_key = self._keyring.unwrap(wrapped, workspace=self._workspace, connection=owner)
+        return {"owner": str(owner), "key": wrapped, "sealed": data_key.seal(secret, field=self._FIELD)}
+
+    def open(self, answer: dict[str, Any]) -> str:
+        data_key = self._keyring.unwrap(answer["key"], workspace=self._workspace, connection=UUID(answer["owner"]))
+        return data_key.open(answer["sealed"], field=self._FIELD).reveal()

@@ -1,0 +1,97 @@
+"""What is wrong with an input: on which field, with a code for programs and a sentence in the caller's language.
+
+Sentences of external systems and of their connectors come as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from uuid import UUID
+
+import strawberry
+
+from api.graphql.ids import parse_id
+from api.language import Language, spoken
+from core.errors import SkvozError
+
+_SENTENCES: Mapping[str, Mapping[Language, str]] = {
+    "EMPTY": {"en": "Write something here.", "ru": "Напишите здесь что-нибудь."},
+    "TOO_LONG": {"en": "At most {most} characters fit here.", "ru": "Здесь помещается не больше {most} знаков."},
+    "WRONG_ID": {"en": "This isn't the id of a {type}.", "ru": "Это не идентификатор {type}."},
+    "NOT_FOUND": {"en": "There is no such {type} for you.", "ru": "Такого объекта ({type}) у вас нет."},
+    "ONLY_MANAGERS": {
+        "en": "Only a manager's key has employees.",
+        "ru": "Сотрудники бывают только у ключа менеджера.",
+    },
+    "ONE_ALREADY": {"en": "The two are one client already.", "ru": "Это уже один клиент."},
+    "DIFFERENT_KINDS": {
+        "en": "A person and a company can't be one client.",
+        "ru": "Человек и компания не могут быть одним клиентом.",
+    },
+    "SOME_RECORDS": {
+        "en": "Name some of the client's records, and not all of them, to take out.",
+        "ru": "Назовите часть записей клиента, но не все, чтобы их отделить.",
+    },
+    "NO_RECORDS": {
+        "en": "The client has no records by which it could be joined or parted.",
+        "ru": "У клиента нет записей, по которым его можно объединить или разделить.",
+    },
+}
+_REFUSALS = (
+    ("one client already", "ONE_ALREADY"),
+    ("A person and a company", "DIFFERENT_KINDS"),
+    ("Name some of the client's records", "SOME_RECORDS"),
+    ("There is no client", "NO_RECORDS"),
+)
+"""How the decisions of ``sync.identity`` refuse: by the beginning of their sentences."""
+
+
+@strawberry.type(description="One thing that is wrong with the input.")
+class InputProblem:
+    field: str | None = strawberry.field(
+        description="The setting or argument; null where no single one is to blame."
+    )
+    code: str = strawberry.field(description="What is wrong, for programs: stable, like `TOO_LONG`.")
+    message: str = strawberry.field(
+        description="What is wrong and what to do, in one sentence, in the language of `Accept-Language` (English "
+        "or Russian); of an external system as it says it."
+    )
+
+
+class InputRefused(SkvozError):
+    """The input of a mutation can't be taken; ``problems`` say why, field by field."""
+
+    code = "BAD_USER_INPUT"
+
+    def __init__(self, *problems: InputProblem) -> None:
+        super().__init__(" ".join(each.message for each in problems))
+        self.problems = list(problems)
+
+
+def problem(field: str | None, code: str, **values: object) -> InputProblem:
+    return InputProblem(field=field, code=code, message=_SENTENCES[code][spoken()].format(**values))
+
+
+def of_decision(field: str | None, refused: SkvozError) -> InputProblem:
+    """What a refused decision about clients is in the caller's words."""
+    said = str(refused)
+    code = next((code for part, code in _REFUSALS if part in said), None)
+    return InputProblem(field=field, code=refused.code, message=said) if code is None else problem(field, code)
+
+
+def row_id(field: str, id: str, *types: str) -> UUID:
+    """The uuid of a global id of one of the types. Raises `InputRefused`."""
+    found = parse_id(id)
+    if found is None or found[0] not in types:
+        raise InputRefused(problem(field, "WRONG_ID", type=", ".join(types)))
+    return found[1]
+
+
+def written_text(field: str, value: str, most: int) -> str:
+    """A text that isn't empty nor too long, without the blanks around it. Raises `InputRefused`."""
+    text = value.strip()
+    if not text:
+        raise InputRefused(problem(field, "EMPTY"))
+    if len(text) > most:
+        raise InputRefused(problem(field, "TOO_LONG", most=most))
+    return text

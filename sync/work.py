@@ -1,0 +1,46 @@
+"""Notes and tasks about clients: written here, kept here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import insert, text, update
+
+from core.database import Database
+from schema.tables import Note, Task
+from sync.errors import NotFound
+
+
+async def add(
+    database: Database, workspace_id: UUID, model: type[Note] | type[Task], author: str, values: Mapping[str, Any]
+) -> UUID:
+    """Write a note or a task; its id."""
+    id = uuid4()
+    async with database.workspace(workspace_id) as db:
+        await db.execute(insert(model).values(workspace_id=workspace_id, id=id, author=author, **values))
+    return id
+
+
+async def change(
+    database: Database, workspace_id: UUID, model: type[Note] | type[Task], id: UUID, values: Mapping[str, Any]
+) -> None:
+    """Change a note or a task that isn't removed. Raises NotFound."""
+    async with database.workspace(workspace_id) as db:
+        changed = await db.execute(
+            update(model)
+            .where(model.workspace_id == workspace_id, model.id == id, model.deleted_at.is_(None))
+            .values(changed_at=text("now()"), **values)
+        )
+    if changed.rowcount == 0:
+        raise NotFound("There is no such note or task.")
+
+
+async def remove(database: Database, workspace_id: UUID, model: type[Note] | type[Task], id: UUID) -> bool:
+    """Take a note or a task away; False if there is none, or it was removed before."""
+    try:
+        await change(database, workspace_id, model, id, {"deleted_at": text("now()")})
+    except NotFound:
+        return False
+    return True

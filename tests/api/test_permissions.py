@@ -1,0 +1,115 @@
+# ruff: noqa: E501 - queries read better unbroken
+"""Every operation of the schema against every role: who is let in, and that a denial changes nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from graphql import get_named_type, is_composite_type, is_required_argument
+from sqlalchemy import text
+
+from api.graphql.schema import build_schema
+from schema.enums import Role
+from tests.api.conftest import Api
+from tests.api.market import uuid
+
+CONNECTION, CLIENT, OTHER = (
+    f"Connection:{uuid('kconnection', 1)}",
+    f"Client:{uuid('client', 1)}",
+    f"Client:{uuid('client', 2)}",
+)
+OWNER, MANAGER, ANALYST, INTEGRATION = Role.OWNER, Role.MANAGER, Role.ANALYST, Role.INTEGRATION
+ALL = frozenset(Role)
+EDITORS, CONNECTORS = frozenset({OWNER, MANAGER}), frozenset({OWNER, INTEGRATION})
+MUTATIONS: dict[str, tuple[str, frozenset[Role]]] = {
+    "connectSystem": ('(connector: "bitrix24", settings: {}) { problems { field } }', CONNECTORS),
+    "updateConnection": (f'(id: "{CONNECTION}", title: "x") {{ sentence }}', CONNECTORS),
+    "testConnection": (f'(id: "Connection:{uuid("kconnection", 9)}") {{ sentence }}', CONNECTORS),
+    "pauseConnection": (f'(id: "{CONNECTION}") {{ sentence }}', CONNECTORS),
+    "resumeConnection": (f'(id: "{CONNECTION}") {{ sentence }}', CONNECTORS),
+    "removeConnection": (f'(id: "Connection:{uuid("kconnection", 9)}")', CONNECTORS),
+    "startSync": (f'(connection: "{CONNECTION}") {{ run {{ id }} }}', CONNECTORS | {MANAGER}),
+    "replayQuarantine": (f'(connection: "Connection:{uuid("kconnection", 9)}") {{ replayed }}', CONNECTORS),
+    "updateWorkspace": ("(managersSee: ALL) { workspace { id } }", frozenset({OWNER})),
+    "createToken": ('(role: ANALYST, label: "x") { id }', frozenset({OWNER})),
+    "revokeToken": ('(id: "x")', frozenset({OWNER})),
+    "mergeClients": (f'(client: "{CLIENT}", other: "{OTHER}") {{ problems {{ code }} }}', EDITORS),
+    "splitClient": (f'(client: "{CLIENT}", records: []) {{ problems {{ code }} }}', EDITORS),
+    "createNote": (f'(client: "{CLIENT}", text: "x") {{ note {{ id }} }}', EDITORS),
+    "editNote": (f'(id: "Note:{uuid("note", 1)}", text: "x") {{ note {{ id }} }}', EDITORS),
+    "removeNote": (f'(id: "Note:{uuid("note", 1)}")', EDITORS),
+    "createTask": (f'(client: "{CLIENT}", title: "x") {{ task {{ id }} }}', EDITORS),
+    "editTask": (f'(id: "Task:{uuid("task", 1)}", title: "x") {{ task {{ id }} }}', EDITORS),
+    "removeTask": (f'(id: "Task:{uuid("task", 1)}")', EDITORS),
+}
+QUERIES: dict[str, tuple[str, frozenset[Role]]] = {
+    "tokens": ("{ nodes { id } }", frozenset({OWNER})),
+    "previewMerge": (f'(client: "{CLIENT}", other: "{OTHER}") {{ problems {{ code }} }}', EDITORS),
+    "previewSplit": (f'(client: "{CLIENT}", records: []) {{ problems {{ code }} }}', EDITORS),
+    "customFields": ("(type: DEAL) { key }", ALL - {ANALYST}),
+    "nodes": (f'(ids: ["{CLIENT}"]) {{ id }}', ALL),
+    "campaignReport": ('(from: "2026-03-01", to: "2026-03-02") { currency }', ALL),
+    "receipt": (
+        f'(figure: CALLS, campaign: "Campaign:{uuid("Gcampaign", 1)}", from: "2026-03-01", to: "2026-03-02") {{ total }}',
+        ALL,
+    ),
+    "search": ('(text: "client") { score }', ALL),
+}
+ELSEWHERE = ("webhook", "changes", "delivery")
+"""What other tests hold against the roles: operations of webhooks and of the change feed."""
+
+
+def fields(type_name: str) -> set[str]:
+    kind: Any = build_schema()._schema.type_map[type_name]
+    return {name for name in kind.fields if not any(part in name.lower() for part in ELSEWHERE)}
+
+
+def test_no_mutation_is_forgotten() -> None:
+    assert fields("Mutation") == set(MUTATIONS)
+
+
+async def state(api: Api) -> dict[str, Any]:
+    """What there is, in every table that a mutation could write to."""
+    found = {}
+    async with api.market.database.workspace(api.market.workspace_id) as connection:
+        for table in (
+            "workspace", "connection", "api_token", "client", "sync_run", "note", "task", "merge_log", "idempotency",
+            "identity_decision",
+        ):  # fmt: skip
+            column = "w" if table != "api_token" else "(w.id, w.role, w.revoked_at)"
+            query = f"select count(*), md5(string_agg({column}::text, '|' order by {column}::text)) from {table} w"  # noqa: S608 - names of ours
+            found[table] = tuple((await connection.execute(text(query))).one())
+    return found
+
+
+@pytest.mark.parametrize("role", list(Role))
+async def test_every_mutation_lets_in_whom_it_should(api: Api, role: Role) -> None:
+    caller = await api.as_role(role)
+    for name, (rest, allowed) in MUTATIONS.items():
+        before = await state(api)
+        answer = await caller.ask(f"mutation {{ {name}{rest} }}")
+        codes = {error["extensions"]["code"] for error in answer.get("errors", ())}
+        assert ("FORBIDDEN" in codes) is (role not in allowed), (name, answer)
+        if role not in allowed:
+            assert answer["data"] == {name: None}
+            assert await state(api) == before, name
+
+
+@pytest.mark.parametrize("role", list(Role))
+async def test_every_query_lets_in_whom_it_should(shared_api: Api, role: Role) -> None:
+    caller = await shared_api.as_role(role)
+    kind: Any = build_schema()._schema.type_map["Query"]
+    asked = dict(QUERIES)
+    for name in fields("Query") - set(QUERIES):
+        field = kind.fields[name]
+        required = {each for each, declared in field.args.items() if is_required_argument(declared)}
+        assert required <= {"id"}, f"say in QUERIES how {name} is asked"
+        arguments = f'(id: "{CLIENT}")' if required else ""
+        body = "{ __typename }" if is_composite_type(get_named_type(field.type)) else ""
+        asked[name] = (arguments + body, ALL)
+    for name, (rest, allowed) in asked.items():
+        answer = await caller.ask(f"{{ {name}{rest} }}")
+        codes = {error["extensions"]["code"] for error in answer.get("errors", ())}
+        assert ("FORBIDDEN" in codes) is (role not in allowed), (name, answer)
+        assert codes <= {"FORBIDDEN"}, (name, answer)
