@@ -79,7 +79,7 @@ async def deliver(
                     await desk.rest(item, item.state, error.code, error.sentence, after_seconds=FIRST_PAUSE)
                     await _stop_connection(office, opened, error)
                     break
-                except Transient as error:  # while looking: nothing was sent
+                except Transient as error:  # while looking, or before the first byte: nothing was sent
                     await desk.rest(item, item.state, error.code, error.sentence, after_seconds=_pause(item))
                     break
                 except LeaseLost:
@@ -211,12 +211,11 @@ class _Courier:
 
     async def _unsent(self, item: Item, write: Write[Any], error: VendorError) -> str:
         """What an error of the sending means for the change: nothing happened, or nobody knows, or never."""
-        if isinstance(error, RateLimited | QuotaExhausted | NotReady | AuthFailed | BadSettings):
-            await self._desk.rest(item, "pending", error.code, error.sentence, after_seconds=_wait(item, error))
+        if isinstance(error, RateLimited | QuotaExhausted | NotReady | AuthFailed | BadSettings | NotSent):
+            await self._desk.rest(
+                item, "pending", error.code, error.sentence, after_seconds=_wait(item, error), sent=False
+            )
             raise error
-        if isinstance(error, NotSent):
-            await self._desk.rest(item, "pending", error.code, error.sentence, after_seconds=_pause(item))
-            return "pending"
         if isinstance(error, Transient):
             reason = (
                 f"{error.sentence} Whether it took effect isn't known: it is looked for before it is sent again."

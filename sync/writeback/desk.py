@@ -162,19 +162,24 @@ class Desk:
         *,
         after_seconds: float = 0.0,
         external_id: str | None = None,
+        sent: bool = True,
     ) -> None:
-        """It doesn't stand there, or nobody knows: the state that it rests in, why, and when to try again."""
+        """It doesn't stand there, or nobody knows: the state that it rests in, why, and when to try again. What was
+        turned away or never left (not ``sent``) doesn't count as an attempt: an outage kills no change."""
         async with self._held() as db:
             await db.execute(
                 text("""
                 update outbox set state = :state, code = :code, reason = :reason,
                     next_try_at = clock_timestamp() + make_interval(secs => :after),
-                    external_id = coalesce(:external_id, external_id)
+                    external_id = coalesce(:external_id, external_id),
+                    attempts = case when :sent then attempts else :attempts end
                 where workspace_id = :ws and id = :id
                 """),
                 self._key
                 | {
                     "id": item.id,
+                    "sent": sent,
+                    "attempts": item.attempts,
                     "state": state,
                     "code": code,
                     "reason": reason,
