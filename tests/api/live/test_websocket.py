@@ -250,28 +250,16 @@ async def test_a_key_that_ends_ends_its_sockets_within_five_seconds(server: Serv
 async def test_a_consumer_that_doesnt_read_is_dropped(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     """The socket is full, events keep coming: after so many the server gives up on it, and serves the others."""
     monkeypatch.setattr("api.live.mailbox.MOST_WAITING", 200)
-    now = datetime.now(UTC)
-    await server.market.add(
-        t.Client,
-        [
-            {
-                "id": uuid("client", n),
-                "kind": "person",
-                "name": "x" * 20_000,
-                "founded_at": now,
-                "last_seen_at": now,
-            }
-            for n in range(1000, 1400)
-        ],
-    )
+    for number in range(1000, 1400):
+        await fresh_call(server, number, comment="x" * 20_000)
     async with opened(server, max_queue=1, max_size=None) as slow, opened(server) as quick:
-        await slow.subscribe("subscription { clientChanged { id name a: name b: name } }")
-        id = await quick.subscribe("subscription { clientChanged { id } }")
+        await slow.subscribe("subscription { newCalls { id comment a: comment b: comment } }")
+        id = await quick.subscribe("subscription { newCalls { id } }")
         await quick.ready()
-        for turn in range(60):
+        for turn in range(40):
             start = 1000 + turn % 4 * 100
-            await server.tell(ChangeType.CLIENT, ChangeKind.CHANGED, *range(start, start + 100))
-            assert len((await quick.next(id))["clientChanged"]) == 100
+            await server.tell(ChangeType.CALL, ChangeKind.CREATED, *range(start, start + 100))
+            assert len((await quick.next(id))["newCalls"]) == 100
         code, reason = await slow.closed()
         assert (code, reason) == (1013, "Events came faster than they were read; subscribe again")
         await quick.ready()
