@@ -3,35 +3,55 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 
 import click
 
-from api.command import (
-    attribute,
-    catalogue,
-    connect,
-    demo,
-    import_file,
-    keys,
-    match,
-    migrate,
-    outbox,
-    quarantine,
-    report,
-    rules,
-    sandbox,
-    serve,
-    sync,
-    token,
-    why,
-    worker,
-)
 from core.errors import SkvozError
 from core.logging import configure_logging
 from core.settings import load_settings
 
+COMMANDS = (
+    "demo",
+    "serve",
+    "worker",
+    "sync",
+    "connect",
+    "import_file",
+    "catalogue",
+    "quarantine",
+    "migrate",
+    "token",
+    "keys",
+    "sandbox",
+    "report",
+    "attribute",
+    "match",
+    "why",
+    "rules",
+    "outbox",
+)
+"""The modules, in the order in which help lists their commands."""
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+
+class _Commands(click.Group):
+    """Imports a subcommand's module when it is used: each needs other libraries, and none should wait for all."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [self._of(module).name or module for module in COMMANDS]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in COMMANDS:
+            return self._of(cmd_name)
+        return next((found for found in map(self._of, COMMANDS) if found.name == cmd_name), None)
+
+    @staticmethod
+    def _of(module: str) -> click.Command:
+        command: click.Command = import_module(f"api.command.{module}").command
+        return command
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="skvoz", prog_name="skvoz")
 def cli() -> None:
     """Skvoz: who a client is, everything that happened with them, and which campaign brought the money.
@@ -41,29 +61,6 @@ def cli() -> None:
     SKVOZ_MASTER_KEY, DATABASE_URL, …); see the README.
     """
     configure_logging(load_settings())
-
-
-for _module in (
-    demo,
-    serve,
-    worker,
-    sync,
-    connect,
-    import_file,
-    catalogue,
-    quarantine,
-    migrate,
-    token,
-    keys,
-    sandbox,
-    report,
-    attribute,
-    match,
-    why,
-    rules,
-    outbox,
-):
-    cli.add_command(_module.command)
 
 
 def main() -> None:

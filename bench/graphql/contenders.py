@@ -51,7 +51,7 @@ async def over_http(database: Database, home: Path, token: str, port: int) -> As
             "Skvoz",
             lambda asked: asked.skvoz,
             [python, "-c", "from api.command import main; main()", "serve"],
-            {"SKVOZ_HOME": str(home), "SKVOZ_LOG_LEVEL": "error"},
+            {"SKVOZ_HOME": str(home), "SKVOZ_LOG_LEVEL": "error", "SKVOZ_REQUESTS_PER_MINUTE": "0"},
         ),
         (
             "PostGraphile 5",
