@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, contextmanager
@@ -41,6 +42,7 @@ async def serve(
         if jobs is None:
             jobs = await stack.enter_async_context(Jobs(office).opened())
         app = create_app(office, jobs, rates)
+        gc.freeze()  # the schema stays for ever: no collection needs to walk through it again
         await _serve(app, listener or listen(office.settings.host, office.settings.port), ready)
 
 
