@@ -14,7 +14,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.auth import Authenticator, TooManyWrongTokens
@@ -54,6 +54,7 @@ def create_app(office: Office, jobs: Jobs, rates: Rates | None = None) -> Starle
     return Starlette(
         routes=[
             Route("/graphql", GraphQLEndpoint(view, authenticator, rates or Rates(settings.requests_per_minute))),
+            WebSocketRoute("/graphql", view),  # who asks is told in its first message
             Route("/healthz", Health(office.database), methods=["GET"]),
             Route("/metrics", metrics.endpoint, methods=["GET"]),
             Route("/", _to_explorer, methods=["GET"]),

@@ -8,24 +8,35 @@ was well formed.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import orjson
 from cross_web import HTTPException
+from graphql import GraphQLSyntaxError, OperationType, get_operation_ast, parse
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Message, Receive
 from strawberry.asgi import GraphQL
 from strawberry.http import GraphQLHTTPResponse
 from strawberry.http.parse_content_type import parse_content_type
+from strawberry.subscriptions import GRAPHQL_SSE_PROTOCOL, GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.types import ExecutionResult
 from strawberry.types.execution import PreExecutionError
+from strawberry.types.unset import UNSET
 
 from api.auth import Authenticator
 from api.graphql.errors import VALIDATION_FAILED, CallerError, public
+from api.graphql.limits import Limits
 from api.graphql.run import RequestContext
 from api.graphql.stored import NotStored, NotTrusted, StoredDocuments, WrongHash
+from api.graphql.values import Viewer
+from api.live.events import EVENT_STREAM, EventStream
+from api.live.hub import Hub
+from api.live.sessions import Session, Sessions
+from api.live.websocket import TextAdapter, TransportHandler
 from sync.jobs import Jobs
 from sync.office import Office
 
@@ -38,20 +49,45 @@ _UNAVAILABLE = "UNAVAILABLE"
 class GraphQLView(GraphQL[RequestContext, None]):
     """The view at ``/graphql``. The caller was authenticated before (`api.app`)."""
 
+    websocket_adapter_class = TextAdapter
+    graphql_transport_ws_handler_class = TransportHandler
+
     def __init__(
         self, schema: Any, office: Office, jobs: Jobs, authenticator: Authenticator, stored: StoredDocuments
     ) -> None:
-        super().__init__(schema, graphql_ide=None, subscription_protocols=())
-        self._office, self._jobs, self._authenticator, self._stored = office, jobs, authenticator, stored
+        super().__init__(
+            schema,
+            graphql_ide=None,
+            subscription_protocols=(GRAPHQL_TRANSPORT_WS_PROTOCOL, GRAPHQL_SSE_PROTOCOL),
+            connection_init_wait_timeout=timedelta(seconds=5),
+            max_subscriptions_per_connection=100,
+        )
+        self._office, self._jobs, self._stored = office, jobs, stored
+        self.authenticator = authenticator
+        self.sessions = Sessions(office.database, Hub(office.database))
 
-    async def get_context(self, request: Any, response: Any) -> RequestContext:
-        return RequestContext(request.state.viewer, self._office, self._jobs, self._authenticator.forget)
+    def context_of(self, viewer: Viewer, session: Session | None = None) -> RequestContext:
+        """What resolvers of one operation know."""
+        return RequestContext(viewer, self._office, self._jobs, self._forget, session)
 
-    async def run(self, request: Any, context: Any = None, root_value: Any = None) -> Any:
+    def _forget(self, token_id: str) -> None:
+        self.authenticator.forget(token_id)
+        self.sessions.end_token(token_id)
+
+    async def get_context(self, request: Any, response: Any) -> Any:
+        if self.is_websocket_request(request):
+            return request  # who asks is known later (`api.live.websocket`)
+        request.state.context = self.context_of(request.state.viewer)
+        return request.state.context
+
+    async def run(self, request: Any, context: Any = UNSET, root_value: Any = None) -> Any:
+        if self.is_websocket_request(request):
+            return await super().run(request)
         if request.method not in ("GET", "POST"):
             return problem(405, "GraphQL takes GET and POST.", headers={"Allow": "GET, POST"})
-        if preferred(request.headers.get("accept")) is None:
-            return problem(406, f"This endpoint answers in {RESPONSE_JSON} or {PLAIN_JSON}.")
+        accept = request.headers.get("accept")
+        if preferred(accept) is None and not takes_events(accept):
+            return problem(406, f"This endpoint answers in {RESPONSE_JSON}, {PLAIN_JSON} or {EVENT_STREAM}.")
         if request.method == "POST":
             refused = _refuse_body(request)
             if refused is not None:
@@ -59,7 +95,7 @@ class GraphQLView(GraphQL[RequestContext, None]):
         try:
             return finish(request, await super().run(request))
         except (NotStored, NotTrusted, WrongHash) as error:
-            media = preferred(request.headers.get("accept")) or PLAIN_JSON
+            media = preferred(accept) or PLAIN_JSON
             return problem(400 if media == RESPONSE_JSON else 200, str(error), code=error.code, media=media)
         except HTTPException as error:
             if error.status_code == 400 and "not allowed" in error.reason and request.method == "GET":
@@ -76,7 +112,24 @@ class GraphQLView(GraphQL[RequestContext, None]):
             raise HTTPException(400, "The request has no query.")
         if request.headers.get("x-query-cost", "").lower() == "true":
             data = replace(data, extensions={**(data.extensions or {}), "cost": True})
-        return data
+        return replace(data, protocol="sse" if self._as_events(request, data) else "http")
+
+    @staticmethod
+    def _as_events(request: Any, data: Any) -> bool:
+        """Whether to answer with events. Some clients (urql) take them in every request and expect them for
+        subscriptions only, so the kind of the operation decides, unless the caller takes nothing else."""
+        accept = request.headers.get("accept")
+        events = takes_events(accept)
+        if not is_subscription(data.query, data.operation_name):
+            return events and preferred(accept) is None
+        if not events:
+            raise HTTPException(406, f"Subscribe with Accept: {EVENT_STREAM}, or over graphql-transport-ws.")
+        return True
+
+    async def create_streaming_response(
+        self, request: Any, stream: Callable[[], Any], sub_response: Any, headers: Mapping[str, str]
+    ) -> Response:
+        return EventStream(stream(), self.sessions, request.state.context, headers)
 
     def should_render_graphql_ide(self, request: Any) -> bool:
         return False
@@ -189,6 +242,26 @@ def preferred(accept: str | None) -> str | None:
             candidate = (weight, -position, media)
             best = candidate if best is None or candidate > best else best
     return None if best is None else best[2]
+
+
+def takes_events(accept: str | None) -> bool:
+    """Whether the caller takes server-sent events."""
+    for item in (accept or "").split(","):
+        name, _, rest = item.strip().partition(";")
+        if name.strip().lower() == EVENT_STREAM and _weight(rest) > 0:
+            return True
+    return False
+
+
+def is_subscription(query: str, operation_name: str | None) -> bool:
+    """Whether that operation of the document subscribes; what can't be parsed is refused elsewhere."""
+    if "subscription" not in query:
+        return False
+    try:
+        operation = get_operation_ast(parse(query, no_location=True, max_tokens=Limits().tokens), operation_name)
+    except (GraphQLSyntaxError, RecursionError):
+        return False
+    return operation is not None and operation.operation is OperationType.SUBSCRIPTION
 
 
 def problem(

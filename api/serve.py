@@ -12,6 +12,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from api.app import create_app
+from api.http import LARGEST_BODY
 from api.rates import Rates
 from core.errors import SkvozError
 from sync.jobs import Jobs
@@ -54,6 +55,8 @@ async def _serve(app: Starlette, listener: socket.socket, ready: Callable[[], No
         server_header=False,
         lifespan="off",
         timeout_keep_alive=30,
+        ws="websockets-sansio",
+        ws_max_size=LARGEST_BODY,
         timeout_graceful_shutdown=10,
     )
     server = _Server(config, ready)

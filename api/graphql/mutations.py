@@ -20,6 +20,7 @@ from api.graphql.problems import InputProblem, InputRefused, problem, row_id
 from api.graphql.roots import Root, payload
 from api.graphql.scalars import DateTimeText, JsonValue
 from api.graphql.types import Types
+from api.graphql.webhooks import webhook_mutations
 from api.graphql.writing import work_mutations
 from api.graphql.written import Info, Written, act, allowed, kept, recalled
 from api.tokens import create_token, public_id, revoke_token
@@ -288,13 +289,15 @@ def mutation_type(types: Types) -> tuple[Any, dict[str, list[Root]]]:
         act(_create_token, "createToken", CreatedToken, "Make a key to this API."),
         act(_revoke_token, "revokeToken", bool, "End a key; false if it had ended before or isn't there."),
     ]
-    add_fields(mutation, [*made, *decided, *worked])
+    told, told_roots = webhook_mutations(types)
+    add_fields(mutation, [*made, *decided, *worked, *told])
     return mutation, {
         "ConnectionPayload": [connection],
         "StartSyncPayload": [run, connection],
         "WorkspacePayload": [workspace],
         **decided_roots,
         **worked_roots,
+        **told_roots,
     }
 
 

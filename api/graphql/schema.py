@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Any
 
 import strawberry
 from graphql import GraphQLError
 from strawberry.types import ExecutionContext
+from strawberry.types.execution import PreExecutionError
 
-from api.graphql import scalars, searching
+from api.graphql import scalars, searching, webhooks
 from api.graphql.build import add_fields, object_type
 from api.graphql.catalogue import catalogue_fields
 from api.graphql.deciding import preview_fields
@@ -23,7 +26,10 @@ from api.graphql.roots import Root, query_roots
 from api.graphql.run import PlannedField
 from api.graphql.searching import search_roots
 from api.graphql.stored import StoredDocuments
+from api.graphql.subscriptions import subscription_type
 from api.graphql.types import Types
+from api.graphql.webhooks import webhook_roots
+from core.errors import SkvozError
 
 ENTITIES = (
     *parties.ENTITIES,
@@ -35,6 +41,7 @@ ENTITIES = (
     *searching.ENTITIES,
     *work.ENTITIES,
     CHANGE,
+    *webhooks.ENTITIES,
 )
 
 
@@ -45,18 +52,41 @@ class Schema(strawberry.Schema):
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
         return None
 
+    async def stream(self, *arguments: Any, **named: Any) -> AsyncGenerator[Any, None]:
+        """Results one after another. What is refused before execution is a result too, as it is elsewhere."""
+        return _with_refusals(await super().stream(*arguments, **named))
+
+
+async def _with_refusals(results: AsyncGenerator[Any, None]) -> AsyncGenerator[Any, None]:
+    async with aclosing(results):
+        try:
+            async for result in results:
+                yield result
+        except GraphQLError as error:
+            yield PreExecutionError(data=None, errors=[error])
+        except SkvozError as error:
+            yield PreExecutionError(data=None, errors=[GraphQLError(str(error), original_error=error)])
+
 
 def build_schema(limits: Limits | None = None, stored: StoredDocuments | None = None) -> Schema:
     """The schema, with its planned fields in place."""
     documents = Documents(limits or Limits(), stored or StoredDocuments())
     types = Types(ENTITIES)
-    roots = [*query_roots(types), *report_roots(types), *search_roots(types), *feed_roots(types)]
+    roots = [
+        *query_roots(types),
+        *report_roots(types),
+        *search_roots(types),
+        *feed_roots(types),
+        *webhook_roots(types),
+    ]
     query = object_type("Query", "Everything that can be read.")
     add_fields(query, [*(root.field for root in roots), *catalogue_fields(), *preview_fields(types)])
     mutation, payloads = mutation_type(types)
+    subscription, live = subscription_type(types)
     schema = Schema(
         query=query,
         mutation=mutation,
+        subscription=subscription,
         types=types.nodes(),
         config=scalars.config(),
         execution_context_class=FragmentExecutor,
@@ -64,6 +94,10 @@ def build_schema(limits: Limits | None = None, stored: StoredDocuments | None = 
     )
     for parent, planned in {"Query": roots, **payloads}.items():
         plan_fields(schema, types, parent, planned)
+    plan_fields(schema, types, "Subscription", [each.root for each in live])
+    told: Any = schema._schema.type_map["Subscription"]
+    for each in live:
+        told.fields[each.root.field.graphql_name].subscribe = each.subscribe
     return schema
 
 
