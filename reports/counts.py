@@ -20,25 +20,39 @@ SAME_VISIT_MINUTES = 30
 """Visits of one visitor that two systems tell of (a call tracker, a web counter) are one when they begin so near to
 each other: half an hour without activity is what ends a visit in web analytics."""
 
-TOLD_ONCE = f"""not exists (
-    select from identifier mine
-    join identifier theirs on theirs.workspace_id = mine.workspace_id and theirs.kind = mine.kind
-        and theirs.value = mine.value and theirs.record_kind = 'visit' and theirs.record_id <> mine.record_id
-    join visit w on w.workspace_id = theirs.workspace_id and w.id = theirs.record_id
+TOLD_ONCE = f"""coalesce((
+    select false from identifier mine
+    cross join lateral (
+        select record_id from identifier theirs
+        where theirs.workspace_id = mine.workspace_id and theirs.kind = mine.kind and theirs.value = mine.value
+        and theirs.record_kind = 'visit' and theirs.record_id <> mine.record_id offset 0
+    ) other
+    cross join lateral (
+        select connection_id, started_at, campaign_id, id from visit
+        where workspace_id = mine.workspace_id and id = other.record_id and deleted_at is null offset 0
+    ) w
     where mine.workspace_id = v.workspace_id and mine.record_id = v.id and mine.kind = 'visitor'
-    and w.connection_id <> v.connection_id and w.deleted_at is null
+    and w.connection_id <> v.connection_id
     and w.started_at between v.started_at - interval '{SAME_VISIT_MINUTES} minutes'
         and v.started_at + interval '{SAME_VISIT_MINUTES} minutes'
     and (w.campaign_id is null, w.id) < (v.campaign_id is null, v.id)
-)"""
+    limit 1
+), true)"""  # noqa: S608 - the minutes are ours
 """SQL over a visit ``v``: no other system tells of the same visit with more right to count. One that names a
-campaign has more right than one that doesn't, then the smaller id."""
+campaign has more right than one that doesn't, then the smaller id. Each step is an index look-up, whatever
+PostgreSQL knows of the tables: as an anti-join it once scanned the workspace for each visit."""
 
 _TOLD_BY_OTHERS = """
-select distinct theirs.record_id from unnest(%(ids)s::uuid[]) as given(id)
-join identifier mine on mine.workspace_id = %(workspace)s and mine.record_id = given.id and mine.kind = 'visitor'
-join identifier theirs on theirs.workspace_id = mine.workspace_id and theirs.kind = mine.kind
-    and theirs.value = mine.value and theirs.record_kind = 'visit' and theirs.record_id <> mine.record_id
+select distinct other.record_id from unnest(%(ids)s::uuid[]) as given(id)
+cross join lateral (
+    select value from identifier
+    where workspace_id = %(workspace)s and record_id = given.id and kind = 'visitor' offset 0
+) mine
+cross join lateral (
+    select record_id from identifier
+    where workspace_id = %(workspace)s and kind = 'visitor' and value = mine.value and record_kind = 'visit'
+    and record_id <> given.id offset 0
+) other
 """
 _VISITS = f"""
 select r.id, (v.started_at at time zone %(zone)s)::date, v.channel, v.campaign_id,
