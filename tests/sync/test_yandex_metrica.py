@@ -90,3 +90,15 @@ async def test_a_counters_visitor_is_the_call_trackers(bench: Bench, market: San
     assert all(mine == theirs is not None for mine, theirs, _, _ in told_twice)
     assert sum(mine == theirs for _, _, mine, theirs in told_twice) > 0.9 * len(told_twice)
     assert await bench.unsettled() == []
+
+
+async def test_a_used_up_day_parks_the_run(bench: Bench, own_market: Sandbox) -> None:
+    connection = await bench.connect(own_market, "yandex_metrica")
+    body = '{"errors":[{"error_type":"quota_requests_by_uid","message":"x"}],"code":420,"message":"x"}'
+    told = {"status": 420, "body": body}
+    own_market.fault("yandex_metrica", "status", match="logrequest", after=1, params=told)  # the check asks first
+    assert (await bench.sync(connection)).state is RunState.WAITING
+    hours = await bench.value("select extract(hour from resume_at at time zone 'UTC') from sync_run")
+    assert hours == 0
+    result = await bench.sync(connection)  # the same run goes on
+    assert (result.state, await bench.value("select count(*) from sync_run")) == (RunState.SUCCEEDED, 1)
