@@ -209,7 +209,9 @@ async def settle(
     groups = changed(groups)
     gone = [member.client_id for id, member in before.items() if id not in after and member.client_id]
     ids = {id for group in groups for member in group.members for id in (member.record_id, member.client_id) if id}
-    rows = {row.id: row for row in await reading.clients(conn, workspace_id, ids.union(gone))}
+    # A record that gets its first key was in a client that no stored key leads to: is that one closed?
+    kept = [member.client_id for member in after.values() if member.client_id]
+    rows = {row.id: row for row in await reading.clients(conn, workspace_id, ids.union(gone, kept))}
     came_back = [
         row.id
         for row in rows.values()

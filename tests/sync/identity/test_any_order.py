@@ -16,7 +16,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import psycopg
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from schema.enums import ClientKind, IdentifierKind, RecordKind
@@ -268,8 +268,19 @@ where c.workspace_id = %(workspace)s
 steps = st.lists(st.tuples(st.lists(states(), max_size=6), st.sets(st.integers(0, 13), max_size=1)), max_size=8)
 
 
+def firm(number: int, phone: str | None, name: str | None) -> State:
+    phones = frozenset({phone} if phone else set[str]())
+    return State(number, RecordKind.COMPANY, phones, frozenset(), frozenset(), None, name)
+
+
 @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
 @given(story=steps)
+@example(  # a record gets its first key, and that one is shared from then on: its client isn't closed any more
+    story=[
+        ([firm(9, None, None), firm(4, "+79161112201", "Мария Орлова")], set()),
+        ([firm(9, "+79161112201", "Иван Петров")], set()),
+    ]
+)
 def test_the_partition_follows_from_the_final_data(
     story: list[tuple[list[State], set[int]]], identity_database: str
 ) -> None:
