@@ -105,28 +105,29 @@ grant execute on function due_webhooks(integer) to {app_role};
 -- Search. Clients are found by runs of three letters, kept under GIN (measured on 100,000 clients: 1 to 16 ms where
 -- reading all takes 100 ms; words are as fast and know no fragment of a phone). Deals are found by the beginnings of
 -- their title's words, which cost a quarter of that in loading. Each run and word begins with the workspace, so that
--- one index serves many workspaces and reads the rows of one only.
+-- one index serves many workspaces and reads the rows of one only. Texts are cut: what a vendor sends may be of any
+-- length, runs cost the square of it, and a word of more than 2 kB can't stand in a tsvector at all.
 create or replace function search_tokens(workspace uuid, value text) returns text[]
 language sql immutable parallel safe as $$
     select array(
         select left(workspace::text, 8) || substr(v, i, 3)
-        from (select replace(lower(value), 'ё', 'е') as v) s, generate_series(1, length(value) - 2) i
+        from (select replace(lower(left(value, 400)), 'ё', 'е') as v) s, generate_series(1, length(v) - 2) i
     )
 $$;
 
 create or replace function search_words(workspace uuid, value text) returns tsvector
 language sql immutable parallel safe as $$
     select array_to_tsvector(array(
-        select left(workspace::text, 8) || word
+        select left(workspace::text, 8) || left(word, 100)
         from unnest(string_to_array(
-            translate(replace(lower(value), 'ё', 'е'), '.,;:!?()[]"«»/-_№#', repeat(' ', 18)), ' ')) word
+            translate(replace(lower(left(value, 2000)), 'ё', 'е'), '.,;:!?()[]"«»/-_№#', repeat(' ', 18)), ' ')) word
         where word <> ''
     ))
 $$;
 
 create or replace function search_text(name text, phone text, email text) returns text
 language sql immutable parallel safe as $$
-    select coalesce(name, '') || ' ' || coalesce(phone, '') || ' ' || coalesce(email, '')
+    select left(coalesce(name, ''), 200) || ' ' || left(coalesce(phone, ''), 60) || ' ' || left(coalesce(email, ''), 120)
 $$;
 
 -- Clients of the transaction's workspace that hold all ``words``, or bear the key or id that ``whole`` is; best first.

@@ -12,6 +12,7 @@ from uuid import UUID
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import text
 
 from connectors.contract import ConnectorSettings, Page, RawRecord, Skip, Stream, VendorRequest
 from connectors.errors import BadRecord
@@ -237,3 +238,14 @@ async def test_volatile_fields_make_no_change_where_the_stream_says_so(
         async with bench.office.database.loading(bench.workspace) as db:
             counts.append(await load_page(driver(db), loading, [raw]))
     assert counts[1].updated == (0 if volatile else 1)
+
+
+async def test_texts_of_any_length_are_loaded(bench: Bench) -> None:
+    """Names and titles come from vendors: an index over them must neither refuse them nor take minutes."""
+    long = "щ" * 20_000
+    people = [{**CONTACT, "id": str(n), "phone": f"+7916111{n:04}", "name": f"{long}{n}"} for n in range(50)]
+    assert (await load(bench, people)).created == 50
+    assert await bench.value("select count(*) from client where length(name) > 19000") == 50
+    async with bench.office.database.loading(bench.workspace) as db:
+        words = text("select length(search_words(:ws, :title)::text)")
+        assert (await db.execute(words, {"ws": bench.workspace, "title": long})).scalar_one() < 500
