@@ -181,9 +181,16 @@ def together(one: r.VisitRecord, other: r.VisitRecord) -> r.VisitRecord:
     )
 
 
+_LONGEST_PHONE = 100  # what stands in a vendor's phone field may be anything; the raw record keeps all of it
+
+
 def phones(values: tuple[str, ...], region: str) -> list[str]:
     """Each phone once: E.164 where it is valid, as written where it isn't."""
-    return list(dict.fromkeys(phone_key(value, region) or value.strip() for value in values if value.strip()))
+    return list(
+        dict.fromkeys(
+            phone_key(value, region) or value.strip()[:_LONGEST_PHONE] for value in values if value.strip()
+        )
+    )
 
 
 def _user(record: r.UserRecord, source: Source) -> Row:
@@ -226,7 +233,7 @@ def _call(record: r.CallRecord, source: Source) -> Row:
     return (
         record.started_at,
         record.direction.value,
-        (phone_key(phone, source.region) or phone) if phone else None,
+        (phone_key(phone, source.region) or phone[:_LONGEST_PHONE]) if phone else None,
         record.tracking_phone,
         record.answered,
         record.wait_seconds,

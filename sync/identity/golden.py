@@ -101,7 +101,7 @@ kept as (
             is distinct from (excluded.value, excluded.rule, excluded.record_id, excluded.others)
 ),
 gold as materialized (
-    select client_id as id, max(value) filter (where field = 'name') as name,
+    select client_id as id, left(max(value) filter (where field = 'name'), 500) as name,
         max(value) filter (where field = 'phone') as phone, max(value) filter (where field = 'email') as email,
         (max(value) filter (where field = 'responsible_id'))::uuid as responsible_id,
         max(last_seen_at) as last_seen_at, max(founded_at) as founded_at

@@ -169,10 +169,13 @@ def email_keys(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(key for part in parts if (key := email_key(part)) is not None))
 
 
+_LONGEST_COOKIE = 256  # what is longer is no id of a visitor, and no index could hold it
+
+
 def visitor_key(text: str) -> str | None:
     """A counter's cookie, 'counter:value'; the counter keeps ids of different counters apart."""
     counter, colon, value = text.strip().partition(":")
-    if not colon or not counter or value.strip().casefold() in _NEVER_VISITORS:
+    if not colon or not counter or len(text) > _LONGEST_COOKIE or value.strip().casefold() in _NEVER_VISITORS:
         return None
     return f"{counter.casefold()}:{value.strip()}"
 
