@@ -6,6 +6,7 @@ never averaged; a ratio with nothing below the line is None (null), never 0 or i
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal, localcontext
@@ -23,22 +24,24 @@ Sums = Mapping[str, Decimal | int]
 """Additive figures by name."""
 
 
-class Formula:
+class Formula(ABC):
     """An expression over additive figures."""
 
+    @abstractmethod
     def value(self, sums: Sums) -> Decimal | None:
-        raise NotImplementedError
+        """What it comes to over these sums; None where nothing stands below the line."""
 
+    @abstractmethod
     def sql(self, source: str) -> str:
         """The same over columns of the row ``source``; null where ``value`` is None."""
-        raise NotImplementedError
 
+    @abstractmethod
     def text(self) -> str:
-        raise NotImplementedError
+        """The formula as a person reads it."""
 
+    @abstractmethod
     def figures(self) -> frozenset[str]:
         """The additive figures that it is made of."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True, slots=True)
