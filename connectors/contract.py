@@ -21,11 +21,11 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any, Generic, Literal, Protocol, TypeVar
+from typing import Any, Generic, Literal, Protocol, TypeVar, get_args
 from uuid import UUID
 
 import httpx
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from connectors.errors import VendorError
 from schema.enums import RecordKind
@@ -53,6 +53,12 @@ class ConnectorSettings(BaseModel):
         title="Read history from",
         description="The first day to read on the first sync. Empty: one year back.",
     )
+
+    @classmethod
+    def is_secret(cls, name: str) -> bool:
+        """Whether a setting is a secret: asked for without echo, sealed at rest, never shown again."""
+        annotation = cls.model_fields[name].annotation
+        return annotation is SecretStr or SecretStr in get_args(annotation)
 
 
 S = TypeVar("S", bound=ConnectorSettings)

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from pydantic import SecretStr
 from sqlalchemy import Table
 from sqlalchemy.dialects import registry
 
@@ -81,7 +80,7 @@ def connection(key: str) -> str:
     asked = [
         (
             f"`{name}`",
-            ("yes" if field.is_required() else "no") + (", secret" if _is_secret(field.annotation) else ""),
+            ("yes" if field.is_required() else "no") + (", secret" if found.settings.is_secret(name) else ""),
             f"{field.title}. {field.description}",
         )
         for name, field in found.settings.model_fields.items()
@@ -190,10 +189,6 @@ def _joined(text: str) -> str:
 
 def _choices(annotation: Any) -> str:
     return "One of " + ", ".join(f"`{choice}`" for choice in annotation.__args__) + "."
-
-
-def _is_secret(annotation: Any) -> bool:
-    return annotation is SecretStr or SecretStr in getattr(annotation, "__args__", ())
 
 
 def _type_of(column: Any) -> str:

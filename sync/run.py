@@ -77,6 +77,11 @@ class _Run:
         """A transaction that loads into the connection's workspace."""
         return self.office.database.loading(self.opened.workspace_id)
 
+    def of(self, stream: Stream[Any]) -> Loading:
+        """What loading a page of ``stream`` needs to know."""
+        opened = self.opened
+        return Loading(opened.workspace_id, opened.id, self.id, opened.region, stream, opened.settings)
+
 
 async def run_connection(
     office: Office,
@@ -228,12 +233,9 @@ async def _take(run: _Run, stream: Stream[Any]) -> _Lease:
 
 async def _commit_page(run: _Run, stream: Stream[Any], lease: _Lease, page: Page) -> Counts:
     """A page's rows and the checkpoint that covers them: together or not at all."""
-    loading = Loading(
-        run.opened.workspace_id, run.opened.id, run.id, run.opened.region, stream, run.opened.settings
-    )
     async with run.loading() as db:
         await _checkpoint(db, run, stream, lease, page)
-        counts = await load_page(driver(db), loading, page.records)
+        counts = await load_page(driver(db), run.of(stream), page.records)
         await _count(db, run, stream, counts, pages=1, done=page.done)
         crash_point("sync.page.before_commit")
     crash_point("sync.page.after_commit")
@@ -260,9 +262,6 @@ async def _checkpoint(db: AsyncConnection, run: _Run, stream: Stream[Any], lease
 
 async def _finish(run: _Run, stream: Stream[Any], lease: _Lease, sweep: Sweep) -> Counts:
     """The stream is read to its end: find what was deleted there, and note how fresh it is."""
-    loading = Loading(
-        run.opened.workspace_id, run.opened.id, run.id, run.opened.region, stream, run.opened.settings
-    )
     async with run.loading() as db:
         changed = await db.execute(
             text("""
@@ -273,7 +272,7 @@ async def _finish(run: _Run, stream: Stream[Any], lease: _Lease, sweep: Sweep) -
         )
         if changed.rowcount != 1:
             raise LeaseLost("Another worker has taken this stream over.")
-        deleted = await sweep.retire_absent(driver(db), loading)
+        deleted = await sweep.retire_absent(driver(db), run.of(stream))
         counts = Counts(deleted=deleted)
         await _count(db, run, stream, counts, pages=0, done=1.0, finished=True)
     return counts

@@ -6,7 +6,6 @@ from typing import Any
 
 import click
 import orjson
-from pydantic import SecretStr
 from rich.console import Console
 from rich.table import Table
 
@@ -51,24 +50,18 @@ def described(each: Connector[Any]) -> dict[str, Any]:
                 "title": field.title,
                 "description": field.description,
                 "required": field.is_required(),
-                "secret": is_secret(each, name),
+                "secret": each.settings.is_secret(name),
             }
             for name, field in each.settings.model_fields.items()
         ],
     }
 
 
-def is_secret(each: Connector[Any], name: str) -> bool:
-    """Whether a setting is a secret: asked for without echo, never shown again."""
-    annotation = each.settings.model_fields[name].annotation
-    return annotation is SecretStr or SecretStr in getattr(annotation, "__args__", ())
-
-
 def _show_settings(console: Console, each: Connector[Any]) -> None:
     console.print(f"[bold]{each.title}[/bold]: {each.description}\n{each.docs_url}\n")
     table = Table("Setting", "Needed", "What it is and where to find it")
     for name, field in each.settings.model_fields.items():
-        kind = "secret" if is_secret(each, name) else ""
+        kind = "secret" if each.settings.is_secret(name) else ""
         needed = "yes" if field.is_required() else "no"
         table.add_row(name, f"{needed} {kind}".strip(), f"{field.title}. {field.description}")
     console.print(table)

@@ -7,7 +7,6 @@ from typing import Any
 
 import click
 
-from api.command.catalogue import is_secret
 from api.command.running import at_work, in_loop, workspace_option
 from connectors.contract import Connector
 from connectors.registry import connector
@@ -60,7 +59,7 @@ def _settings(found: Connector[Any], values: dict[str, str]) -> dict[str, str]:
             continue
         click.echo(f"\n{field.description}")
         answer = click.prompt(
-            field.title, default=default, show_default=bool(default), hide_input=is_secret(found, name)
+            field.title, default=default, show_default=bool(default), hide_input=found.settings.is_secret(name)
         )
         if answer or field.is_required():
             values[name] = answer

@@ -82,7 +82,8 @@ def _described(found: Connector[Any]) -> ConnectorType:
         docsUrl=found.docs_url,
         verifiedBy=found.verified_by,
         settings=[
-            _setting(name, field, schemas.get(name, {})) for name, field in found.settings.model_fields.items()
+            _setting(name, field, schemas.get(name, {}), secret=found.settings.is_secret(name))
+            for name, field in found.settings.model_fields.items()
         ],
         streams=[
             ConnectorStream(name=each.name, title=each.title, makes=[kind.value for kind in each.makes])
@@ -91,8 +92,7 @@ def _described(found: Connector[Any]) -> ConnectorType:
     )
 
 
-def _setting(name: str, field: FieldInfo, schema: dict[str, Any]) -> ConnectorSetting:
-    secret = "SecretStr" in str(field.annotation)
+def _setting(name: str, field: FieldInfo, schema: dict[str, Any], *, secret: bool) -> ConnectorSetting:
     default = None if secret or field.is_required() else schema.get("default")
     return ConnectorSetting(
         name=name,
