@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -40,7 +41,7 @@ Title = Callable[[UUID], str]
 """What a connection is called, by id."""
 
 
-class RuleSettings(BaseModel):
+class RuleSettings(BaseModel, ABC):
     """What all rules have in common. ``write``: the connector's write that the rule needs; ``causes``: the records
     that can set it off."""
 
@@ -49,9 +50,9 @@ class RuleSettings(BaseModel):
     write: ClassVar[str]
     causes: ClassVar[frozenset[RecordKind]]
 
+    @abstractmethod
     def sentence(self, target: str, title: Title) -> str:
         """The rule in plain words. ``target`` is what the connection written to is called."""
-        raise NotImplementedError
 
     def reads_from(self) -> UUID | None:
         """The one connection whose records are causes; None for all but the one that is written to."""
