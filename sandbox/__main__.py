@@ -16,6 +16,8 @@ import orjson
 
 from sandbox.running import WorldMismatch
 from sandbox.server import Prepared, plan_for, prepare
+from sandbox.world.happenings import BRANCHES
+from sandbox.world.stream import FIRST_CRMS
 
 
 def main() -> int:
@@ -28,6 +30,7 @@ def main() -> int:
         days=options.days,
         start=options.start,
         mess=options.mess,
+        crms=tuple(options.crms),
     )
     begun = last = monotonic()
 
@@ -85,6 +88,14 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--speed", type=float, default=1.0, help="live seconds a real second")
     parser.add_argument("--limits", type=float, default=1.0, help="factor on vendors' rate limits; 0 = none")
     parser.add_argument("--attended", action="store_true", help="stop when standard input closes")
+    parser.add_argument(
+        "--crms",
+        nargs="+",
+        metavar="CRM",
+        choices=tuple(BRANCHES),
+        default=list(FIRST_CRMS),
+        help="branches of the firm that sell, each with a CRM of its own: " + ", ".join(BRANCHES),
+    )
     parser.add_argument("--only", nargs="+", metavar="VENDOR", help="only these vendors; default: all")
     return parser.parse_args()
 

@@ -6,7 +6,7 @@ import hashlib
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice
 from pathlib import Path
@@ -20,7 +20,7 @@ from sandbox.limits import Limits
 from sandbox.vendors.contract import Projection, Vendor
 from sandbox.world.happenings import Mess
 from sandbox.world.market import StillMarket
-from sandbox.world.stream import Plan, Stream
+from sandbox.world.stream import FIRST_CRMS, Plan, Stream
 
 DATABASE = "world.sqlite"
 BATCH = 4000  # happenings a transaction …
@@ -57,6 +57,7 @@ def read_plan(db: Connection) -> Plan:
     if row is None:
         raise LookupError("the file holds no world yet")
     kept = orjson.loads(row[0])
+    kept["crms"] = tuple(kept.get("crms", FIRST_CRMS))
     return Plan(**{**kept, "start": date.fromisoformat(kept["start"])})
 
 
@@ -82,7 +83,7 @@ class RunningWorld:
         self.truth = Ledger(self.db)
         self.stream = Stream(plan, self.db)
         self.plan = plan
-        self._settle("plan", orjson.dumps(asdict(plan)).decode())
+        self._settle("plan", orjson.dumps(plan.told()).decode())
         # A vendor that joins later would lack the past, one that leaves would miss what happens meanwhile.
         self._settle("vendors", " ".join(sorted(vendors)))
         self.market: StillMarket = self.stream.market

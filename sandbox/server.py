@@ -31,8 +31,8 @@ from sandbox.running import Progress, RunningWorld, Webhook, open_to_read, read_
 from sandbox.truth import Truth
 from sandbox.vendors import discover
 from sandbox.vendors.contract import Vendor
-from sandbox.world.happenings import Mess
-from sandbox.world.stream import Plan
+from sandbox.world.happenings import Crm, Mess
+from sandbox.world.stream import FIRST_CRMS, Plan
 
 HOST = "127.0.0.1"
 TICK = 0.25  # real seconds between two looks of a live world at its clock
@@ -41,13 +41,22 @@ WEBHOOK_PATIENCE = 5.0  # seconds that a vendor waits for a subscriber
 log = logging.getLogger("sandbox")
 
 
-def plan_for(home: Path, *, seed: int, calls: int, days: int, start: date | None, mess: Mess) -> Plan:
+def plan_for(
+    home: Path,
+    *,
+    seed: int,
+    calls: int,
+    days: int,
+    start: date | None,
+    mess: Mess,
+    crms: tuple[Crm, ...] = FIRST_CRMS,
+) -> Plan:
     """The plan of the world in ``home``. Without ``start`` a new world ends at the midnight (Moscow) that
     began today, and a world that is already there keeps its own start."""
     if start is None:
         today = (datetime.now(UTC) + timedelta(hours=3)).date()
         start = _kept_start(home) or today - timedelta(days=days)
-    return Plan(seed, calls, start, days, mess)
+    return Plan(seed, calls, start, days, mess, crms)
 
 
 def _kept_start(home: Path) -> date | None:
@@ -241,6 +250,7 @@ def start(
     days: int = 90,
     start: date | None = None,
     mess: Mess = "normal",
+    crms: tuple[Crm, ...] = FIRST_CRMS,
     port: int = 0,
     live: bool = False,
     speed: float = 1.0,
@@ -249,7 +259,7 @@ def start(
     progress: Progress | None = None,
 ) -> Iterator[Sandbox]:
     """A sandbox served from a thread of this process for as long as the block runs."""
-    plan = plan_for(home, seed=seed, calls=calls, days=days, start=start, mess=mess)
+    plan = plan_for(home, seed=seed, calls=calls, days=days, start=start, mess=mess, crms=crms)
     prepared = prepare(home, plan, port=port, live=live, speed=speed, limits=limits, only=only, progress=progress)
     thread = Thread(target=prepared.serve, name="sandbox", daemon=True)
     thread.start()

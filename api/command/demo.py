@@ -38,6 +38,12 @@ from sync.run_life import RunResult
 
 DAYS = 180
 EVERY_SECONDS = 60
+CRMS = ("bitrix24", "amocrm")
+# What a demo's market was made of before it was written down beside it.
+FIRST_MARKET: dict[str, Any] = {
+    "vendors": ("amocrm", "bitrix24", "calltouch", "yandex_direct", "yandex_metrica"),
+    "crms": ("bitrix24", "amocrm"),
+}
 
 QUERIES = (
     (
@@ -123,15 +129,15 @@ async def _sandbox(
     home = settings.home / "sandbox"
     home.mkdir(parents=True, exist_ok=True)
     kept = home / "demo.json"
-    if kept.exists():  # the market that is there goes on
-        told = orjson.loads(kept.read_bytes())
-        calls, seed = told["calls"], told["seed"]
-    else:
-        kept.write_bytes(orjson.dumps({"calls": calls, "seed": seed}))
+    market: dict[str, Any] = {"calls": calls, "seed": seed, "crms": CRMS}
+    if kept.exists():  # the market that is there goes on, with what it was made of
+        market = FIRST_MARKET | orjson.loads(kept.read_bytes())
+    only = ("--only", *market["vendors"]) if "vendors" in market else ()
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         *("-m", "sandbox", "--home", str(home), "--port", "0", "--live", "--attended"),
-        *("--calls", str(calls), "--days", str(DAYS), "--seed", str(seed)),
+        *("--calls", str(market["calls"]), "--days", str(DAYS), "--seed", str(market["seed"])),
+        *("--crms", *market["crms"], *only),
         stdin=asyncio.subprocess.PIPE,  # it ends when we do, even by kill -9
         stdout=asyncio.subprocess.PIPE,
         start_new_session=True,  # Ctrl-C is ours to pass on, after the syncs have ended
@@ -143,6 +149,7 @@ async def _sandbox(
         if not line:
             raise SandboxFailed("The pretend market did not start; its words stand above.")
         credentials = orjson.loads(line)["credentials"]
+        kept.write_bytes(orjson.dumps(market | {"vendors": sorted(credentials)}))
         titles = ", ".join(connector(key).title for key in credentials)
         console.print(f"[green]✓[/green] Sandbox vendors are up: {titles}")
         yield credentials

@@ -8,12 +8,22 @@ All times are aware datetimes in UTC, money is ``Decimal`` roubles, phones are w
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Literal
 
-Crm = Literal["bitrix24", "amocrm"]
+Crm = Literal["bitrix24", "amocrm", "aspro_cloud", "advantshop", "onec"]
+"""A system in which a branch of the firm keeps its cards and deals."""
+BRANCHES: Mapping[Crm, float] = {
+    "bitrix24": 0.56,
+    "amocrm": 0.44,
+    "aspro_cloud": 0.30,
+    "advantshop": 0.35,
+    "onec": 0.25,
+}
+"""How many newcomers turn to each branch, beside the others that the plan opens."""
 Mess = Literal["low", "normal", "high"]  # how untidy people and managers are
 
 

@@ -12,7 +12,7 @@ from itertools import accumulate
 from random import Random
 from typing import Any
 
-from sandbox.world.happenings import Crm, Mess
+from sandbox.world.happenings import BRANCHES, Crm, Mess
 from sandbox.world.market import FREE, Quality, StillMarket
 from sandbox.world.typing_habits import TEST_EMAILS, mistype, spell_email, spell_phone, with_extension
 
@@ -38,8 +38,10 @@ def local_hour(second: float) -> float:
 class Lives:
     """Draws lives. One instance serves one world; the generator of chance is the day's."""
 
-    def __init__(self, market: StillMarket, mess: Mess) -> None:
+    def __init__(self, market: StillMarket, mess: Mess, crms: tuple[Crm, ...]) -> None:
         self.market = market
+        self.crms = crms
+        self._branch_table = list(accumulate(BRANCHES[crm] for crm in crms))
         self.mess = MESS[mess]
         self._origins: list[tuple[int, tuple[str, str] | None, Quality]] = [
             (campaign.id, None, market.quality[campaign.id]) for campaign in market.campaigns
@@ -62,6 +64,10 @@ class Lives:
                 when = self.later_visit(when, 5.0, rng)
                 life.return_visit(when)
         return life.events
+
+    def branch(self, rng: Random) -> Crm:
+        """The branch of the firm that a newcomer turns to."""
+        return self.crms[bisect(self._branch_table, rng.random() * self._branch_table[-1])]
 
     def later_visit(self, second: int, mean_days: float, rng: Random) -> int:
         """A visit some days on, at an hour at which people sit at their screens."""
@@ -140,7 +146,7 @@ class _Life:
         who = self.market.person(self.person)
         self.who = who
         self.office = self.market.firm(who.firm).office_phone if who.firm else None
-        self.crm: Crm = "bitrix24" if rng.random() < 0.56 else "amocrm"
+        self.crm = self.lives.branch(rng)
         self.manager = self._manager_of(self.crm)
         when = first
         while rng.random() < 0.42 and self._ids < 12:
@@ -265,7 +271,10 @@ class _Life:
     def _second_branch(self, second: int, utm: list[Any]) -> None:
         """He turns to the other branch too, which knows nothing of the first."""
         rng = self.rng
-        other: Crm = "amocrm" if self.crm == "bitrix24" else "bitrix24"
+        others = [crm for crm in self.lives.crms if crm != self.crm]
+        if not others:
+            return
+        other = others[0] if len(others) == 1 else rng.choice(others)
         when = self._working(second + int(rng.uniform(1, 40) * DAY))
         card = self._card(when, other, utm)
         if rng.random() < 0.5:

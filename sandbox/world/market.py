@@ -150,7 +150,13 @@ class StillMarket:
         self.managers = self._staff(rng)
         self._managers = {manager.id: manager for manager in self.managers}
         self.tracked_phones = tuple(f"+7495600{rng.randrange(10)}{n:03d}" for n in rng.sample(range(1000), 12))
-        self.office_phones: dict[Crm, str] = {"bitrix24": "+74956019001", "amocrm": "+78126019002"}
+        self.office_phones: dict[Crm, str] = {
+            "bitrix24": "+74956019001",
+            "amocrm": "+78126019002",
+            "aspro_cloud": "+74956019003",
+            "advantshop": "+74956019004",
+            "onec": "+73436019005",
+        }
         self.person = lru_cache(maxsize=4096)(self._person)
         self.firm = lru_cache(maxsize=4096)(self._firm)
 
@@ -182,11 +188,12 @@ class StillMarket:
                     keywords.append(Keyword(keyword_id, campaign.id, group.id, f"{words} {phrase}"))
         return groups, ads, keywords
 
-    @staticmethod
-    def _staff(rng: Random) -> list[Manager]:
+    def _staff(self, rng: Random) -> list[Manager]:
         staff: list[Manager] = []
-        branches: tuple[tuple[Crm, int], ...] = (("bitrix24", 7), ("amocrm", 5))
-        for crm, size in branches:
+        first_two: tuple[tuple[Crm, int], ...] = (("bitrix24", 7), ("amocrm", 5))
+        later: tuple[tuple[Crm, int], ...] = (("aspro_cloud", 4), ("advantshop", 3), ("onec", 4))
+        apart = Random(f"{self.seed}:later branches")  # draws of its own: what was before them stays as it was
+        for crm, size, rng in [*((*each, rng) for each in first_two), *((*each, apart) for each in later)]:
             for _ in range(size):
                 number = len(staff) + 1
                 first = rng.choice(WOMEN)

@@ -23,6 +23,7 @@ from sandbox.world.happenings import (
     Called,
     CardEdited,
     CardMade,
+    Crm,
     DealMoved,
     DealOpened,
     FormSent,
@@ -41,6 +42,7 @@ CALLS_PER_PERSON = 0.277
 CALL_LAG_DAYS = 4.0
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _WEEKDAYS = (1.12, 1.14, 1.10, 1.06, 1.0, 0.80, 0.78)
+FIRST_CRMS: tuple[Crm, ...] = ("bitrix24", "amocrm")
 _DEVICES = ("desktop", "mobile", "tablet")
 
 _SCHEMA = """
@@ -54,13 +56,21 @@ CREATE TABLE IF NOT EXISTS world_future (
 @dataclass(frozen=True, slots=True)
 class Plan:
     """Of what size a world is. ``calls`` (about so many) fall within the first ``days`` days; afterwards the
-    world goes on at the same rate. ``start`` is a Moscow day."""
+    world goes on at the same rate. ``start`` is a Moscow day. ``crms``: the branches that sell."""
 
     seed: int
     calls: int
     start: date
     days: int
     mess: Mess = "normal"
+    crms: tuple[Crm, ...] = FIRST_CRMS
+
+    def told(self) -> dict[str, object]:
+        """The plan as it is kept beside the world."""
+        told = asdict(self)
+        if self.crms == FIRST_CRMS:  # so were plans before there were others, and their worlds go on
+            del told["crms"]
+        return told
 
     @property
     def people_a_day(self) -> float:
@@ -102,7 +112,7 @@ class Stream:
         self.plan = plan
         self.market = StillMarket(plan.seed)
         self._db = db
-        self._lives = Lives(self.market, plan.mess)
+        self._lives = Lives(self.market, plan.mess, plan.crms)
         self._spending = Spending(self.market, plan.seed)
         self._tagged: dict[tuple[int, int], tuple[dict[str, str], str]] = {}
         self._script: list[Event] = []
