@@ -81,7 +81,7 @@ class VendorRequest:
     ones that are answers to it and no errors (404 where a thing may be gone): ``read`` sees them."""
 
     path: str
-    method: Literal["GET", "POST", "PATCH", "DELETE"] = "GET"
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "GET"
     query: Mapping[str, str | int | Sequence[str]] = field(default_factory=dict)
     json: Any = None
     form: Mapping[str, str] | None = None
@@ -128,6 +128,15 @@ class Skip:
 Mapped = Sequence[Record] | Skip
 
 
+@dataclass(frozen=True, slots=True)
+class Fetch(Generic[S]):
+    """How one record of a stream is asked for by its id, in the shape in which the stream's pages hold it.
+    ``read`` gives None when there is no such record (any more)."""
+
+    request: Callable[[S, str], VendorRequest]
+    read: Callable[[S, str, VendorResponse], RawRecord | None]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Stream(Generic[S]):
     """One list of records that a system offers.
@@ -136,6 +145,7 @@ class Stream(Generic[S]):
     it can't understand it raises as ``BadRecord`` (or lets msgspec's ValidationError through): the record goes
     to quarantine and the page goes on. ``sweeps`` says that each run lists every record there is, so that what
     is absent from a complete run was deleted. ``volatile`` names top-level fields to leave out of the hash.
+    ``one`` fetches a single record, where the vendor has a way to.
     """
 
     name: str
@@ -147,6 +157,46 @@ class Stream(Generic[S]):
     map: Callable[[S, bytes], Mapped]
     sweeps: bool = False
     volatile: frozenset[str] = frozenset()
+    one: Fetch[S] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One request that came to a connection's door: the bytes as they were sent, and the query of its address."""
+
+    content: bytes
+    headers: httpx.Headers
+    query: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """A record that a webhook speaks of. With ``body`` it is told whole, as a page of the stream would hold it;
+    without, the engine fetches it (``Stream.one``) or reads the stream anew. ``deleted``: it is there no more."""
+
+    stream: str
+    external_id: str
+    body: bytes | None = None
+    deleted: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Webhooks(Generic[S]):
+    """What a system tells by itself. All functions are pure.
+
+    ``events`` are the vendor's names of what it tells, for people; ``setup`` says in sentences where the door's
+    address is entered in the vendor's cabinet. ``genuine`` tells by the vendor's own means (a signature, a token of
+    its own) whether a delivery is from there; None where it has none: then only the unguessable address vouches, and
+    bodies are hints. ``read`` gives the records that a delivery speaks of; what it can't understand it raises
+    as BadRecord, and the delivery is kept for a look. ``delivery_id``: the vendor's own id of the delivery, where
+    it has one; else equal bytes are one delivery.
+    """
+
+    events: tuple[str, ...]
+    setup: str
+    read: Callable[[S, Delivery], Sequence[Touched]]
+    genuine: Callable[[S, Delivery], bool] | None = None
+    delivery_id: Callable[[S, Delivery], str | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,6 +358,7 @@ class Connector(Generic[S]):
     limits: tuple[RateLimit, ...] = ()
     concurrency: int = 1
     writes: tuple[Write[S], ...] = ()
+    webhooks: Webhooks[S] | None = None
     verified_by: VerifiedBy = "documentation"
 
     def stream(self, name: str) -> Stream[S]:
