@@ -186,8 +186,8 @@ class Webhooks(Generic[S]):
 
     ``events`` are the vendor's names of what it tells, for people; ``setup`` says in sentences where the door's
     address is entered in the vendor's cabinet. ``genuine`` tells by the vendor's own means (a signature, a token of
-    its own) whether a delivery is from there; None where it has none: then only the unguessable address vouches, and
-    bodies are hints. ``read`` gives the records that a delivery speaks of; what it can't understand it raises
+    its own) whether a delivery is from there; None where it has none: then only the unguessable address vouches,
+    and bodies are hints. ``read`` gives the records that a delivery speaks of; what it can't understand it raises
     as BadRecord, and the delivery is kept for a look. ``delivery_id``: the vendor's own id of the delivery, where
     it has one; else equal bytes are one delivery.
     """
