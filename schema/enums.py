@@ -15,6 +15,11 @@ class RecordKind(StrEnum):
     CALL = "call"
     LEAD = "lead"
     DEAL = "deal"
+    ORDER = "order"
+    INVOICE = "invoice"
+    PAYMENT = "payment"
+    MESSAGE = "message"
+    TASK = "task"
     PIPELINE = "pipeline"
     STAGE = "stage"
     STAGE_CHANGE = "stage_change"
@@ -63,6 +68,38 @@ class DealKind(StrEnum):
     CROSS_SELL = "cross_sell"
     RENEWAL = "renewal"
     WIN_BACK = "win_back"
+
+
+class OrderState(StrEnum):
+    """How an order stands: being worked on, handed over to the client, or called off."""
+
+    OPEN = "open"
+    DONE = "done"
+    CANCELLED = "cancelled"
+
+
+class InvoiceKind(StrEnum):
+    """What the document is: one that asks for money, or one that states the work done."""
+
+    INVOICE = "invoice"
+    ACT = "act"
+
+
+class PaymentKind(StrEnum):
+    """Which way the money went: from the client, or back."""
+
+    PAYMENT = "payment"
+    REFUND = "refund"
+
+
+class MessageChannel(StrEnum):
+    """By what means the business and the client spoke, but for the telephone."""
+
+    EMAIL = "email"
+    CHAT = "chat"
+    SMS = "sms"
+    MESSENGER = "messenger"
+    MEETING = "meeting"
 
 
 class Channel(StrEnum):

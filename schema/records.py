@@ -14,7 +14,16 @@ from typing import Any
 
 import msgspec
 
-from schema.enums import ClientKind, DealKind, DealStatus, Direction
+from schema.enums import (
+    ClientKind,
+    DealKind,
+    DealStatus,
+    Direction,
+    InvoiceKind,
+    MessageChannel,
+    OrderState,
+    PaymentKind,
+)
 from schema.traffic import Traffic
 
 
@@ -142,6 +151,116 @@ class DealRecord(_Record, frozen=True, kw_only=True):
     traffic: Traffic | None = None
 
 
+class OrderItem(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of an order: ``amount`` is what the line comes to, ``cost`` what its goods cost the business, both
+    for the whole quantity and in the order's currency."""
+
+    name: str
+    sku: str | None = None
+    quantity: Decimal = Decimal(1)
+    price: Decimal | None = None
+    amount: Decimal | None = None
+    cost: Decimal | None = None
+
+
+class OrderRecord(_Record, frozen=True, kw_only=True):
+    """What a client ordered. ``amount`` is what is to be paid, discounts and delivery included; ``cost`` is the
+    cost of goods sold. ``deal`` names the deal that the order belongs to: the sale is counted there, and an
+    order that names none counts in no figure of sales. ``status`` is the vendor's own word."""
+
+    created_at: datetime
+    state: OrderState
+    number: str | None = None
+    status: str | None = None
+    amount: Decimal | None = None
+    currency: str | None = None
+    cost: Decimal | None = None
+    paid_at: datetime | None = None
+    items: tuple[OrderItem, ...] = ()
+    name: str | None = None
+    phones: tuple[str, ...] = ()
+    emails: tuple[str, ...] = ()
+    visitor_ids: tuple[str, ...] = ()
+    visit: str | None = None
+    contact: str | None = None
+    company: str | None = None
+    deal: str | None = None
+    lead: str | None = None
+    responsible: str | None = None
+    tags: tuple[str, ...] = ()
+    comment: str | None = None
+    traffic: Traffic | None = None
+
+
+class InvoiceRecord(_Record, frozen=True, kw_only=True):
+    """A document that asks for money (invoice) or states that the work was done (act). ``paid_at`` is when it
+    was paid in full."""
+
+    issued_at: datetime
+    kind: InvoiceKind = InvoiceKind.INVOICE
+    number: str | None = None
+    due_at: date | None = None
+    amount: Decimal | None = None
+    currency: str | None = None
+    status: str | None = None
+    paid_at: datetime | None = None
+    cancelled: bool = False
+    contact: str | None = None
+    company: str | None = None
+    order: str | None = None
+    deal: str | None = None
+    responsible: str | None = None
+
+
+class PaymentRecord(_Record, frozen=True, kw_only=True):
+    """Money that came from a client (payment) or went back to them (refund). ``amount`` is positive in both."""
+
+    paid_at: datetime
+    amount: Decimal
+    kind: PaymentKind = PaymentKind.PAYMENT
+    currency: str | None = None
+    method: str | None = None
+    number: str | None = None
+    contact: str | None = None
+    company: str | None = None
+    invoice: str | None = None
+    order: str | None = None
+    deal: str | None = None
+
+
+class MessageRecord(_Record, frozen=True, kw_only=True):
+    """A letter, chat message, SMS or meeting. ``phones`` and ``emails`` are the client's side of it."""
+
+    sent_at: datetime
+    channel: MessageChannel
+    direction: Direction = Direction.INBOUND
+    subject: str | None = None
+    text: str | None = None
+    phones: tuple[str, ...] = ()
+    emails: tuple[str, ...] = ()
+    contact: str | None = None
+    company: str | None = None
+    lead: str | None = None
+    deal: str | None = None
+    responsible: str | None = None
+
+
+class TaskRecord(_Record, frozen=True, kw_only=True):
+    """Something to be done, planned in the external system. ``responsible`` is the employee who is to do it."""
+
+    title: str
+    created_at: datetime
+    text: str | None = None
+    due_at: datetime | None = None
+    done_at: datetime | None = None
+    contact: str | None = None
+    company: str | None = None
+    lead: str | None = None
+    deal: str | None = None
+    order: str | None = None
+    responsible: str | None = None
+
+
 class PipelineRecord(_Record, frozen=True, kw_only=True):
     name: str
     sort: int = 0
@@ -217,6 +336,11 @@ Record = (
     | CallRecord
     | LeadRecord
     | DealRecord
+    | OrderRecord
+    | InvoiceRecord
+    | PaymentRecord
+    | MessageRecord
+    | TaskRecord
     | PipelineRecord
     | StageRecord
     | StageChangeRecord
@@ -237,12 +361,18 @@ __all__ = [
     "CompanyRecord",
     "ContactRecord",
     "DealRecord",
+    "InvoiceRecord",
     "KeywordRecord",
     "LeadRecord",
+    "MessageRecord",
+    "OrderItem",
+    "OrderRecord",
+    "PaymentRecord",
     "PipelineRecord",
     "Record",
     "StageChangeRecord",
     "StageRecord",
+    "TaskRecord",
     "Traffic",
     "UserRecord",
     "VisitRecord",
