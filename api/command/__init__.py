@@ -11,43 +11,39 @@ from core.errors import SkvozError
 from core.logging import configure_logging
 from core.settings import load_settings
 
-COMMANDS = (
-    "demo",
-    "serve",
-    "worker",
-    "sync",
-    "connect",
-    "import_file",
-    "catalogue",
-    "quarantine",
-    "migrate",
-    "token",
-    "keys",
-    "sandbox",
-    "report",
-    "attribute",
-    "match",
-    "why",
-    "rules",
-    "outbox",
-)
-"""The modules, in the order in which help lists their commands."""
+COMMANDS = {
+    "demo": "demo",
+    "serve": "serve",
+    "worker": "worker",
+    "sync": "sync",
+    "connect": "connect",
+    "import": "import_file",
+    "connectors": "catalogue",
+    "quarantine": "quarantine",
+    "migrate": "migrate",
+    "token": "token",
+    "keys": "keys",
+    "sandbox": "sandbox",
+    "report": "report",
+    "attribute": "attribute",
+    "match": "match",
+    "why": "why",
+    "rules": "rules",
+    "outbox": "outbox",
+}
+"""The commands in the order in which help lists them, each with its module."""
 
 
 class _Commands(click.Group):
-    """Imports a subcommand's module when it is used: each needs other libraries, and none should wait for all."""
+    """Imports a command's module when it is used: each needs other libraries, and none should wait for all."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return [self._of(module).name or module for module in COMMANDS]
+        return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name in COMMANDS:
-            return self._of(cmd_name)
-        return next((found for found in map(self._of, COMMANDS) if found.name == cmd_name), None)
-
-    @staticmethod
-    def _of(module: str) -> click.Command:
-        command: click.Command = import_module(f"api.command.{module}").command
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(f"api.command.{COMMANDS[cmd_name]}").command
         return command
 
 
