@@ -138,6 +138,9 @@ class StreamState(InWorkspace, Base):
     fresh_until: Mapped[datetime | None] = mapped_column(
         comment="Everything that happened there before this moment is here."
     )
+    reread_from: Mapped[datetime | None] = mapped_column(
+        comment="From when on somebody asked to read once more; the next reading begins there and empties it."
+    )
     error_code: Mapped[str | None]
     error: Mapped[str | None] = mapped_column(comment="Why the stream stands, in one sentence.")
 
