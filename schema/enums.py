@@ -29,6 +29,15 @@ class RecordKind(StrEnum):
     KEYWORD = "keyword"
     AD_SPEND = "ad_spend"
 
+    @property
+    def table(self) -> str:
+        """The table that its records stand in, if they are rows of one."""
+        return _TABLES.get(self.value, self.value)
+
+
+_TABLES = {"user": "user_account", "order": "sales_order"}
+"""Kinds whose name is a word of SQL's own."""
+
 
 class ClientKind(StrEnum):
     """Whether a client is a human being or an organisation."""
@@ -218,6 +227,15 @@ class DeliveryState(StrEnum):
     PENDING = "pending"
     DELIVERED = "delivered"
     FAILED = "failed"
+
+
+class ReceivedState(StrEnum):
+    """How a delivery to one of our doors stands."""
+
+    WAITING = "waiting"
+    DONE = "done"
+    FAILED = "failed"  # tried in vain for as long as it makes sense; can be replayed
+    MALFORMED = "malformed"  # what it says could not be understood; can be replayed by a mended connector
 
 
 class ConversionKind(StrEnum):

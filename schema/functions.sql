@@ -102,6 +102,70 @@ $$;
 revoke all on function due_webhooks(integer) from public;
 grant execute on function due_webhooks(integer) to {app_role};
 
+-- The door of that public id, before its workspace is known. It gives hashes only.
+create or replace function door_of(wanted text)
+returns table (
+    workspace_id uuid, connection_id uuid, secret_hash bytea, previous_hash bytea, previous_until timestamptz
+)
+language sql stable security definer set search_path = public, pg_temp as $$
+    select d.workspace_id, d.connection_id, d.secret_hash, d.previous_hash, d.previous_until
+    from door d where d.public_id = wanted
+$$;
+revoke all on function door_of(text) from public;
+grant execute on function door_of(text) to {app_role};
+
+-- The connections whose doors have received something that waits, over all workspaces.
+create or replace function due_inboxes(most integer)
+returns table (workspace_id uuid, connection_id uuid)
+language sql stable security definer set search_path = public, pg_temp as $$
+    select r.workspace_id, r.connection_id
+    from received_webhook r join connection c on c.workspace_id = r.workspace_id and c.id = r.connection_id
+    where r.state = 'waiting' and r.next_try_at <= clock_timestamp() and c.state = 'active'
+    group by r.workspace_id, r.connection_id order by min(r.next_try_at) limit most
+$$;
+revoke all on function due_inboxes(integer) from public;
+grant execute on function due_inboxes(integer) to {app_role};
+
+-- Takes the doors whose subscription is to be looked at, and moves their next look on.
+create or replace function take_due_doors(every interval, most integer)
+returns table (workspace_id uuid, connection_id uuid)
+language sql security definer set search_path = public, pg_temp as $$
+    update door d
+    set check_at = clock_timestamp() + every * (1 + random() / 10)
+    from (
+        select o.workspace_id, o.connection_id from door o
+        join connection c on c.workspace_id = o.workspace_id and c.id = o.connection_id
+        where o.check_at <= clock_timestamp() and c.state = 'active'
+        order by o.check_at limit most for update of o skip locked
+    ) due
+    where d.workspace_id = due.workspace_id and d.connection_id = due.connection_id
+    returning d.workspace_id, d.connection_id
+$$;
+revoke all on function take_due_doors(interval, integer) from public;
+grant execute on function take_due_doors(interval, integer) to {app_role};
+
+-- Removes what doors have received and nobody needs any more, over all workspaces.
+create or replace function prune_received(keep interval) returns bigint
+language sql security definer set search_path = public, pg_temp as $$
+    with gone as (
+        delete from received_webhook
+        where state <> 'waiting' and received_at < clock_timestamp() - keep returning 1
+    )
+    select count(*) from gone
+$$;
+revoke all on function prune_received(interval) from public;
+grant execute on function prune_received(interval) to {app_role};
+
+-- Bytes that are mostly text, for people to look at.
+create or replace function readable(content bytea) returns text
+language plpgsql immutable parallel safe as $$
+begin
+    return convert_from(content, 'UTF8');
+exception when others then
+    return encode(content, 'escape');
+end
+$$;
+
 -- Search. Clients are found by runs of three letters, kept under GIN (measured on 100,000 clients: 1 to 16 ms where
 -- reading all takes 100 ms; words are as fast and know no fragment of a phone). Deals are found by the beginnings of
 -- their title's words, which cost a quarter of that in loading. Each run and word begins with the workspace, so that
@@ -196,6 +260,8 @@ language sql stable security definer set search_path = public, pg_temp as $$
             union all select workspace_id, external_id, client_id, null from contact
             union all select workspace_id, external_id, client_id, null from company
             union all select workspace_id, external_id, client_id, null from lead
+            union all select workspace_id, external_id, client_id, null from sales_order
+            union all select workspace_id, number, client_id, null from sales_order
         ) e where e.workspace_id = (select id from here) and e.external_id = whole and e.client_id is not null
     )
     select b.client_id, b.field, b.deal_id, b.score from (

@@ -25,11 +25,11 @@ from schema.tables.identity import (
     MergeLog,
     SharedKey,
 )
-from schema.tables.interactions import Call, Lead, Visit
+from schema.tables.interactions import Call, Lead, Message, Visit
 from schema.tables.marketing import Ad, AdGroup, AdSpend, Campaign, CampaignName, Keyword
 from schema.tables.outbox import Conflict, Delivery, Outbox, OutboxAttempt, WriteRule
 from schema.tables.parties import Assignment, Company, Contact, User
-from schema.tables.sales import Deal, Pipeline, Stage, StageChange
+from schema.tables.sales import Deal, Invoice, Order, OrderItem, Payment, Pipeline, Stage, StageChange
 from schema.tables.work import Note, Task
 
 __all__ = [
@@ -58,13 +58,18 @@ __all__ = [
     "IdentityDecision",
     "IdentityRecord",
     "Installation",
+    "Invoice",
     "Keyword",
     "Lead",
     "MergeLog",
+    "Message",
     "Note",
+    "Order",
+    "OrderItem",
     "Outbox",
     "OutboxAttempt",
     "Path",
+    "Payment",
     "Pipeline",
     "Quarantine",
     "RateBudget",

@@ -1,4 +1,4 @@
-"""What clients did: visits, calls, leads."""
+"""What clients did: visits, calls, leads, messages."""
 
 from __future__ import annotations
 
@@ -92,3 +92,32 @@ class Lead(Unified, OfClient, HasOrigin, Base):
     responsible_id: Mapped[UUID | None]
     tags: Mapped[list[str]]
     comment: Mapped[str | None]
+
+
+class Message(Unified, OfClient, Base):
+    """A letter, chat message, SMS or meeting. Its client is whom its keys tell, else that of the company or the
+    deal that it names."""
+
+    __tablename__ = "message"
+    __table_args__ = (
+        naming("message", "responsible_id", "sent_at", "id"),
+        naming("message", "contact_id"),
+        naming("message", "company_id"),
+        naming("message", "lead_id"),
+        naming("message", "deal_id", "sent_at", "id"),
+        Index(None, "workspace_id", "client_id", "sent_at", "id"),
+        Index(None, "workspace_id", "sent_at", "id"),
+    )
+
+    channel: Mapped[str] = mapped_column(comment="email, chat, sms, messenger or meeting")
+    direction: Mapped[str] = mapped_column(comment="inbound or outbound")
+    sent_at: Mapped[datetime] = mapped_column(comment="When it was sent; of a meeting when it began.")
+    subject: Mapped[str | None]
+    text: Mapped[str | None]
+    phones: Mapped[list[str]] = mapped_column(comment="The client's side.")
+    emails: Mapped[list[str]] = mapped_column(comment="The client's side.")
+    contact_id: Mapped[UUID | None]
+    company_id: Mapped[UUID | None]
+    lead_id: Mapped[UUID | None]
+    deal_id: Mapped[UUID | None]
+    responsible_id: Mapped[UUID | None]
