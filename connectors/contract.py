@@ -180,6 +180,17 @@ class Touched:
     deleted: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Subscription(Generic[S]):
+    """How a system is told of the door's address over its API, and asked whether that still stands (some systems
+    forget an address after failures). All functions are pure; ``make`` done twice has the effect of once."""
+
+    make: Callable[[S, str], VendorRequest]
+    ask: Callable[[S, str], VendorRequest]
+    stands: Callable[[S, str, VendorResponse], bool]
+    end: Callable[[S, str], VendorRequest]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Webhooks(Generic[S]):
     """What a system tells by itself. All functions are pure.
@@ -187,9 +198,10 @@ class Webhooks(Generic[S]):
     ``events`` are the vendor's names of what it tells, for people; ``setup`` says in sentences where the door's
     address is entered in the vendor's cabinet. ``genuine`` tells by the vendor's own means (a signature, a token of
     its own) whether a delivery is from there; None where it has none: then only the unguessable address vouches,
-    and bodies are hints. ``read`` gives the records that a delivery speaks of; what it can't understand it raises
-    as BadRecord, and the delivery is kept for a look. ``delivery_id``: the vendor's own id of the delivery, where
-    it has one; else equal bytes are one delivery.
+    and a body is a hint wherever the record can be fetched instead. ``read`` gives the records that a delivery
+    speaks of; what it can't understand it raises as BadRecord, and the delivery is kept for a look.
+    ``delivery_id``: the vendor's own id of the delivery, where it has one; else equal bytes are one delivery.
+    ``subscription``: where the vendor can be told of the address over its API.
     """
 
     events: tuple[str, ...]
@@ -197,6 +209,7 @@ class Webhooks(Generic[S]):
     read: Callable[[S, Delivery], Sequence[Touched]]
     genuine: Callable[[S, Delivery], bool] | None = None
     delivery_id: Callable[[S, Delivery], str | None] | None = None
+    subscription: Subscription[S] | None = None
 
 
 @dataclass(frozen=True, slots=True)
