@@ -28,7 +28,7 @@ import httpx
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from connectors.errors import VendorError
-from schema.enums import RecordKind
+from schema.enums import CustomFieldType, RecordKind
 from schema.records import Record
 
 Position = dict[str, Any]
@@ -158,6 +158,29 @@ class Stream(Generic[S]):
     sweeps: bool = False
     volatile: frozenset[str] = frozenset()
     one: Fetch[S] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CustomField:
+    """A field that an account has of its own. ``key`` is the one under which mapping puts its values into
+    ``custom``; ``options`` are labels by the value that stands there, of fields that offer a choice."""
+
+    kind: RecordKind
+    key: str
+    label: str
+    type: CustomFieldType = CustomFieldType.TEXT
+    multiple: bool = False
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CustomFields(Generic[S]):
+    """How an account is asked for its own fields: positions lead from page to page, as in a stream, from ``start``
+    on. Only fields whose values mapping keeps in ``custom`` belong here."""
+
+    start: Position
+    request: Callable[[S, Position], VendorRequest]
+    read: Callable[[S, Position, VendorResponse], tuple[Sequence[CustomField], Position | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -353,6 +376,7 @@ class Connector(Generic[S]):
     settings, for systems that have one. ``error_of`` looks at an answer first and names the error that it is,
     if any; the engine's own table of statuses comes after it. ``source`` answers requests in place of HTTP, for
     what is no network service: it gets the settings, the request, and the installation's folder of uploaded files.
+    ``custom_fields`` asks for the account's own fields; without it they are told from the records alone.
     """
 
     key: str
@@ -372,6 +396,7 @@ class Connector(Generic[S]):
     concurrency: int = 1
     writes: tuple[Write[S], ...] = ()
     webhooks: Webhooks[S] | None = None
+    custom_fields: CustomFields[S] | None = None
     verified_by: VerifiedBy = "documentation"
 
     def stream(self, name: str) -> Stream[S]:

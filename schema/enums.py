@@ -124,6 +124,32 @@ class Channel(StrEnum):
     DIRECT = "direct"
 
 
+class CustomFieldType(StrEnum):
+    """What the values of a vendor's own field are."""
+
+    TEXT = "text"
+    NUMBER = "number"
+    MONEY = "money"
+    BOOLEAN = "boolean"
+    DATE = "date"
+    DATETIME = "datetime"
+    ENUMERATION = "enumeration"
+    URL = "url"
+    REFERENCE = "reference"  # to another record of the same system
+    OTHER = "other"  # files, addresses and what else has parts
+
+
+class SchemaChangeKind(StrEnum):
+    """What became of a field that a vendor's account has of its own."""
+
+    ADDED = "added"
+    REMOVED = "removed"
+    RETURNED = "returned"
+    RENAMED = "renamed"
+    RETYPED = "retyped"
+    OPTIONS_CHANGED = "options_changed"
+
+
 class ConnectionState(StrEnum):
     ACTIVE = "active"
     PAUSED = "paused"

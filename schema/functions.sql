@@ -271,3 +271,21 @@ language sql stable security definer set search_path = public, pg_temp as $$
 $$;
 revoke all on function search_clients(text[], text[], text, text, boolean, integer) from public;
 grant execute on function search_clients(text[], text[], text, text, boolean, integer) to {app_role};
+
+-- The day that a vendor's text begins with, on the vendor's own calendar; null if it begins with none. Unlike a cast it
+-- never fails: what stands in a vendor's field may be anything.
+create or replace function day_of(value text) returns date language sql immutable parallel safe as $$
+    select case when value ~ '^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])([T ]|$)' and value > '0001' then
+        case when substr(value, 9, 2)::int
+            <= extract(day from make_date(left(value, 4)::int, substr(value, 6, 2)::int, 1) + interval '1 month -1 day')
+        then make_date(left(value, 4)::int, substr(value, 6, 2)::int, substr(value, 9, 2)::int) end
+    end
+$$;
+
+-- The moment that a vendor's text is, if it has a time and an offset; null otherwise.
+create or replace function moment_of(value text) returns timestamptz language sql stable parallel safe as $$
+    select case
+        when value ~ '^[-0-9]{10}[T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,6})?)?(Z|[+-](0[0-9]|1[0-4]):?[0-5][0-9])$'
+        then case when day_of(value) is not null then value::timestamptz end
+    end
+$$;

@@ -12,6 +12,7 @@ from schema.tables.account import (
     Workspace,
 )
 from schema.tables.base import Base, Unified
+from schema.tables.custom_fields import CustomField, FieldMapping, SchemaChange
 from schema.tables.evidence import Quarantine, SourceRecord, SourceVersion, ZstdDictionary
 from schema.tables.feed import Change, FeedHorizon, Webhook, WebhookAttempt, WebhookDelivery
 from schema.tables.figures import Path, RollupDay, RollupMonth, SettledCall, SettledPerson, SettledVisit
@@ -50,9 +51,11 @@ __all__ = [
     "Conflict",
     "Connection",
     "Contact",
+    "CustomField",
     "Deal",
     "Delivery",
     "FeedHorizon",
+    "FieldMapping",
     "Idempotency",
     "Identifier",
     "IdentityDecision",
@@ -75,6 +78,7 @@ __all__ = [
     "RateBudget",
     "RollupDay",
     "RollupMonth",
+    "SchemaChange",
     "SettledCall",
     "SettledPerson",
     "SettledVisit",

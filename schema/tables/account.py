@@ -104,6 +104,9 @@ class Connection(InWorkspace, Base):
         server_default="900", comment="How long after the start of a scheduled run the next one is due."
     )
     next_run_at: Mapped[datetime | None]
+    fields_read_at: Mapped[datetime | None] = mapped_column(
+        comment="When the account's own fields were last looked at."
+    )
     created_at: Mapped[datetime] = mapped_column(server_default=text("now()"))
     updated_at: Mapped[datetime] = mapped_column(server_default=text("now()"))
 
@@ -173,6 +176,9 @@ class SyncRun(InWorkspace, Base):
     quarantined: Mapped[int] = mapped_column(server_default="0")
     deleted: Mapped[int] = mapped_column(server_default="0")
     requests: Mapped[int] = mapped_column(server_default="0")
+    warnings: Mapped[list[str]] = mapped_column(
+        server_default=text("'{}'"), comment="What it noticed that a person should know, a sentence each."
+    )
 
 
 class StreamRun(InWorkspace, Base):
