@@ -26,6 +26,7 @@ from reports.campaigns import (
     read_report,
 )
 from reports.comparison import MARKOV, SHAPLEY, Learner, chosen, shares
+from reports.conversions import CONVERSIONS, Conversion, Definition
 from reports.models import MODELS, WHOLE, Ints, Model, split
 from reports.rollups import COUNTED_AS
 from reports.stored_paths import KINDS, Batch, DatedBy, Unit, Units, stored_paths
@@ -50,6 +51,8 @@ async def models_report(
     as_known_at: datetime | None = None,
     dated_by: DatedBy | str = DatedBy.EVENT,
     settings: Mapping[str, Model] = MODELS,
+    conversion: Conversion | str | None = None,
+    window_days: int | None = None,
 ) -> dict[str, CampaignReport]:
     """The campaign report by each of these models, side by side: for each model the rows and their totals.
 
@@ -58,17 +61,20 @@ async def models_report(
 
     ``dated_by`` FIRST_TOUCH counts a conversion on the day of the first touch in its window (cohort view).
     ``settings`` are the models with weights of one's own (``reports.comparison.with_settings``). A direct touch
-    that a model credits counts in the row of direct visits.
+    that a model credits counts in the row of direct visits. With ``conversion`` only these conversions are counted,
+    in the figure of their kind, and data-driven models learn from journeys to them; ``window_days`` is a narrower
+    window than the workspace's.
 
-    Raises ``ValueError`` for an unknown model or grain, for Markov by days or months (its chain is that of the
-    whole range) and for more campaigns than a chain can have.
+    Raises ``ValueError`` for an unknown model, grain or conversion, for Markov by days or months (its chain is that
+    of the whole range), for a window that paths aren't kept with and for more campaigns than a chain can have.
     """
     keys, grain, dated = chosen(models), Grain(by), DatedBy(dated_by)
     if MARKOV.key in keys and grain.period is not None:
         raise ValueError("The Markov model learns from the whole range of days: ask for it without days or months.")
     terms = await read_terms(conn, workspace_id)
-    question = _Question(conn, terms, start, end, grain, as_known_at, dated)
-    present = as_known_at is None and dated is DatedBy.EVENT
+    only = None if conversion is None else CONVERSIONS[Conversion(conversion)]
+    question = Question(conn, terms, start, end, grain, as_known_at, dated, only, window_days)
+    present = as_known_at is None and dated is DatedBy.EVENT and only is None and window_days is None
     computed = [key for key in keys if key != ROLLED_UP or not present]
     credited = await _credits(question, computed, settings)
     found = {}
@@ -91,6 +97,8 @@ async def report_by_model(
     as_known_at: datetime | None = None,
     dated_by: DatedBy | str = DatedBy.EVENT,
     settings: Mapping[str, Model] = MODELS,
+    conversion: Conversion | str | None = None,
+    window_days: int | None = None,
 ) -> CampaignReport:
     """The campaign report by one model; see ``models_report``."""
     found = await models_report(
@@ -103,12 +111,16 @@ async def report_by_model(
         as_known_at=as_known_at,
         dated_by=dated_by,
         settings=settings,
+        conversion=conversion,
+        window_days=window_days,
     )
     return found[model]
 
 
 @dataclass(frozen=True, slots=True)
-class _Question:
+class Question:
+    """Which conversions are asked for, and how they are counted; None: all of them, the workspace's window."""
+
     conn: PsycopgConnection
     terms: Terms
     start: date
@@ -116,6 +128,8 @@ class _Question:
     grain: Grain
     as_known_at: datetime | None
     dated_by: DatedBy
+    conversion: Definition | None = None
+    window_days: int | None = None
 
 
 class _Sums:
@@ -146,7 +160,7 @@ class _Sums:
         yield from zip(found.tolist(), total.tolist(), strict=True)
 
 
-class _Learners:
+class Learners:
     """What data-driven models know, for each kind of conversion; Markov's states are the rows of the report."""
 
     def __init__(self, by_channel: bool) -> None:
@@ -164,15 +178,21 @@ class _Learners:
                 self.totals[kind][0] += len(paths) * WHOLE
                 self.totals[kind][1] += int(batch.kopecks[paths].sum())
 
-    async def hear_of_unconverted(self, question: _Question, units: Units) -> None:
+    async def hear_of_unconverted(self, question: Question, units: Units) -> None:
         found = unconverted(
-            question.conn, question.terms, question.start, question.end, KINDS, as_known_at=question.as_known_at
+            question.conn,
+            question.terms,
+            question.start,
+            question.end,
+            KINDS if question.conversion is None else (str(question.conversion.kind),),
+            as_known_at=question.as_known_at,
+            conversion=question.conversion,
         )
         async for touches in found:
             theirs, channels = units.of(touches.campaigns, touches.channels)
             owners = np.repeat(np.arange(len(touches.starts) - 1), np.diff(touches.starts))
-            for kind, learner in zip(KINDS, self.of, strict=True):
-                kept = touches.after[kind]
+            for kind, kept in touches.after.items():
+                learner = self.of[KINDS.index(kind)]
                 sizes = np.bincount(owners[kept], minlength=len(touches.starts) - 1)
                 starts = np.concatenate(([0], np.cumsum(sizes[sizes > 0]))).astype(np.int64)
                 lost = np.zeros(len(starts) - 1, np.int64)
@@ -191,19 +211,15 @@ class _Learners:
         learner.hear(starts, states, channels, converted)
 
 
-async def _credits(question: _Question, keys: Collection[str], settings: Mapping[str, Model]) -> dict[str, str]:
+async def _credits(question: Question, keys: Collection[str], settings: Mapping[str, Model]) -> dict[str, str]:
     """The credits by each of these models as JSON rows for the report's statement."""
     if not keys:
         return {}
     units = Units(await channels_of_campaigns(question.conn, question.terms.workspace_id))
-    learners = _Learners(question.grain.dimension == "channel")
-    if {MARKOV.key, SHAPLEY.key} & set(keys):
-        async for batch in _batches(question, units):
-            learners.hear(batch, units)
-        await learners.hear_of_unconverted(question, units)
+    learners = await learnt(question, units, keys)
     sums = {key: _Sums() for key in keys}
     by_path = [key for key in keys if key != MARKOV.key]
-    async for batch in _batches(question, units):
+    async for batch in batches(question, units):
         _add_batch(batch, question.grain, by_path, sums, learners, settings)
         if MARKOV.key in sums:
             _add_untouched(batch, question.grain, sums[MARKOV.key])
@@ -212,7 +228,17 @@ async def _credits(question: _Question, keys: Collection[str], settings: Mapping
     return {key: _as_json(found, units) for key, found in sums.items()}
 
 
-def _batches(question: _Question, units: Units) -> AsyncIterator[Batch]:
+async def learnt(question: Question, units: Units, keys: Collection[str]) -> Learners:
+    """What the data-driven ones among these models know of all journeys of the question."""
+    learners = Learners(question.grain.dimension == "channel")
+    if {MARKOV.key, SHAPLEY.key} & set(keys):
+        async for batch in batches(question, units):
+            learners.hear(batch, units)
+        await learners.hear_of_unconverted(question, units)
+    return learners
+
+
+def batches(question: Question, units: Units) -> AsyncIterator[Batch]:
     return stored_paths(
         question.conn,
         question.terms,
@@ -221,6 +247,8 @@ def _batches(question: _Question, units: Units) -> AsyncIterator[Batch]:
         units,
         as_known_at=question.as_known_at,
         dated_by=question.dated_by,
+        conversion=question.conversion,
+        window_days=question.window_days,
     )
 
 
@@ -229,19 +257,24 @@ def _add_batch(
     grain: Grain,
     keys: Collection[str],
     sums: Mapping[str, _Sums],
-    learners: _Learners,
+    learners: Learners,
     settings: Mapping[str, Model],
 ) -> None:
     journeys, periods = batch.journeys, batch.periods(grain.period)
     cells = _key(batch.units, periods[journeys.owners])
     kinds = batch.kinds[journeys.owners]
     for key in keys:
-        parts = _shapley(batch, learners) if key == SHAPLEY.key else settings[key].shares(journeys)
+        parts = shares_of(key, batch, learners, settings)
         sums[key].add(cells, kinds, parts, split(batch.kopecks, parts, journeys.starts))
         _add_untouched(batch, grain, sums[key])
 
 
-def _shapley(batch: Batch, learners: _Learners) -> Ints:
+def shares_of(key: str, batch: Batch, learners: Learners, settings: Mapping[str, Model]) -> Ints:
+    """The millionths of its conversion that each touch earned, by any model but Markov's."""
+    return _shapley(batch, learners) if key == SHAPLEY.key else settings[key].shares(batch.journeys)
+
+
+def _shapley(batch: Batch, learners: Learners) -> Ints:
     """Each kind of conversion has conversion rates of its own."""
     parts = np.zeros(len(batch.units), np.int64)
     for kind, learner in enumerate(learners.of):
@@ -260,7 +293,7 @@ def _add_untouched(batch: Batch, grain: Grain, sums: _Sums) -> None:
     sums.add(keys, batch.kinds[paths], np.full(len(paths), WHOLE), batch.kopecks[paths])
 
 
-def _add_markov(sums: _Sums, learners: _Learners, units: Units) -> None:
+def _add_markov(sums: _Sums, learners: Learners, units: Units) -> None:
     for kind, (learner, totals) in enumerate(zip(learners.of, learners.totals, strict=True)):
         parts, money = markov.credit(learner.counts, totals)
         numbers = np.arange(len(parts))

@@ -82,6 +82,14 @@ def receipt_statement(
     return Statement(_SPEND.format(counted=counted, known=_known("a", as_known_at), then=then), params)
 
 
+def touched_statement(workspace_id: UUID, given_json: str) -> Statement:
+    """These conversions as a receipt shows them, with the shares of their touches by any model.
+
+    ``reports.credited`` makes ``given_json``. The column ``amount`` is the share's value.
+    """
+    return Statement(_TOUCHED, {"receipt_workspace": workspace_id, "receipt_given": given_json})
+
+
 def _known(row: str, as_known_at: datetime | None) -> str:
     if as_known_at is None:
         return f"{row}.known_until is null"
@@ -111,31 +119,73 @@ def _source_of(kind: str, record_id: str) -> str:
     return f"case {kind} {cases} end"
 
 
+def _evidence(kind: str, record_id: str) -> str:
+    """What ties a touch to its client and its campaign, as a JSON array of kinds and values."""
+    tagged = "('click_id', r.click_id), ('utm_source', r.utm_source), ('utm_medium', r.utm_medium),"
+    tagged += " ('utm_campaign', r.utm_campaign), ('utm_content', r.utm_content), ('utm_term', r.utm_term),"
+    tagged += " ('referrer', r.referrer)"
+    own = {
+        RecordKind.VISIT: f"('visitor', array_to_string(r.visitor_ids, ' ')), {tagged}",
+        RecordKind.CALL: f"('phone', r.client_phone), ('tracking_number', r.tracking_phone), {tagged}",
+        RecordKind.LEAD: f"('phone', r.phones[1]), {tagged}",
+        RecordKind.DEAL: tagged,
+    }
+    cases = " ".join(
+        f"when '{table}' then (select json_agg(json_build_object('kind', e.kind, 'value', e.value))"  # noqa: S608
+        f" from {table} r cross join lateral (values {values}) as e(kind, value)"
+        f" where r.workspace_id = p.workspace_id and r.id = {record_id} and e.value <> '')"
+        for table, values in own.items()
+    )
+    return f"case {kind} {cases} end"
+
+
 _RECORD_KIND = "case when p.kind in ('new_client', 'won_deal') then 'deal' else p.kind end"
-_CONVERSIONS = f"""
-select {{counted}} as counted, p.conversion_id, p.version, p.kind, p.client_id, p.record_id, p.occurred_at, p.day,
-    p.value, p.currency, p.credited, nullif(p.campaign_id, '{NIL}') as campaign_id,
-    nullif(p.reason, '') as reason, nullif(p.channel, '') as channel,
-    (
+_PATH = """p.conversion_id, p.version, p.kind, p.client_id, p.record_id, p.occurred_at, p.day, p.value, p.currency,
+    p.credited"""
+_RULE = "p.had_older_touches, p.window_days, p.rules, p.cause, p.known_from"
+
+
+def _touches(share: str) -> str:
+    """The touches of the path ``p`` as a JSON array; ``share`` is SQL over the touch ``t``."""
+    return f"""(
         select coalesce(json_agg(json_build_object(
             'kind', t.kind, 'record_id', t.record, 'at', t.at, 'channel', nullif(t.channel, ''),
-            'campaign_id', nullif(t.campaign, '{NIL}'), 'credited', t.position = p.credited,
-            'source', {_source_of("t.kind", "t.record")}
+            'campaign_id', nullif(t.campaign, '{NIL}'), 'credited', t.position = p.credited, 'share', {share},
+            'evidence', {_evidence("t.kind", "t.record")}, 'source', {_source_of("t.kind", "t.record")}
         ) order by t.position), '[]')
         from unnest(p.touch_kinds, p.touch_records, p.touch_times, p.touch_channels, p.touch_campaigns)
             with ordinality as t(kind, record, at, channel, campaign, position)
-    ) as touches,
-    (
+    ) as touches"""  # noqa: S608
+
+
+_RECORDS = f"""(
         select json_agg(json_build_object('record_id', t.record, 'source', {_source_of(_RECORD_KIND, "t.record")})
             order by t.position)
         from unnest(p.record_id || p.also_told_by) with ordinality as t(record, position)
-    ) as records,
-    p.had_older_touches, p.window_days, p.rules, p.cause, p.known_from
+    ) as records"""  # noqa: S608
+_CONVERSIONS = f"""
+select {{counted}} as counted, {_PATH}, nullif(p.campaign_id, '{NIL}') as campaign_id,
+    nullif(p.reason, '') as reason, nullif(p.channel, '') as channel,
+    {_touches("case when t.position = p.credited then 1 else 0 end")}, {_RECORDS}, {_RULE}
 from path p
 where p.workspace_id = %(receipt_workspace)s and p.campaign_id = %(receipt_campaign)s
 and p.day between %(receipt_start)s and %(receipt_end)s and p.kind = %(receipt_kind)s
 and p.reason = %(receipt_reason)s and p.channel = coalesce(%(receipt_channel)s::text, p.channel)
 and {{known}}
+order by p.occurred_at, p.conversion_id
+"""  # noqa: S608
+# Within a narrower window the given shares are those of the last touches.
+_OLDER = "cardinality(p.touch_times) - json_array_length(g.shares)"
+_GIVEN_SHARE = f"""case when t.position > {_OLDER}
+    then (g.shares ->> (t.position - 1 - ({_OLDER}))::int)::numeric else 0 end"""
+_TOUCHED = f"""
+select g.counted, g.amount, {_PATH}, nullif(p.campaign_id, '{NIL}') as campaign_id,
+    nullif(p.reason, '') as reason, nullif(p.channel, '') as channel,
+    {_touches(_GIVEN_SHARE)}, {_RECORDS}, {_RULE}
+from json_to_recordset(%(receipt_given)s::json)
+    as g(conversion_id uuid, version integer, counted numeric, amount numeric, shares json)
+join path p on p.workspace_id = %(receipt_workspace)s and p.conversion_id = g.conversion_id
+    and p.version = g.version
 order by p.occurred_at, p.conversion_id
 """  # noqa: S608
 _SPEND = """

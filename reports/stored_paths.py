@@ -14,10 +14,11 @@ import numpy as np
 from core.database import PsycopgConnection
 from reports.attribution import credit_of_origin
 from reports.columns import Columns, Ids, numbered
-from reports.models import Ints, Journeys, sums
+from reports.conversions import Definition
+from reports.models import DAY, Ints, Journeys, sums
 from reports.paths import NIL
 from reports.terms import Terms
-from schema.enums import Channel, ConversionKind
+from schema.enums import Channel, ConversionKind, Unattributed
 
 KINDS = tuple(str(kind) for kind in ConversionKind)
 """Kinds of conversions; batches hold their numbers."""
@@ -92,7 +93,8 @@ class Units:
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Paths with their touches. ``units`` and ``channels`` are numbers for each touch; ``kinds``, ``kopecks`` and
-    ``days`` (since 2000) for each path; ``reasons`` units for the paths without touches."""
+    ``days`` (since 2000) for each path; ``reasons`` units for the paths without touches. ``ids``
+    and ``versions`` tell which stored versions of which conversions they are."""
 
     journeys: Journeys
     units: Ints
@@ -101,6 +103,8 @@ class Batch:
     kopecks: Ints
     days: Ints
     reasons: Ints
+    ids: Ids
+    versions: Ints
 
     def periods(self, period: str | None) -> Ints:
         """The first day of the period in which each path counts; 0 where the report has no periods."""
@@ -115,12 +119,17 @@ class Batch:
 
 _COUNTED_ON = {
     DatedBy.EVENT: "p.day",
-    DatedBy.FIRST_TOUCH: "(coalesce(p.touch_times[1], p.occurred_at) at time zone %(zone)s)::date",
+    DatedBy.FIRST_TOUCH: "(coalesce({first_touch}, p.occurred_at) at time zone %(zone)s)::date",
 }
+_FIRST_TOUCH = "p.touch_times[1]"
+_FIRST_TOUCH_WITHIN = """(
+    select min(t.at) from unnest(p.touch_times) as t(at)
+    where t.at >= p.occurred_at - make_interval(hours => 24 * %(window)s)
+)"""
 _FOUND = """
 from path p
 where p.workspace_id = %(workspace)s and p.day between %(start)s and %(end)s and {known}
-and {counted_on} between %(first)s and %(last)s
+and {counted_on} between %(first)s and %(last)s and {conversion}
 """
 _DAYS = f"select p.day, count(*) {_FOUND} group by 1 order by 1"
 _BATCH = f"""
@@ -129,7 +138,8 @@ select array_agg(array_position(%(kinds)s::text[], kind)), array_agg(occurred_at
     array_agg(coalesce(lead_at, '-infinity')), array_agg(coalesce(opened_at, '-infinity')),
     string_agg(array_send(touch_times), ''), string_agg(array_send(touch_campaigns), ''),
     string_agg(array_to_string(touch_channels, ','), ',') filter (where cardinality(touch_times) > 0),
-    string_agg(reason, ',') filter (where cardinality(touch_times) = 0)
+    string_agg(reason, ',') filter (where cardinality(touch_times) = 0),
+    array_agg(client_id is null), array_agg(conversion_id), array_agg(version)
 from (select p.*, {{counted_on}} as counted_on {_FOUND}) p
 """  # noqa: S608
 _NOW = "p.known_until is null"
@@ -145,9 +155,27 @@ async def stored_paths(
     *,
     as_known_at: datetime | None = None,
     dated_by: DatedBy = DatedBy.EVENT,
+    conversion: Definition | None = None,
+    window_days: int | None = None,
 ) -> AsyncIterator[Batch]:
-    """The paths whose conversions count from ``start`` to ``end``, now or as known at a moment."""
-    parts = {"known": _NOW if as_known_at is None else _THEN, "counted_on": _COUNTED_ON[dated_by]}
+    """The paths whose conversions count from ``start`` to ``end``, now or as known at a moment: those of one
+    conversion or of all. A narrower window than the stored one leaves out older touches; milestones before it are
+    unknown then, and a deal's own origin counts only where the stored window held nothing else.
+
+    Raises ``ValueError`` for a window that is wider than the stored paths.
+    """
+    window = terms.window_days if window_days is None else window_days
+    if not 0 < window <= terms.window_days:
+        raise ValueError(
+            f"Paths are kept with a window of {terms.window_days} days: ask for 1 to {terms.window_days}, "
+            f"not {window}."
+        )
+    first_touch = _FIRST_TOUCH if window_days is None else _FIRST_TOUCH_WITHIN
+    parts = {
+        "known": _NOW if as_known_at is None else _THEN,
+        "counted_on": _COUNTED_ON[dated_by].format(first_touch=first_touch),
+        "conversion": "true" if conversion is None else conversion.sql,
+    }
     longest = timedelta(days=terms.window_days + 1) if dated_by is DatedBy.FIRST_TOUCH else timedelta(0)
     parameters = {
         "workspace": terms.workspace_id,
@@ -156,11 +184,12 @@ async def stored_paths(
         "first": start,
         "last": end,
         "kinds": list(KINDS),
+        "window": window,
     }
     found = await conn.execute(_DAYS.format(**parts).encode(), {**parameters, "start": start, "end": end + longest})
     for first, last in _together(await found.fetchall()):
         columns = await Columns.fetch(conn, _BATCH.format(**parts), {**parameters, "start": first, "end": last})
-        yield _batch(columns, units)
+        yield _batch(columns, units, None if window_days is None else window * DAY)
 
 
 def _together(days: Iterable[tuple[Any, ...]]) -> list[tuple[date, date]]:
@@ -177,23 +206,28 @@ def _together(days: Iterable[tuple[Any, ...]]) -> list[tuple[date, date]]:
     return ranges
 
 
-def _batch(columns: Columns, units: Units) -> Batch:
-    occurred, sizes = columns.whole(1, "moment"), columns.whole(4, "int4")
-    starts = np.concatenate(([0], np.cumsum(sizes))).astype(np.int64)
-    owners = np.repeat(np.arange(len(sizes)), sizes)
-    times = columns.nested(7, "moment", sizes)
+def _batch(columns: Columns, units: Units, window: int | None) -> Batch:
+    occurred, stored = columns.whole(1, "moment"), columns.whole(4, "int4")
+    times = columns.nested(7, "moment", stored)
+    campaigns = columns.nested(8, "uuid", stored)
     words = columns.words(9, len(times))
-    theirs, channels = units.of(columns.nested(8, "uuid", sizes), words)
+    owners = np.repeat(np.arange(len(stored)), stored)
+    if window is not None:
+        kept = occurred[owners] - times <= window
+        times, campaigns, owners = times[kept], campaigns[kept], owners[kept]
+        words = [word for word, keep in zip(words, kept.tolist(), strict=True) if keep]
+    sizes = np.bincount(owners, minlength=len(stored))
+    starts = np.concatenate(([0], np.cumsum(sizes))).astype(np.int64)
+    theirs, channels = units.of(campaigns, words)
     direct = np.array([word == Channel.DIRECT for word in words], np.bool_)
-    nothing = _number_of_nil(units)
+    named = _have_campaigns(units)
     journeys = Journeys(
         starts,
         occurred[owners] - times,
-        direct & ~nothing[theirs] if len(theirs) else direct,
+        direct & ~named[theirs] if len(theirs) else direct,
         _led_to(times, columns.whole(5, "moment"), starts, owners),
         _led_to(times, columns.whole(6, "moment"), starts, owners),
     )
-    reasons = columns.words(10, int((sizes == 0).sum()))
     return Batch(
         journeys,
         theirs,
@@ -201,11 +235,24 @@ def _batch(columns: Columns, units: Units) -> Batch:
         columns.whole(0, "int4") - 1,
         columns.whole(2),
         columns.whole(3, "day"),
-        np.array([units.of_reason(reason) for reason in reasons], np.int64),
+        _reasons(columns, stored, sizes, units),
+        columns.ids(12),
+        columns.whole(13, "int4"),
     )
 
 
-def _number_of_nil(units: Units) -> np.ndarray[Any, np.dtype[np.bool_]]:
+def _reasons(columns: Columns, stored: Ints, sizes: Ints, units: Units) -> Ints:
+    """Why the paths without touches have none: as it is stored, or because all are older than the window."""
+    said = iter(columns.words(10, int((stored == 0).sum())))
+    nobodys = columns.whole(11, "bool")
+    reasons = []
+    for path in np.flatnonzero(sizes == 0).tolist():
+        passed = Unattributed.NO_CLIENT if nobodys[path] else Unattributed.WINDOW_PASSED
+        reasons.append(units.of_reason(next(said) if stored[path] == 0 else passed))
+    return np.array(reasons, np.int64)
+
+
+def _have_campaigns(units: Units) -> np.ndarray[Any, np.dtype[np.bool_]]:
     """Which units have a campaign: a touch of those isn't direct, whatever its channel."""
     return np.array([unit.campaign != NIL.bytes for unit in units.names()], np.bool_)
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from core.database import PsycopgConnection
 from reports.columns import Columns, Ids
+from reports.conversions import Definition
 from reports.models import Ints
 from reports.terms import Terms
 
@@ -43,12 +44,12 @@ _LAST = """
 select client_id, max(at) filter (where kind = 'call') as call, max(at) filter (where kind = 'lead') as lead,
     max(at) filter (where kind = 'new_client') as new_client, max(at) filter (where kind = 'won_deal') as won_deal
 from (
-    select client_id, kind, occurred_at as at from path
-    where workspace_id = %(workspace)s and client_id is not null and {known}
+    select p.client_id, p.kind, p.occurred_at as at from path p
+    where p.workspace_id = %(workspace)s and p.client_id is not null and {known} and {conversion}
     union all
     select s.person_id, p.kind, p.occurred_at from path p
     join settled_person s on s.workspace_id = p.workspace_id and s.company_id = p.client_id
-    where p.workspace_id = %(workspace)s and {known}
+    where p.workspace_id = %(workspace)s and {known} and {conversion}
 ) c group by 1
 """
 _PART = """
@@ -60,8 +61,8 @@ select array_agg(key), array_agg(at), array_agg(coalesce(campaign_id, '00000000-
     string_agg(channel, ','), {aggregated}
 from mine
 """
-NOW = "known_until is null"
-THEN = "known_from <= %(known)s and (known_until is null or known_until > %(known)s)"
+NOW = "p.known_until is null"
+THEN = "p.known_from <= %(known)s and (p.known_until is null or p.known_until > %(known)s)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +84,10 @@ async def unconverted(
     kinds: Sequence[str],
     *,
     as_known_at: datetime | None,
+    conversion: Definition | None = None,
 ) -> AsyncIterator[Touches]:
-    """The touches from ``start`` to ``end``, some hundred thousand at a time, whole journeys together."""
+    """The touches from ``start`` to ``end``, some hundred thousand at a time, whole journeys together.
+    ``conversion`` says which paths of its kind count as converted; None: all."""
     parameters = {
         "workspace": terms.workspace_id,
         "zone": terms.zone.key,
@@ -95,7 +98,9 @@ async def unconverted(
     counted = await (await conn.execute(_COUNT.encode(), parameters)).fetchone()
     parts = 1 + (counted[0] if counted else 0) // TOUCHES_AT_ONCE
     statement = _PART.format(
-        last=_LAST.format(known=NOW if as_known_at is None else THEN),
+        last=_LAST.format(
+            known=NOW if as_known_at is None else THEN, conversion="true" if conversion is None else conversion.sql
+        ),
         touches=_TOUCHES,
         ends=", ".join(f"coalesce(e.{kind}, '-infinity') as {kind}" for kind in kinds),
         aggregated=", ".join(f"array_agg({kind})" for kind in kinds),
