@@ -15,7 +15,10 @@ APPEND_ONLY = frozenset(
 """Tables of which the app may only read and add rows (the loader may clear them, when a connection goes)."""
 
 _SEARCHED = ("client", "deal", "contact", "company", "lead", "sales_order", "identifier", "identity_record")
-READ_BY_FUNCTIONS = ("connection", "outbox", "change", "feed_horizon", "webhook", "webhook_delivery", "door", "received_webhook", *_SEARCHED)
+READ_BY_FUNCTIONS = (
+    *("connection", "outbox", "change", "feed_horizon", "webhook", "webhook_delivery", "door", "received_webhook"),
+    *_SEARCHED,
+)
 """Tables that functions of ``schema/functions.sql`` read as their owner, before a workspace is known. The app stays
 bound by their policies; only the owner, who is nobody's login at work, is not."""
 

@@ -26,6 +26,7 @@ from schema.tables.identity import (
     MergeLog,
     SharedKey,
 )
+from schema.tables.inbox import Door, ReceivedWebhook
 from schema.tables.interactions import Call, Lead, Message, Visit
 from schema.tables.marketing import Ad, AdGroup, AdSpend, Campaign, CampaignName, Keyword
 from schema.tables.outbox import Conflict, Delivery, Outbox, OutboxAttempt, WriteRule
@@ -54,6 +55,7 @@ __all__ = [
     "CustomField",
     "Deal",
     "Delivery",
+    "Door",
     "FeedHorizon",
     "FieldMapping",
     "Idempotency",
@@ -76,6 +78,7 @@ __all__ = [
     "Pipeline",
     "Quarantine",
     "RateBudget",
+    "ReceivedWebhook",
     "RollupDay",
     "RollupMonth",
     "SchemaChange",

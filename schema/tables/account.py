@@ -144,6 +144,7 @@ class StreamState(InWorkspace, Base):
     reread_from: Mapped[datetime | None] = mapped_column(
         comment="From when on somebody asked to read once more; the next reading begins there and empties it."
     )
+    told_at: Mapped[datetime | None] = mapped_column(comment="When a webhook last brought something of it.")
     error_code: Mapped[str | None]
     error: Mapped[str | None] = mapped_column(comment="Why the stream stands, in one sentence.")
 
