@@ -158,7 +158,9 @@ async def resync(office: Office, workspace_id: UUID, connection_id: UUID, stream
     if stream is not None:
         states = states.where(StreamState.stream == stream)
     async with office.database.workspace(workspace_id) as db:
-        changed = await db.execute(states.values(cursor=None, position=None, epoch=StreamState.epoch + 1))
+        changed = await db.execute(
+            states.values(cursor=None, position=None, reread_from=None, epoch=StreamState.epoch + 1)
+        )
         if changed.rowcount == 0:
             raise NotFound("There is no such connection or stream.")
 

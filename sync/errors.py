@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from connectors.errors import VendorError
@@ -28,17 +30,26 @@ class PagingLoop(VendorError):
 
 @dataclass(frozen=True, slots=True)
 class SettingsProblem:
-    """One thing that is wrong with a connection's settings. ``field`` is None where no single field is to blame."""
+    """One thing that is wrong with what was given. ``field`` is None where no single field is to blame; ``code``
+    says for programs what it is, and with ``values`` lets it be said in other languages."""
 
     field: str | None
     sentence: str
+    code: str | None = None
+    values: Mapping[str, object] = dataclasses.field(default_factory=dict)
 
 
-class SettingsRefused(SkvozError):
-    """The settings of a connection can't be used; ``problems`` say why, field by field."""
+class Refused(SkvozError):
+    """What was asked for can't be done as it was given; ``problems`` say why, field by field."""
+
+    code = "BAD_USER_INPUT"
+
+    def __init__(self, problems: Sequence[SettingsProblem]) -> None:
+        super().__init__(" ".join(problem.sentence for problem in problems))
+        self.problems = list(problems)
+
+
+class SettingsRefused(Refused):
+    """The settings of a connection can't be used."""
 
     code = "BAD_SETTINGS"
-
-    def __init__(self, problems: list[SettingsProblem]) -> None:
-        super().__init__(" ".join(problem.sentence for problem in problems))
-        self.problems = problems

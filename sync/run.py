@@ -193,6 +193,8 @@ def _refuse_loop(stream: Stream[Any], asked: set[str], position: Position) -> No
 
 
 def _start(run: _Run, lease: _Lease) -> Start:
+    if lease.reread_from is not None:
+        return Start(cursor=None, now=run.client.now(), since=lease.reread_from, run_id=run.id)
     since = run.opened.settings.since
     first = datetime.combine(since, time(), UTC) if since is not None else run.client.now() - HISTORY
     return Start(cursor=lease.cursor, now=run.client.now(), since=first, run_id=run.id)
@@ -203,6 +205,7 @@ class _Lease:
     epoch: int
     cursor: dict[str, Any] | None
     position: Position | None
+    reread_from: datetime | None
     began: datetime
 
 
@@ -216,7 +219,7 @@ async def _take(run: _Run, stream: Stream[Any]) -> _Lease:
                 values (:ws, :connection, :stream, 1, :run)
                 on conflict (workspace_id, connection_id, stream) do update
                 set epoch = s.epoch + 1, run_id = excluded.run_id, error = null, error_code = null
-                returning epoch, cursor, position
+                returning epoch, cursor, position, reread_from
                 """),
                 _key(run, stream) | {"run": run.id},
             )
@@ -228,7 +231,7 @@ async def _take(run: _Run, stream: Stream[Any]) -> _Lease:
             """),
             {"ws": run.opened.workspace_id, "run": run.id, "stream": stream.name},
         )
-    return _Lease(row.epoch, row.cursor, row.position, run.client.now())
+    return _Lease(row.epoch, row.cursor, row.position, row.reread_from, run.client.now())
 
 
 async def _commit_page(run: _Run, stream: Stream[Any], lease: _Lease, page: Page) -> Counts:
@@ -243,17 +246,22 @@ async def _commit_page(run: _Run, stream: Stream[Any], lease: _Lease, page: Page
 
 
 async def _checkpoint(db: AsyncConnection, run: _Run, stream: Stream[Any], lease: _Lease, page: Page) -> None:
-    # First in the transaction: its row lock fences whoever else believes to hold the stream.
+    # First in the transaction: its row lock fences whoever else believes to hold the stream. A reading that goes
+    # back to a date leaves the cursor alone: it says nothing of what lies before. And one that was under way when
+    # somebody asked to go back leaves no position, so that the next one begins at that date.
     changed = await db.execute(
         text("""
-        update stream_state set position = :position, cursor = coalesce(:cursor, cursor)
+        update stream_state
+        set position = case when reread_from is not distinct from :reread_from then cast(:position as jsonb) end,
+            cursor = coalesce(:cursor, cursor)
         where workspace_id = :ws and connection_id = :connection and stream = :stream and epoch = :epoch
         """),
         _key(run, stream)
         | {
             "epoch": lease.epoch,
+            "reread_from": lease.reread_from,
             "position": None if page.next is None else json.dumps(page.next),
-            "cursor": None if page.cursor is None else json.dumps(page.cursor),
+            "cursor": None if page.cursor is None or lease.reread_from is not None else json.dumps(page.cursor),
         },
     )
     if changed.rowcount != 1:
@@ -265,10 +273,12 @@ async def _finish(run: _Run, stream: Stream[Any], lease: _Lease, sweep: Sweep) -
     async with run.loading() as db:
         changed = await db.execute(
             text("""
-            update stream_state set position = null, fresh_until = :fresh, error = null, error_code = null
+            update stream_state set position = null, error = null, error_code = null,
+                fresh_until = case when cast(:reread_from as timestamptz) is null then :fresh else fresh_until end,
+                reread_from = nullif(reread_from, :reread_from)
             where workspace_id = :ws and connection_id = :connection and stream = :stream and epoch = :epoch
             """),
-            _key(run, stream) | {"epoch": lease.epoch, "fresh": lease.began},
+            _key(run, stream) | {"epoch": lease.epoch, "fresh": lease.began, "reread_from": lease.reread_from},
         )
         if changed.rowcount != 1:
             raise LeaseLost("Another worker has taken this stream over.")

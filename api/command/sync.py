@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 import click
@@ -22,6 +23,7 @@ from schema.tables import Connection
 from sync.connections import resync
 from sync.errors import NotFound
 from sync.office import Office
+from sync.rereading import reread
 from sync.run import Progress as Step
 from sync.run import run_connection
 from sync.run_life import RunResult
@@ -40,13 +42,22 @@ class Chosen:
 @click.command("sync")
 @click.argument("connections", nargs=-1)
 @click.option("--again", is_flag=True, help="Read everything again from the beginning, not only what is new.")
+@click.option(
+    "--from",
+    "since",
+    metavar="DATE",
+    type=click.DateTime(["%Y-%m-%d"]),
+    help="Read once more everything from this day on (2026-03-31), beside what is new.",
+)
 @workspace_option
 @in_loop
-async def command(connections: tuple[str, ...], again: bool, workspace: str | None) -> None:
+async def command(connections: tuple[str, ...], again: bool, since: datetime | None, workspace: str | None) -> None:
     """Read CONNECTIONS (ids, titles or connector keys; all of them if none is named) now and show progress.
 
     Interrupted, it goes on next time from the last page that was stored.
     """
+    if again and since is not None:
+        raise click.UsageError("Use either --again or --from.")
     console = open_console()
     if console.is_terminal:
         quiet_logs()
@@ -55,6 +66,9 @@ async def command(connections: tuple[str, ...], again: bool, workspace: str | No
         if again:
             for each in chosen:
                 await resync(office, workspace_id, each.id)
+        if since is not None:
+            for each in chosen:
+                await reread(office, workspace_id, each.id, since.date())
         results = await sync_all(console, office, workspace_id, chosen)
     console.print(counts_table(chosen, results))
     if any(result.state is not RunState.SUCCEEDED for result in results):
