@@ -29,7 +29,7 @@ async def items(account: Account, conversion: Conversion, model: str, row: Campa
     question = Question(
         account.conn, terms, *YEAR, Grain.CAMPAIGN, None, DatedBy.EVENT, CONVERSIONS[conversion], **more
     )
-    whose = Whose(row.campaign_id, None if row.campaign_id else row.reason, None if row.campaign_id else row.channel)
+    whose = Whose(row.campaign_id) if row.campaign_id else Whose(reason=row.reason, channel=row.channel)
     statement = credited_statement(WORKSPACE, await credited(question, model, whose))
     async with account.conn.cursor(row_factory=dict_row) as cursor:
         await cursor.execute(statement.sql.encode(), statement.params)
