@@ -28,6 +28,8 @@ _CREDENTIAL = (
 _LOOKS: tuple[tuple[re.Pattern[str], str], ...] = (
     # The vendor's webhook path of Bitrix24: /rest/<user>/<code>/<method>
     (re.compile(r"(/rest/\d+/)[^/\s\"']+"), rf"\1{HIDDEN}"),
+    # The door of a connection, where webhooks come in: /hooks/<public id>/<secret>
+    (re.compile(r"(/hooks/[^/\s\"']+/)[^/\s\"'?]+"), rf"\1{HIDDEN}"),
     # user:password@ in any URL
     (re.compile(r"(?<=://)[^/\s@\"']+@"), f"{HIDDEN}@"),
     # The whole query string: which of a vendor's parameters is the key differs from vendor to vendor

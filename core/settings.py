@@ -24,6 +24,13 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address the API listens on.")
     port: int = Field(8000, ge=1, le=65535, description="Port the API listens on.")
 
+    public_url: str | None = Field(
+        None,
+        pattern=r"^https?://[^\s/?#]+(/[^\s?#]*)?$",
+        description="Address at which external systems reach this API (https://skvoz.example.com), for webhooks in. "
+        "Unset: http://<host>:<port>.",
+    )
+
     database_url: SecretStr | None = Field(
         None,
         validation_alias="DATABASE_URL",
@@ -93,6 +100,11 @@ class Settings(BaseSettings):
             if "/" in host:
                 ipaddress.ip_network(host)
         return hosts
+
+    @property
+    def address(self) -> str:
+        """Where this API is reached from outside, without a slash at its end."""
+        return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
 
     @property
     def keys_path(self) -> Path:

@@ -156,16 +156,6 @@ $$;
 revoke all on function prune_received(interval) from public;
 grant execute on function prune_received(interval) to {app_role};
 
--- Bytes that are mostly text, for people to look at.
-create or replace function readable(content bytea) returns text
-language plpgsql immutable parallel safe as $$
-begin
-    return convert_from(content, 'UTF8');
-exception when others then
-    return encode(content, 'escape');
-end
-$$;
-
 -- Search. Clients are found by runs of three letters, kept under GIN (measured on 100,000 clients: 1 to 16 ms where
 -- reading all takes 100 ms; words are as fast and know no fragment of a phone). Deals are found by the beginnings of
 -- their title's words, which cost a quarter of that in loading. Each run and word begins with the workspace, so that

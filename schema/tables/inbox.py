@@ -55,7 +55,7 @@ class ReceivedWebhook(InWorkspace, Base):
     id: Mapped[UUID] = mapped_column(primary_key=True)
     connection_id: Mapped[UUID]
     digest: Mapped[bytes] = mapped_column(comment="SHA-256 of the system's own id of it, else of its bytes.")
-    content: Mapped[bytes] = mapped_column(comment="The body as it was sent.")
+    content: Mapped[str] = mapped_column(comment="The body as it was sent, sealed.")
     headers: Mapped[dict[str, Any]] = mapped_column(comment="Its headers, without those that are the transport's.")
     query: Mapped[dict[str, Any]] = mapped_column(comment="The query of its address.")
     touched: Mapped[list[str]] = mapped_column(

@@ -70,7 +70,7 @@ def upgrade() -> None:
             nullable=False,
             comment="SHA-256 of the system's own id of it, else of its bytes.",
         ),
-        sa.Column("content", sa.LargeBinary(), nullable=False, comment="The body as it was sent."),
+        sa.Column("content", sa.Text(), nullable=False, comment="The body as it was sent, sealed."),
         sa.Column(
             "headers",
             postgresql.JSONB(astext_type=sa.Text()),
@@ -145,7 +145,6 @@ def downgrade() -> None:
         "due_inboxes(integer)",
         "take_due_doors(interval, integer)",
         "prune_received(interval)",
-        "readable(bytea)",
     ):
         op.execute(f"DROP FUNCTION {function}")
     op.drop_column("stream_state", "told_at")
