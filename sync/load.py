@@ -26,7 +26,8 @@ from schema.enums import ChangeKind, ChangeType
 from sync.feed import Changes, append, type_of
 from sync.mapped import Loading, Mapped, map_records
 from sync.packing import Packing, packing_of, unpack
-from sync.rows import TARGETS, Source
+from sync.rows import Source
+from sync.targets import TARGETS
 from sync.writing import settle_unowned, write_mapped
 
 Conn = psycopg.AsyncConnection[tuple[Any, ...]]

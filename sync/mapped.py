@@ -16,7 +16,8 @@ from connectors.errors import BadRecord
 from schema.enums import RecordKind
 from schema.ids import campaign_id, record_id
 from schema.records import AdSpendRecord, CampaignRecord
-from sync.rows import TARGETS, Placed, together
+from sync.rows import Placed, together
+from sync.targets import TARGETS
 
 log = structlog.get_logger(__name__)
 

@@ -17,7 +17,8 @@ from reports.settle import mark, settle_orphans
 from schema.enums import ChangeKind
 from sync.feed import Changes, append, type_of
 from sync.identity import absorb, refresh_golden
-from sync.rows import TARGETS
+from sync.items import remove_items
+from sync.targets import TARGETS
 
 Conn = psycopg.AsyncConnection[tuple[Any, ...]]
 
@@ -51,6 +52,7 @@ async def remove_data(conn: Conn, workspace_id: UUID, connection_id: UUID) -> No
         clients.update(client for _, client in rows if client is not None)
     others = await visits_of_same_visitors(conn, workspace_id, visits)
     outcome = await absorb(conn, workspace_id, [], None, removed=gone)
+    await remove_items(conn, workspace_id, connection_id)
     for _, target in TARGETS.values():
         await _clear(conn, target.table, key)
     for table in _EVIDENCE:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +16,8 @@ from schema.enums import ChangeKind, ChangeType, RecordKind
 from schema.ids import record_id
 from sync.feed import Changes, type_of
 from sync.identity import absorb, candidate_of, refresh_golden
+from sync.identity.following import FOLLOWS, clients_of, follow, nobodys_deals
+from sync.items import write_items
 from sync.mapped import Loading, Mapped
 from sync.marketing import (
     known_campaigns,
@@ -23,7 +26,8 @@ from sync.marketing import (
     write_named_campaigns,
     write_spend,
 )
-from sync.rows import TARGETS, Placed, Row, Source, Target
+from sync.rows import Placed, Row, Source, Target
+from sync.targets import TARGETS
 from sync.writeback.intents import intend
 
 Conn = psycopg.AsyncConnection[tuple[Any, ...]]
@@ -37,9 +41,11 @@ async def write_mapped(conn: Conn, loading: Loading, source: Source, mapped: Map
         for placed in everything
         if (candidate := candidate_of(placed.record, loading.connection_id, loading.region)) is not None
     ]
-    outcome = await absorb(conn, loading.workspace_id, candidates, loading.run_id)
-    clients = dict(outcome.clients) | await _clients_of_deals(conn, loading, mapped.of(RecordKind.DEAL))
-    nobodys = await _deals_of_nobody(conn, loading, mapped.of(RecordKind.DEAL))
+    firms = [placed.id for placed in mapped.of(RecordKind.ORDER) if placed.record.company is not None]
+    outcome = await absorb(conn, loading.workspace_id, candidates, loading.run_id, removed=firms)
+    followers = {placed.id: placed for placed in mapped.of(*FOLLOWS)}
+    clients = await _clients_of_followers(conn, loading, followers.values()) | dict(outcome.clients)
+    former = await _former_owners(conn, loading, mapped)
     named = await write_named_campaigns(conn, source, [placed.record for placed in everything])
     changes.add(ChangeType.CAMPAIGN, ChangeKind.CREATED, named)
     if mapped.campaigns or mapped.spend:
@@ -51,12 +57,21 @@ async def write_mapped(conn: Conn, loading: Loading, source: Source, mapped: Map
         await write_campaigns(conn, source, mapped.campaigns)
     for kind, placed in mapped.placed.items():
         of_kind, target = TARGETS[kind]
-        for what, done in (await _replace(conn, source, target, list(placed.values()), clients)).items():
+        written = await _replace(conn, source, target, list(placed.values()), clients)
+        for what, done in written.items():
             changes.add(type_of(of_kind), what, done)
+        if of_kind is RecordKind.ORDER:
+            await write_items(conn, loading.workspace_id, [placed[id] for done in written.values() for id in done])
     await write_assignments(conn, source, mapped.of(RecordKind.CONTACT, RecordKind.COMPANY))
+    followed = await follow(
+        conn, loading.workspace_id, {id: TARGETS[type(placed.record)][0] for id, placed in followers.items()}
+    )
     touched = set(outcome.touched) | {client for client in clients.values() if client is not None}
+    touched |= clients_of(followed)
     await refresh_golden(conn, loading.workspace_id, sorted(touched), loading.run_id)
-    await mark(conn, loading.workspace_id, touched | outcome.unowned | nobodys, "late_data")
+    await mark(
+        conn, loading.workspace_id, touched | outcome.unowned | former | nobodys_deals(followed), "late_data"
+    )
     changes.add_identity(outcome, touched)
     await settle_unowned(conn, loading.workspace_id, mapped)
     if mapped.spend:
@@ -65,19 +80,21 @@ async def write_mapped(conn: Conn, loading: Loading, source: Source, mapped: Map
     await intend(conn, loading, source.loaded_at, everything)
 
 
-async def _clients_of_deals(conn: Conn, loading: Loading, deals: list[Placed]) -> dict[UUID, UUID | None]:
-    """Whose a deal is: the company's that it names, else the contact's, else the lead's."""
+async def _clients_of_followers(
+    conn: Conn, loading: Loading, followers: Iterable[Placed]
+) -> dict[UUID, UUID | None]:
+    """Whose these are by the cards and leads that they name: nearly always that is all there is to know, and the
+    rows need not be touched again."""
     named = {
         placed.id: [
             record_id(loading.connection_id, kind, external_id)
             for kind, external_id in (
-                (RecordKind.COMPANY, placed.record.company),
-                (RecordKind.CONTACT, placed.record.contact),
-                (RecordKind.LEAD, placed.record.lead),
+                (kind, getattr(placed.record, kind.value, None))
+                for kind in (RecordKind.COMPANY, RecordKind.CONTACT, RecordKind.LEAD)
             )
             if external_id is not None
         ]
-        for placed in deals
+        for placed in followers
     }
     wanted = [id for ids in named.values() for id in ids]
     if not wanted:
@@ -89,18 +106,25 @@ async def _clients_of_deals(conn: Conn, loading: Loading, deals: list[Placed]) -
         )
     ).fetchall()
     owner = {record: client for record, client in rows if client is not None}
-    return {deal: next((owner[id] for id in ids if id in owner), None) for deal, ids in named.items()}
+    return {id: next((owner[name] for name in names if name in owner), None) for id, names in named.items()}
 
 
-async def _deals_of_nobody(conn: Conn, loading: Loading, deals: list[Placed]) -> set[UUID]:
-    """Those of the deals that stand here without a client: they were counted by themselves until now."""
-    if not deals:
-        return set()
-    cursor = await conn.execute(
-        "select id from deal where workspace_id = %s and id = any(%s) and client_id is null",
-        (loading.workspace_id, [deal.id for deal in deals]),
-    )
-    return {id for (id,) in await cursor.fetchall()}
+async def _former_owners(conn: Conn, loading: Loading, mapped: Mapped) -> set[UUID]:
+    """Whose the page's followers have been until now, whose figures they may leave: clients, and deals that stand
+    here without one, which were counted by themselves."""
+    owners: set[UUID] = set()
+    for kind in FOLLOWS:
+        placed = mapped.of(kind)
+        if placed:
+            cursor = await conn.execute(
+                sql.SQL("select id, client_id from {} where workspace_id = %s and id = any(%s)").format(
+                    sql.Identifier(kind.table)
+                ),
+                (loading.workspace_id, [each.id for each in placed]),
+            )
+            for id, client in await cursor.fetchall():
+                owners |= {client} if client is not None else {id} if kind is RecordKind.DEAL else set()
+    return owners
 
 
 async def _replace(

@@ -7,12 +7,12 @@ end, never on the order, the batches or the repetition in which it came.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
-from schema.enums import ClientKind, IdentifierKind, MergeKind
+from schema.enums import ClientKind, IdentifierKind, MergeKind, RecordKind
 from sync.identity import reading, writing
 from sync.identity.candidates import Candidate
 from sync.identity.clusters import (
@@ -26,6 +26,7 @@ from sync.identity.clusters import (
     office_key,
     tells,
 )
+from sync.identity.following import clients_of, follow, nobodys_deals
 from sync.identity.founding import ClientRow, Founding, Group, changed, close, found, moves
 from sync.identity.grouping import partition
 from sync.identity.keys import Key
@@ -41,7 +42,7 @@ _MOST_EVIDENCE = 50  # keys in one row of the log
 @dataclass(slots=True)
 class Outcome:
     """What taking records in did. ``clients``: the client of each record given, None where nothing tells;
-    ``touched``: all clients that got or lost a record or a deal, merged ones too; ``unowned``: records and
+    ``touched``: all clients that got or lost a record, merged ones too; ``unowned``: records and
     deals that were nobody's before or are from now on, but for records that are new."""
 
     clients: dict[UUID, UUID | None] = field(default_factory=dict)
@@ -67,8 +68,8 @@ async def absorb(
     """Replace what these records tell, take the ``removed`` ones out, and settle whose all concerned are.
 
     It works in the caller's transaction (which must read committed data) and holds the workspace's identity
-    until that ends; it moves the stored rows of records and deals to their new clients. The rows of the
-    candidates themselves are the caller's to write, with ``Outcome.clients``.
+    until that ends; it moves the stored rows of records, and of what follows them, to their new clients. The rows
+    of the candidates themselves are the caller's to write, with ``Outcome.clients``.
     """
     await reading.lock(conn, workspace_id)
     given = {candidate.record_id: candidate for candidate in candidates}
@@ -98,12 +99,13 @@ async def absorb(
         workspace_id,
         [(given[id], after[id].name, settling.client_of(after[id])) for id in changed_records],
     )
-    concerned = changed_records | {id for id in gone if id in before}
+    concerned = {id: RecordKind(after[id].record_kind) for id in changed_records}
+    concerned |= {id: RecordKind(before[id].record_kind) for id in gone if id in before}
+    if gone:
+        await writing.move(conn, workspace_id, [(id, before[id].record_kind, None) for id in gone if id in before])
     outcome = await write(
         conn, workspace_id, settling, cause, RULE, run_id, written=changed_records, concerned=concerned
     )
-    if gone:
-        await writing.move(conn, workspace_id, [(id, before[id].record_kind, None) for id in gone if id in before])
     outcome.unowned -= given.keys() - before.keys()
     outcome.clients = {id: settling.client_of(member) for id, member in after.items()}
     for id in concerned:
@@ -231,10 +233,10 @@ async def write(
     actor: str,
     run_id: UUID | None,
     written: Collection[UUID] = (),
-    concerned: Collection[UUID] = (),
+    concerned: Mapping[UUID, RecordKind] | None = None,
 ) -> Outcome:
-    """Write what a settling changes, but for the keys and rows of the records ``written`` by the caller. The deals
-    of the records ``concerned`` are looked at too, whether those moved or not."""
+    """Write what a settling changes, but for the keys and rows of the records ``written`` by the caller. What
+    follows the records ``concerned`` is looked at too, whether those moved or not."""
     founding = settling.founding
     await writing.drop_shared(conn, workspace_id, settling.unshared)
     await writing.write_shared(conn, workspace_id, settling.newly_shared)
@@ -252,9 +254,10 @@ async def write(
             client for client in (settling.members[id].client_id, founding.client_of[id]) if client is not None
         }
     outcome.touched |= founding.pointed.keys()
-    deals = await writing.move_deals(conn, workspace_id, moved | set(concerned))
-    outcome.touched |= {client for _, old, new in deals for client in (old, new) if client is not None}
-    outcome.unowned = {deal for deal, old, new in deals if old is None or new is None}
+    kinds = {id: RecordKind(settling.members[id].record_kind) for id in moved}
+    followed = await follow(conn, workspace_id, kinds | dict(concerned or {}))
+    outcome.touched |= clients_of(followed)
+    outcome.unowned = nobodys_deals(followed)
     outcome.unowned |= {
         id for id in moved if settling.members[id].client_id is None or founding.client_of[id] is None
     }

@@ -9,7 +9,16 @@ from uuid import UUID
 
 from schema.enums import ClientKind, IdentifierKind, RecordKind
 from schema.ids import record_id
-from schema.records import CallRecord, CompanyRecord, ContactRecord, LeadRecord, Record, VisitRecord
+from schema.records import (
+    CallRecord,
+    CompanyRecord,
+    ContactRecord,
+    LeadRecord,
+    MessageRecord,
+    OrderRecord,
+    Record,
+    VisitRecord,
+)
 from sync.identity.keys import Key, call_key, desk_key, is_landline, keys_in
 from sync.identity.names import name_for_comparison
 
@@ -34,8 +43,9 @@ class Candidate:
 def candidate_of(record: Record, connection_id: UUID, region: str) -> Candidate | None:
     """What ``record`` tells, its phones read in ``region`` (ISO 3166).
 
-    None for a record that never tells who a client is (a deal, a user, …), and for a deleted one: its id goes
-    to `absorb` as removed. A reference to a company joins nothing: people and firms are never one client.
+    None for a record that never tells who a client is (a deal, a user, an order of a company, …), and for a deleted
+    one: its id goes to `absorb` as removed. A reference to a company joins nothing: people and firms are never one
+    client.
     """
     if record.deleted:
         return None
@@ -73,6 +83,20 @@ def candidate_of(record: Record, connection_id: UUID, region: str) -> Candidate 
                 (RecordKind.LEAD, record.lead),
                 (RecordKind.VISIT, record.visit),
             ]
+        case OrderRecord() if record.company is None:
+            kind, at = RecordKind.ORDER, record.created_at
+            phones, emails = record.phones, record.emails
+            other += [(IdentifierKind.VISITOR, text) for text in record.visitor_ids]
+            references += [
+                (RecordKind.CONTACT, record.contact),
+                (RecordKind.LEAD, record.lead),
+                (RecordKind.VISIT, record.visit),
+            ]
+            names = (record.name,)
+        case MessageRecord():
+            kind, at = RecordKind.MESSAGE, record.sent_at
+            phones, emails = record.phones, record.emails
+            references += [(RecordKind.CONTACT, record.contact), (RecordKind.LEAD, record.lead)]
         case VisitRecord():
             kind, at = RecordKind.VISIT, record.started_at
             other += [(IdentifierKind.VISITOR, text) for text in record.visitor_ids]

@@ -1,7 +1,8 @@
 """The golden record: what holds about a client, where it comes from, and what the other records say.
 
-The rule is the most recent word, a CRM's card before a lead and a lead before a call; a phone or e-mail that
-several people share gives way to one that is the client's own, and a deleted record to one that stands.
+The rule is the most recent word, a CRM's card before a lead or an order, and those before a call or a message; a
+phone or e-mail that several people share gives way to one that is the client's own, and a deleted record to one
+that stands. An order or a message that is only filed under a client (a firm's, say) tells nothing of whom it is.
 """
 
 from __future__ import annotations
@@ -59,6 +60,29 @@ said (client_id, client_kind, record_kind, record_id, rank, at, deleted, field, 
         select * from call where workspace_id = %(workspace)s and client_id = ids.id offset 0) r
     cross join lateral (
         values ('phone', r.client_phone, 0::bigint), ('responsible_id', r.responsible_id::text, 0)
+    ) f (field, value, place)
+    union all
+    select r.client_id, ids.kind, 'order', r.id, 2, r.created_at, r.deleted_at is not null, f.*
+    from ids cross join lateral (
+        select o.* from sales_order o join identity_record i
+            on i.workspace_id = o.workspace_id and i.record_id = o.id and i.client_id = o.client_id
+        where o.workspace_id = %(workspace)s and o.client_id = ids.id offset 0) r
+    cross join lateral (
+        select 'name', nullif(r.name, ''), 0::bigint
+        union all select 'responsible_id', r.responsible_id::text, 0
+        union all select 'phone', p.value, p.place from unnest(r.phones) with ordinality as p (value, place)
+        union all select 'email', e.value, e.place from unnest(r.emails) with ordinality as e (value, place)
+    ) f (field, value, place)
+    union all
+    select r.client_id, ids.kind, 'message', r.id, 3, r.sent_at, r.deleted_at is not null, f.*
+    from ids cross join lateral (
+        select m.* from message m join identity_record i
+            on i.workspace_id = m.workspace_id and i.record_id = m.id and i.client_id = m.client_id
+        where m.workspace_id = %(workspace)s and m.client_id = ids.id offset 0) r
+    cross join lateral (
+        select 'responsible_id', r.responsible_id::text, 0::bigint
+        union all select 'phone', p.value, p.place from unnest(r.phones) with ordinality as p (value, place)
+        union all select 'email', e.value, e.place from unnest(r.emails) with ordinality as e (value, place)
     ) f (field, value, place)
 ),
 told as (

@@ -208,7 +208,7 @@ async def move(conn: Conn, workspace_id: UUID, moved: Sequence[tuple[UUID, str, 
     by_table: dict[str, list[tuple[UUID, UUID | None]]] = {"identity_record": []}
     for record_id, kind, client_id in moved:
         by_table["identity_record"].append((record_id, client_id))
-        by_table.setdefault(RecordKind(kind).value, []).append((record_id, client_id))
+        by_table.setdefault(RecordKind(kind).table, []).append((record_id, client_id))
     for table, pairs in by_table.items():
         if not pairs:
             continue
@@ -219,45 +219,6 @@ async def move(conn: Conn, workspace_id: UUID, moved: Sequence[tuple[UUID, str, 
             f" and t.{column} = m.id and t.client_id is distinct from m.client_id",
             (uuids(id for id, _ in pairs), uuids(client for _, client in pairs), workspace_id),
         )
-
-
-async def move_deals(
-    conn: Conn, workspace_id: UUID, record_ids: Collection[UUID]
-) -> list[tuple[UUID, UUID | None, UUID | None]]:
-    """Give the deals that name any of these records their client: that of their company, else of their
-    contact, else of their lead. Returns the deals moved, each with its former and its new client."""
-    if not record_ids:
-        return []
-    cursor = await conn.execute(
-        """with named as materialized (select id from unnest(%(records)s::uuid[]) id),
-        met as materialized (
-            select d.id from named n cross join lateral (
-                select id from deal where workspace_id = %(workspace)s and contact_id = n.id offset 0) d
-            union select d.id from named n cross join lateral (
-                select id from deal where workspace_id = %(workspace)s and company_id = n.id offset 0) d
-            union select d.id from named n cross join lateral (
-                select id from deal where workspace_id = %(workspace)s and lead_id = n.id offset 0) d
-        )
-        select d.id, d.client_id, coalesce(company.client_id, contact.client_id, lead.client_id)
-        from met m
-        join deal d on d.workspace_id = %(workspace)s and d.id = m.id
-        left join identity_record company
-            on company.workspace_id = %(workspace)s and company.record_id = d.company_id
-        left join identity_record contact
-            on contact.workspace_id = %(workspace)s and contact.record_id = d.contact_id
-        left join identity_record lead on lead.workspace_id = %(workspace)s and lead.record_id = d.lead_id
-        where d.client_id is distinct from coalesce(company.client_id, contact.client_id, lead.client_id)""",
-        {"workspace": workspace_id, "records": uuids(record_ids)},
-    )
-    moved = await cursor.fetchall()
-    if not moved:
-        return []
-    await conn.execute(
-        """update deal d set client_id = m.client_id from unnest(%s::uuid[], %s::uuid[]) as m (id, client_id)
-        where d.workspace_id = %s and d.id = m.id""",
-        (uuids(id for id, _, _ in moved), uuids(new for _, _, new in moved), workspace_id),
-    )
-    return moved
 
 
 async def write_log(
