@@ -256,15 +256,15 @@ async def _revoke_token(
 def mutation_type(types: Types) -> tuple[Any, dict[str, list[Root]]]:
     """The type `Mutation`, and the planned fields of its payloads by the payload's name."""
     connection = payload(
-        types, "connection", "Connection", "The connection as it is now; null if nothing was written."
+        types, "connection", "ConnectedSystem", "The connection as it is now; null if nothing was written."
     )
     run = payload(types, "run", "SyncRun", "The sync: a new one, or the one that waits already.")
     sentence = field("sentence", optional(str), "What the external system said, in one sentence.")
     problems = field("problems", list_of(InputProblem), "What is wrong with the input; empty if all went well.")
-    changed = object_type("ConnectionPayload", "A connection that was made, changed or tried.")
+    changed = object_type("ConnectedSystemPayload", "A connection that was made, changed or tried.")
     add_fields(changed, [connection.field, sentence, problems])
     started = object_type("StartSyncPayload", "A sync that was asked for.")
-    add_fields(started, [run.field, payload(types, "connection", "Connection", "The connection.").field])
+    add_fields(started, [run.field, payload(types, "connection", "ConnectedSystem", "The connection.").field])
     workspace = payload(types, "workspace", "Workspace", "The workspace as it is now.")
     arranged = object_type("WorkspacePayload", "The workspace that was changed.")
     add_fields(arranged, [workspace.field])
@@ -292,7 +292,7 @@ def mutation_type(types: Types) -> tuple[Any, dict[str, list[Root]]]:
     told, told_roots = webhook_mutations(types)
     add_fields(mutation, [*made, *decided, *worked, *told])
     return mutation, {
-        "ConnectionPayload": [connection],
+        "ConnectedSystemPayload": [connection],
         "StartSyncPayload": [run, connection],
         "WorkspacePayload": [workspace],
         **decided_roots,
@@ -302,7 +302,7 @@ def mutation_type(types: Types) -> tuple[Any, dict[str, list[Root]]]:
 
 
 def _connection(id: str) -> UUID:
-    return _uuid("Connection", id)
+    return _uuid("ConnectedSystem", id)
 
 
 def _uuid(type_name: str, id: str) -> UUID:

@@ -62,7 +62,7 @@ CUSTOM_FIELD = Entity(
                  "where records differ.", nullable=False),
         computed("records", Kind.INT, "{x}.records", "How many of the records looked at have it.", nullable=False),
         computed("samples", Kind.JSON, "{x}.samples", "Up to five values, as a JSON array."),
-        One(name="connection", target="Connection", description="The account that has the field.",
+        One(name="connection", target="ConnectedSystem", description="The account that has the field.",
             on="{t}.id = {x}.connection_id"),
     ),
 )  # fmt: skip

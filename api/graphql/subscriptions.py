@@ -288,4 +288,4 @@ def _client_id(value: Any, _viewer: Any) -> UUID:
 
 
 def _connection_id(value: Any, _viewer: Any) -> UUID:
-    return _id_of("Connection", value)
+    return _id_of("ConnectedSystem", value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.api.conftest import Api, bearer
 from tests.api.market import uuid
 
-CONNECTION = f"Connection:{uuid('kconnection', 1)}"
+CONNECTION = f"ConnectedSystem:{uuid('kconnection', 1)}"
 
 
 async def test_wrong_settings_come_back_on_the_field_that_is_wrong(api: Api) -> None:
@@ -30,7 +30,7 @@ async def test_pause_and_resume_show_in_the_answer(api: Api) -> None:
     resumed = (await api.data(query % "resumeConnection", {"id": CONNECTION}))["resumeConnection"]["connection"]
     assert resumed["state"] == "ACTIVE"
     assert resumed["nextRunAt"] is not None
-    assert await api.code(query % "pauseConnection", {"id": f"Connection:{uuid('kconnection', 9)}"}) == "NOT_FOUND"
+    assert await api.code(query % "pauseConnection", {"id": f"ConnectedSystem:{uuid('kconnection', 9)}"}) == "NOT_FOUND"
     assert await api.code(query % "pauseConnection", {"id": "rubbish"}) == "BAD_USER_INPUT"
 
 

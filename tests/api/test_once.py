@@ -91,7 +91,7 @@ async def test_a_token_asked_for_again_is_the_same_and_stored_sealed(api: Api) -
 
 
 async def test_a_sync_with_a_key_is_asked_for_once(api: Api) -> None:
-    query = f'mutation {{ startSync(connection: "Connection:{uuid("kconnection", 1)}", idempotencyKey: "s-1") {{ run {{ id }} }} }}'
+    query = f'mutation {{ startSync(connection: "ConnectedSystem:{uuid("kconnection", 1)}", idempotencyKey: "s-1") {{ run {{ id }} }} }}'
     first = await api.data(query)
     async with api.market.database.workspace(api.market.workspace_id) as connection:
         await connection.execute(text("update sync_run set state = 'succeeded'"))

@@ -15,7 +15,7 @@ from tests.api.conftest import Api
 from tests.api.market import uuid
 
 CONNECTION, CLIENT, OTHER = (
-    f"Connection:{uuid('kconnection', 1)}",
+    f"ConnectedSystem:{uuid('kconnection', 1)}",
     f"Client:{uuid('client', 1)}",
     f"Client:{uuid('client', 2)}",
 )
@@ -25,12 +25,12 @@ EDITORS, CONNECTORS = frozenset({OWNER, MANAGER}), frozenset({OWNER, INTEGRATION
 MUTATIONS: dict[str, tuple[str, frozenset[Role]]] = {
     "connectSystem": ('(connector: "bitrix24", settings: {}) { problems { field } }', CONNECTORS),
     "updateConnection": (f'(id: "{CONNECTION}", title: "x") {{ sentence }}', CONNECTORS),
-    "testConnection": (f'(id: "Connection:{uuid("kconnection", 9)}") {{ sentence }}', CONNECTORS),
+    "testConnection": (f'(id: "ConnectedSystem:{uuid("kconnection", 9)}") {{ sentence }}', CONNECTORS),
     "pauseConnection": (f'(id: "{CONNECTION}") {{ sentence }}', CONNECTORS),
     "resumeConnection": (f'(id: "{CONNECTION}") {{ sentence }}', CONNECTORS),
-    "removeConnection": (f'(id: "Connection:{uuid("kconnection", 9)}")', CONNECTORS),
+    "removeConnection": (f'(id: "ConnectedSystem:{uuid("kconnection", 9)}")', CONNECTORS),
     "startSync": (f'(connection: "{CONNECTION}") {{ run {{ id }} }}', CONNECTORS | {MANAGER}),
-    "replayQuarantine": (f'(connection: "Connection:{uuid("kconnection", 9)}") {{ replayed }}', CONNECTORS),
+    "replayQuarantine": (f'(connection: "ConnectedSystem:{uuid("kconnection", 9)}") {{ replayed }}', CONNECTORS),
     "updateWorkspace": ("(managersSee: ALL) { workspace { id } }", frozenset({OWNER})),
     "createToken": ('(role: ANALYST, label: "x") { id }', frozenset({OWNER})),
     "revokeToken": ('(id: "x")', frozenset({OWNER})),

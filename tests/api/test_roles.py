@@ -84,7 +84,7 @@ async def test_how_systems_are_connected_is_for_those_who_connect_them(api: Api)
         assert "sealed" not in str(found)
 
 
-CONNECTION = f"Connection:{uuid('kconnection', 1)}"
+CONNECTION = f"ConnectedSystem:{uuid('kconnection', 1)}"
 CONNECTING = [
     'mutation { connectSystem(connector: "bitrix24", settings: {}) { problems { field } } }',
     f'mutation {{ updateConnection(id: "{CONNECTION}", title: "x") {{ sentence }} }}',

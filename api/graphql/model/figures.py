@@ -139,7 +139,7 @@ SOURCE_REFERENCE = Entity(
     fields=(
         One(
             name="connection",
-            target="Connection",
+            target="ConnectedSystem",
             description="The connection that it was read from; null if it was removed.",
             on="{t}.id = {x}.connection_id",
         ),

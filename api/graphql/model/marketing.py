@@ -24,7 +24,7 @@ CAMPAIGN = Entity(
         column(t.Campaign.medium, "Traffic medium that it brings.", filterable=True),
         column(t.Campaign.loaded_at, "When Skvoz learnt this state."),
         column(t.Campaign.deleted_at, "When it was found deleted in the platform; null while it is there."),
-        one("connection", "Connection", t.Campaign.connection_id, "The cabinet that it was read from."),
+        one("connection", "ConnectedSystem", t.Campaign.connection_id, "The cabinet that it was read from."),
         Listing(
             name="names",
             target="CampaignName",
@@ -77,7 +77,7 @@ AD_SPEND = Entity(
         column(t.AdSpend.clicks, "How often they were clicked.", filterable=True, sortable=True),
         column(t.AdSpend.known_from, "When Skvoz learnt this revision."),
         one("campaign", "Campaign", t.AdSpend.campaign_id, "The campaign."),
-        one("connection", "Connection", t.AdSpend.connection_id, "The cabinet that told it."),
+        one("connection", "ConnectedSystem", t.AdSpend.connection_id, "The cabinet that told it."),
     ),
 )
 

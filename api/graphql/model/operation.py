@@ -42,12 +42,12 @@ WORKSPACE = Entity(
 )
 
 CONNECTION = Entity(
-    name="Connection",
+    name="ConnectedSystem",
     table=table_of(t.Connection),
     description="One configured account in one external system.",
     order=(("createdAt", False),),
     fields=(
-        node_id("Connection"),
+        node_id("ConnectedSystem"),
         column(t.Connection.connector, "Key of the connector (`bitrix24`).", filterable=True),
         column(t.Connection.title, "The user's own name for it.", filterable=True, sortable=True),
         column(t.Connection.account_name, "What the vendor calls the account."),
@@ -189,7 +189,7 @@ SYNC_RUN = Entity(
         column(t.SyncRun.error, "What went wrong, in one sentence."),
         *(column(getattr(t.SyncRun, name), text) for name, text in _COUNTS),
         column(t.SyncRun.requests, "Requests sent to the external system."),
-        one("connection", "Connection", t.SyncRun.connection_id, "The connection."),
+        one("connection", "ConnectedSystem", t.SyncRun.connection_id, "The connection."),
         Listing(
             name="streams",
             target="StreamRun",
@@ -235,7 +235,7 @@ QUARANTINED = Entity(
         column(t.Quarantine.first_at, "When it first came."),
         column(t.Quarantine.last_at, "When it last came.", sortable=True, filterable=True),
         column(t.Quarantine.attempts, "How often it was tried."),
-        one("connection", "Connection", t.Quarantine.connection_id, "The connection."),
+        one("connection", "ConnectedSystem", t.Quarantine.connection_id, "The connection."),
     ),
 )
 

@@ -82,7 +82,7 @@ def origin_fields(table: Any) -> tuple[Column | One, ...]:
 def unified_fields(table: Any) -> tuple[Column | One | Custom, ...]:
     """What every record has that was read from an external system."""
     return (
-        one("connection", "Connection", table.connection_id, "The connection that the record was read from."),
+        one("connection", "ConnectedSystem", table.connection_id, "The connection that the record was read from."),
         column(table.external_id, "Its id in the external system.", filterable=True),
         column(
             table.updated_at,

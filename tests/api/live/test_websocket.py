@@ -86,7 +86,7 @@ async def test_an_analyst_gets_events_masked(server: Server) -> None:
 
 async def test_progress_of_a_sync(server: Server) -> None:
     market, run = server.market, uuid("run", 1)
-    connection = f"Connection:{market.connection_id}"
+    connection = f"ConnectedSystem:{market.connection_id}"
     async with opened(server) as socket:
         id = await socket.subscribe(PROGRESS, connection=connection)
         await socket.ready()
@@ -110,7 +110,7 @@ async def test_progress_of_a_sync(server: Server) -> None:
         # Whoever comes later is told at once how it stands.
         later = await socket.subscribe(PROGRESS)
         assert (await socket.next(later))["syncProgress"]["fetched"] == 50
-        other = await socket.subscribe(PROGRESS, connection=f"Connection:{uuid('kconnection', 9)}")
+        other = await socket.subscribe(PROGRESS, connection=f"ConnectedSystem:{uuid('kconnection', 9)}")
         await socket.send(id=later, type="complete")
         await socket.ready()
         async with market.database.workspace(market.workspace_id) as db:
