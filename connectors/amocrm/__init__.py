@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from connectors.amocrm.check import check
 from connectors.amocrm.errors import error_of
+from connectors.amocrm.own_fields import CUSTOM_FIELDS
 from connectors.amocrm.reads import STREAMS
 from connectors.amocrm.settings import AmoCrmSettings, account, auth, base_url, first_tokens
 from connectors.amocrm.writes import WRITES
@@ -31,5 +32,6 @@ CONNECTOR = Connector(
     ),
     concurrency=2,
     writes=WRITES,
+    custom_fields=CUSTOM_FIELDS,
     verified_by="recorded payloads",
 )

@@ -21,7 +21,7 @@ _CLICKS = ("YCLID", "GCLID", "FBCLID")
 _REFERRERS = ("UTM_REFERRER", "REFERRER")
 _TAX_ID = "INN"
 _CODES_BY_NAME = {code: code for code in (*_UTM, *_CLICKS, *_REFERRERS, "_YM_UID", _TAX_ID)} | {"ИНН": _TAX_ID}
-_MAPPED = frozenset({PHONE, EMAIL, MESSENGER, SITE, POSITION, *_UTM})
+MAPPED = frozenset({PHONE, EMAIL, MESSENGER, SITE, POSITION, *_UTM})
 _LEGAL_ENTITY = "legal_entity"
 _DAYS = frozenset({"date", "birthday"})  # [12] instants of the account's midnight
 _MOMENTS = frozenset({"date_time"})
@@ -34,7 +34,7 @@ def by_code(fields: Iterable[CustomField] | None) -> dict[str, CustomField]:
     the code wins over one that only has the name."""
     found: dict[str, CustomField] = {}
     for field in sorted(fields or (), key=lambda each: each.field_code is None):
-        code = _code(field)
+        code = key_of(field.field_id, field.field_code, field.field_name)
         found[code if code not in found else str(field.field_id)] = field
     return found
 
@@ -85,15 +85,16 @@ def custom(fields: Fields, zone: ZoneInfo) -> dict[str, Any] | None:
     found = {}
     for code, field in fields.items():
         values = [_value(field, each.value, zone) for each in field.values or () if each.value not in (None, "")]
-        if values and code not in _MAPPED:
+        if values and code not in MAPPED:
             found[code] = values[0] if len(values) == 1 else values
     return found or None
 
 
-def _code(field: CustomField) -> str:
-    if field.field_code:
-        return field.field_code.upper()
-    return _CODES_BY_NAME.get((field.field_name or "").strip().upper(), str(field.field_id))
+def key_of(id: int, code: str | None, name: str | None) -> str:
+    """By what a field is known here: its code, the code that its name stands for, or its number."""
+    if code:
+        return code.upper()
+    return _CODES_BY_NAME.get((name or "").strip().upper(), str(id))
 
 
 def _filled(fields: Fields, code: str) -> Iterator[tuple[FieldValue, str]]:

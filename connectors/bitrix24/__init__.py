@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from connectors.bitrix24.check import check
 from connectors.bitrix24.errors import error_of
+from connectors.bitrix24.own_fields import CUSTOM_FIELDS
 from connectors.bitrix24.reads import STREAMS
 from connectors.bitrix24.settings import Bitrix24Settings, base_url, portal
 from connectors.bitrix24.writes import WRITES
@@ -30,5 +31,6 @@ CONNECTOR = Connector(
     ),
     concurrency=2,
     writes=WRITES,
+    custom_fields=CUSTOM_FIELDS,
     verified_by="recorded payloads",
 )

@@ -333,11 +333,12 @@ def messengers(field: wire.Multifields) -> tuple[str, ...]:
 
 def custom(fields: Mapping[str, Any]) -> dict[str, Any] | None:
     """The filled fields that the portal's owner made, and the source codes that only the portal understands."""
-    return {
-        name: value
-        for name, value in fields.items()
-        if (name.startswith(_CUSTOM_PREFIXES) or name in _CUSTOM_FIELDS) and _filled(value)
-    } or None
+    return {name: value for name, value in fields.items() if is_custom(name) and _filled(value)} or None
+
+
+def is_custom(name: str) -> bool:
+    """Whether a field is kept among the custom ones."""
+    return name.startswith(_CUSTOM_PREFIXES) or name in _CUSTOM_FIELDS
 
 
 def traffic(row: wire.Contact | wire.Lead | wire.Deal) -> Traffic | None:

@@ -58,6 +58,11 @@ def make_app(world: World) -> Starlette:
             *api("calls", post=notes.add_calls),
             *api("{entity}", get=entities.read_page, post=entities.add, patch=entities.change),
             *api("{entity}/custom_fields", get=references.custom_fields, post=references.add_custom_fields),
+            *api(
+                "{entity}/custom_fields/{id:int}",
+                patch=references.rename_custom_field,
+                delete=references.remove_custom_field,
+            ),
             *api("{entity}/tags", get=references.tags),
             *api("{entity}/notes", get=notes.read_page, post=notes.add),
             *api("{entity}/links", get=entities.links),

@@ -12,11 +12,11 @@ from starlette.responses import Response
 
 from sandbox.vendors import php
 from sandbox.vendors.amocrm.account import PIPELINES, Pipeline, account_json, user_json, users
-from sandbox.vendors.amocrm.context import Context, entity_of, request_id, sent_items
+from sandbox.vendors.amocrm.context import Context, entity_of, request_id, sent_items, sent_json
 from sandbox.vendors.amocrm.drafts import NO_CHOICE
 from sandbox.vendors.amocrm.filters import Query, Where, number
-from sandbox.vendors.amocrm.hal import ValidationProblem, hal, nothing, page_of, self_link, whole
-from sandbox.vendors.amocrm.registry import TYPES_OF_NEW_FIELDS, EntityName
+from sandbox.vendors.amocrm.hal import Problem, ValidationProblem, hal, nothing, page_of, self_link, whole
+from sandbox.vendors.amocrm.registry import TYPES_OF_NEW_FIELDS, CustomField, EntityName
 from sandbox.vendors.amocrm.showing import loss_reason
 from sandbox.vendors.rows import Row, rows
 
@@ -151,6 +151,33 @@ class References:
                 shown = field.json(self._context.account_id)
                 listed.append(shown | {"request_id": request_id(item, place), "_links": links})
         return hal(whole(request, "custom_fields", listed))
+
+    async def rename_custom_field(self, request: Request) -> Response:
+        """PATCH /{entity}/custom_fields/{id}: a new name; the vendor changes no types."""
+        field = self._custom_field(request)
+        body = await sent_json(request)
+        name = body.get("name") if isinstance(body, Mapping) else None
+        if not isinstance(name, str):
+            raise ValidationProblem({"0": [("FieldMissing", "name", "This field is missing.")]})
+        with self._context.world.transaction():
+            renamed = self._context.registry.rename(field.id, name)
+        links = self_link(request, f"{field.entity}/custom_fields/{field.id}")
+        return hal(renamed.json(self._context.account_id) | {"_links": links})
+
+    async def remove_custom_field(self, request: Request) -> Response:
+        """DELETE /{entity}/custom_fields/{id}."""
+        field = self._custom_field(request)
+        if field.predefined:
+            raise Problem(400, "A predefined field can't be removed.")
+        with self._context.world.transaction():
+            self._context.registry.remove(field.id)
+        return nothing()
+
+    def _custom_field(self, request: Request) -> CustomField:
+        field = self._context.registry.all().get(request.path_params["id"])
+        if field is None or field.entity != entity_of(request):
+            raise Problem(404, "Not found")
+        return field
 
     def _can_be_made(self, entity: EntityName, item: object) -> bool:
         sent: Mapping[str, Any] = item if isinstance(item, Mapping) else {}

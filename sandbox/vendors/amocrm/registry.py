@@ -155,6 +155,17 @@ class Registry:
         self._fields = None
         return self.all()[id_]
 
+    def rename(self, id_: int, name: str) -> CustomField:
+        """Give a field another name."""
+        self._world.db.execute("UPDATE amocrm_custom_field SET name = ? WHERE id = ?", (name, id_))
+        self._fields = None
+        return self.all()[id_]
+
+    def remove(self, id_: int) -> None:
+        """Remove a field; cards don't show its values any more."""
+        self._world.db.execute("DELETE FROM amocrm_custom_field WHERE id = ?", (id_,))
+        self._fields = None
+
 
 def _born_with() -> Iterable[tuple[EntityName, str | None, str, str, tuple[str, ...]]]:
     yield "contacts", "POSITION", "Должность", "text", ()
