@@ -28,6 +28,11 @@ _LEADS = """
 select client_id, created_at, id, connection_id, stream, channel, campaign_id from lead
 where workspace_id = %(workspace)s and {whose} and deleted_at is null
 """
+_ORDERS = """
+select client_id, created_at, id, channel, campaign_id from sales_order
+where workspace_id = %(workspace)s and {whose} and deleted_at is null
+and (channel is not null or campaign_id is not null)
+"""
 _DEALS = """
 select client_id, coalesce(closed_at, created_at), id, created_at, amount, currency, channel, campaign_id
 from deal where workspace_id = %(workspace)s and {whose} and status = 'won' and deleted_at is null
@@ -111,6 +116,8 @@ async def _read_clients(conn: PsycopgConnection, terms: Terms, clients: Collecti
         histories[row[0]].calls.append(_call(row))
     for row in await _fetch(conn, terms, _for_each(_LEADS), clients=clients):
         histories[row[0]].leads.append(_lead(row))
+    for client, at, record, channel, campaign in await _fetch(conn, terms, _for_each(_ORDERS), clients=clients):
+        histories[client].orders.append(Touch(at, RecordKind.ORDER, record, channel or "", campaign or NIL))
     for row in await _fetch(conn, terms, _for_each(_DEALS), clients=clients):
         histories[row[0]].deals.append(_deal(row, terms))
     return histories

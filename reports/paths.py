@@ -8,7 +8,7 @@ which one made it:
   are one as long as each is told by another system. Its time is that of the first, its origin that of the one
   that knows most.
 - *Only inbound calls count*, and no deleted record does. An outbound call is the business's own doing.
-- *Touches* are visits, and calls and leads that name an origin. A visit without any is direct.
+- *Touches* are visits, and calls, leads and orders that name an origin. A visit without any is direct.
 - *The window* ends with the conversion and includes it: an own origin is a touch at the conversion's instant.
 - *People bring their company's deals*: touches of persons whose cards hang on the company's count for it.
 - *A deal's own origin* was typed or copied at its creation and is weaker evidence than anything seen: it is a
@@ -43,7 +43,13 @@ SAME_LEAD = timedelta(hours=24)
 NIL = UUID(int=0)
 """Stands for "no campaign" where a column can't be empty."""
 
-_ORDER_AT_ONE_INSTANT = {RecordKind.VISIT: 0, RecordKind.CALL: 1, RecordKind.LEAD: 2, RecordKind.DEAL: 3}
+_ORDER_AT_ONE_INSTANT = {
+    RecordKind.VISIT: 0,
+    RecordKind.CALL: 1,
+    RecordKind.LEAD: 2,
+    RecordKind.ORDER: 3,
+    RecordKind.DEAL: 4,
+}
 
 
 class Touch(NamedTuple):
@@ -95,6 +101,7 @@ class History:
     visits: list[Touch] = field(default_factory=list)
     calls: list[Told] = field(default_factory=list)
     leads: list[Told] = field(default_factory=list)
+    orders: list[Touch] = field(default_factory=list)
     deals: list[WonDeal] = field(default_factory=list)
     others: list[Touch] = field(default_factory=list)
 
@@ -188,7 +195,7 @@ def touches_of(history: History) -> list[Touch]:
 def _touches(history: History, calls: list[list[Told]], leads: list[list[Told]]) -> list[Touch]:
     told = [_touch_of(group, RecordKind.CALL) for group in calls]
     told += [_touch_of(group, RecordKind.LEAD) for group in leads]
-    return [*history.visits, *(touch for touch in told if touch is not None)]
+    return [*history.visits, *history.orders, *(touch for touch in told if touch is not None)]
 
 
 class _Seen:

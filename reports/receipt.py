@@ -110,11 +110,11 @@ def _source(record: str) -> str:
 
 def _source_of(kind: str, record_id: str) -> str:
     """The source record of the record with this id among those of ``kind`` (an SQL expression)."""
-    tables = (RecordKind.VISIT, RecordKind.CALL, RecordKind.LEAD, RecordKind.DEAL)
+    told = (RecordKind.VISIT, RecordKind.CALL, RecordKind.LEAD, RecordKind.ORDER, RecordKind.DEAL)
     cases = " ".join(
-        f"when '{table}' then (select {_source('r')} from {table} r"  # noqa: S608
+        f"when '{each}' then (select {_source('r')} from {each.table} r"  # noqa: S608
         f" where r.workspace_id = p.workspace_id and r.id = {record_id})"
-        for table in tables
+        for each in told
     )
     return f"case {kind} {cases} end"
 

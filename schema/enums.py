@@ -277,12 +277,13 @@ class TouchKind(StrEnum):
     VISIT = "visit"
     CALL = "call"
     LEAD = "lead"
+    ORDER = "order"
 
 
 class Unattributed(StrEnum):
     """Why a figure belongs to no campaign."""
 
-    NO_TOUCHES = "no_touches"  # nothing ties the client to any visit, call or lead with a source
+    NO_TOUCHES = "no_touches"  # nothing ties the client to any visit, call, lead or order with a source
     WINDOW_PASSED = "window_passed"  # there were touches, all older than the attribution window
     DIRECT_ONLY = "direct_only"  # every touch in the window was direct
     NO_CAMPAIGN = "no_campaign"  # the credited touch has a source (organic, referral, …) but no campaign

@@ -79,6 +79,10 @@ class Account:
         row = {"created_at": at, "phones": [], "emails": [], "tags": [], **_record(name, told, "leads")}
         return await self.put("lead", **row, **_of(client), **more)
 
+    async def order(self, name: str, client: str | None, at: datetime, **more: Any) -> UUID:
+        row = {"created_at": at, "state": "open", "phones": [], "emails": [], "tags": []}
+        return await self.put("sales_order", **(row | _record(name, CRM, "orders") | _of(client) | more))
+
     async def deal(self, name: str, client: str | None, at: datetime, amount: str | None, **more: Any) -> UUID:
         row = {"title": name, "status": "won", "created_at": at - timedelta(days=1), "closed_at": at, "tags": []}
         row |= {"amount": None if amount is None else Decimal(amount), "currency": "RUB"}

@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from core.database import Database, driver
 from reports.rebuild import difference_from_rebuild, rebuild
 from reports.settle import mark, settle, settle_visits
+from schema.enums import RecordKind
 from tests.reports.conftest import CALL_TRACKER, CRM, DIRECT, WORKSPACE, Account, ad, day, ident, organic
 
 NOTHING: dict[str, Any] = {"channel": None, "source": None, "medium": None, "campaign_id": None}
@@ -46,6 +47,7 @@ PHONE = one_of("+71", "+71", "+71", "+72", "anonymous", None)
 a_visit = st.tuples(st.just("visit"), NUMBER, CLIENT, AT, ORIGIN)
 a_call = st.tuples(st.just("call"), NUMBER, CLIENT, AT, ORIGIN, TELLER, PHONE, WAY)
 a_lead = st.tuples(st.just("lead"), NUMBER, CLIENT, AT, ORIGIN, TELLER)
+an_order = st.tuples(st.just("order"), NUMBER, CLIENT, AT, ORIGIN)
 a_deal = st.tuples(
     st.just("deal"),
     NUMBER,
@@ -60,7 +62,7 @@ a_contact = st.tuples(st.just("contact"), PERSON, one_of(None, "acme", "basis"))
 a_company = st.tuples(st.just("company"), COMPANY, COMPANY)
 a_cost = st.tuples(st.just("spend"), one_of("brand", "sale"), NUMBER, one_of("1.10", "20", "0"))
 a_merge = st.tuples(st.just("merge"), one_of(("anna", "bella"), ("bella", "anna"), ("acme", "basis")))
-a_delete = st.tuples(st.just("delete"), one_of("visit", "call", "lead", "deal"), NUMBER)
+a_delete = st.tuples(st.just("delete"), one_of("visit", "call", "lead", "order", "deal"), NUMBER)
 
 CALLS_OF_NOBODY = steps(
     st.tuples(
@@ -104,6 +106,7 @@ EVERYTHING = steps(
     a_visit,
     a_call,
     a_lead,
+    an_order,
     a_deal,
     a_contact,
     a_company,
@@ -156,6 +159,11 @@ class Loader:
         await self.account.lead(f"l{n}", client, day(at), told_by=by, **origin)
         await self._touch("lead", f"l{n}", "lead")
 
+    async def _order(self, n: int, client: str | None, at: float, origin: dict[str, Any]) -> None:
+        await self._touch("sales_order", f"o{n}", "order")
+        await self.account.order(f"o{n}", client, day(at), **origin)
+        await self._touch("sales_order", f"o{n}", "order")
+
     async def _deal(
         self, n: int, client: str | None, at: float, origin: dict[str, Any], amount: Any, status: str, money: str
     ) -> None:
@@ -179,17 +187,17 @@ class Loader:
 
     async def _merge(self, pair: tuple[str, str]) -> None:
         into, away = pair
-        for table in ("visit", "call", "lead", "deal", "contact", "company"):
+        for table in ("visit", "call", "lead", "sales_order", "deal", "contact", "company"):
             await self.account.conn.execute(
                 f"update {table} set client_id = %s where client_id = %s",  # noqa: S608
                 (ident(into), ident(away)),
             )
         await self.account.mark(into, away, cause="merge")
 
-    async def _delete(self, table: str, n: int) -> None:
-        name = f"{table[0]}{n}"
+    async def _delete(self, kind: str, n: int) -> None:
+        name, table = f"{kind[0]}{n}", RecordKind(kind).table
         await self.account.delete(table, name)
-        await self._touch(table, name, table)
+        await self._touch(table, name, kind)
         if table == "visit":
             self.visits.add(name)
 
@@ -224,6 +232,10 @@ async def plain_count(account: Account) -> Counter[tuple[Any, ...]]:
         "select id, client_id, closed_at, channel, campaign_id, coalesce(amount, 0), currency, created_at from deal"
         " where status = 'won' and deleted_at is null order by closed_at, id"
     )
+    orders = await account.rows(
+        "select id, client_id, created_at, channel, campaign_id from sales_order"
+        " where deleted_at is null and (channel is not null or campaign_id is not null)"
+    )
     belongs = await account.rows(
         "select distinct company.client_id, contact.client_id from contact join company"
         " on company.id = contact.company_id"
@@ -231,6 +243,8 @@ async def plain_count(account: Account) -> Counter[tuple[Any, ...]]:
     seen: dict[Any, list[Any]] = {}
     for record, client, at, channel, campaign in visits:
         seen.setdefault(client, []).append((at, 0, record, channel, campaign))
+    for record, client, at, channel, campaign in orders:
+        seen.setdefault(client, []).append((at, 3, record, channel, campaign))
     met = []
     for rank, told, within in ((1, calls, timedelta(seconds=120)), (2, leads, timedelta(days=1))):
         for group in _groups(told, within):
@@ -249,7 +263,7 @@ async def plain_count(account: Account) -> Counter[tuple[Any, ...]]:
         counts[_credit(everything, client, at, own if client is None else None), figure] += 1
     known = set()
     for record, client, at, channel, campaign, amount, currency, created in deals:
-        own = (created, 3, record, channel, campaign) if channel or campaign else None
+        own = (created, 4, record, channel, campaign) if channel or campaign else None
         key = _credit(everything, client, at, own)
         counts[key, "won_deals"] += 1
         counts[key, "revenue"] += amount if currency == "RUB" else Decimal(0)  # type: ignore[assignment]
