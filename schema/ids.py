@@ -7,6 +7,7 @@ collision below one in 10**18.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from uuid import UUID
 
 import xxhash
@@ -21,6 +22,7 @@ def record_id(connection_id: UUID, kind: RecordKind | str, external_id: str) -> 
     return UUID(int=_digest("record", connection_id.hex, str(kind), external_id))
 
 
+@lru_cache(maxsize=8192)  # few campaigns are named by many records
 def campaign_id(platform: str, external_id: str) -> UUID:
     """The id of a campaign of an ad platform, wherever we hear of it (cabinet, call tracker, UTM).
 

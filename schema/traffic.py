@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from urllib.parse import parse_qsl, urlsplit
+from functools import lru_cache
+from urllib.parse import unquote_plus
 from uuid import UUID
 
 import msgspec
@@ -19,11 +20,13 @@ _EMPTY = frozenset(
     # Calltouch writes absent values as these texts; analytics counters have their own.
     {"", "<не заполнено>", "<не указано>", "(not set)", "(none)", "none", "null", "undefined"}
 )
+_LONGEST_EMPTY = max(map(len, _EMPTY))
 _DIRECT_SOURCES = frozenset({"(direct)", "direct"})
 _SEARCH_ENGINES = frozenset({"yandex", "google", "bing", "mail.ru", "rambler"})
 _SOCIAL = frozenset({"vk", "vkontakte", "ok", "telegram", "tg", "instagram", "facebook", "tiktok"})
 _PAID_MEDIA = frozenset({"cpc", "ppc", "cpm", "cpa", "paid", "paidsearch", "paid_social", "retargeting", "banner"})
 _YANDEX = frozenset({"yandex", "yandex_direct", "yandexdirect", "direct.yandex", "ya"})
+_TAGS = frozenset({"utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term", "yclid", "gclid"})
 # A campaign id stands in utm_campaign alone ('101234567') or as one part of a template ('brand|101234567').
 _PART = re.compile(r"[|_\-:.~ ]")
 _CAMPAIGN_NUMBER = re.compile(r"\d{5,12}")
@@ -34,7 +37,7 @@ def present(value: str | None) -> str | None:
     if value is None:
         return None
     text = value.strip()
-    return None if text.casefold() in _EMPTY else text
+    return None if len(text) <= _LONGEST_EMPTY and text.casefold() in _EMPTY else text
 
 
 class Traffic(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,40 +86,58 @@ def origin(traffic: Traffic) -> Origin | None:
 
     A platform's own campaign id wins over a number in ``utm_campaign``, and that over the bare UTM triple.
     """
-    source = (present(traffic.utm_source) or present(traffic.source) or "").casefold()
-    medium = (present(traffic.utm_medium) or present(traffic.medium) or "").casefold()
-    campaign = _campaign(traffic, source, medium)
-    if not source and not medium and campaign is None and present(traffic.click_id) is None:
+    platforms = (traffic.platform, traffic.campaign) if traffic.platform and traffic.campaign else None
+    return _understood(
+        present(traffic.utm_source) or present(traffic.source) or "",
+        present(traffic.utm_medium) or present(traffic.medium) or "",
+        present(traffic.utm_campaign),
+        platforms,
+        present(traffic.click_id) is not None,
+    )
+
+
+@lru_cache(maxsize=8192)  # few origins make many records
+def _understood(
+    source: str, medium: str, name: str | None, platforms: tuple[str, str] | None, clicked: bool
+) -> Origin | None:
+    source, medium = source.casefold(), medium.casefold()
+    campaign = CampaignKey(*platforms) if platforms else _named(name, source, medium)
+    if not source and not medium and campaign is None and not clicked:
         return None
     if campaign is not None and not source:
         source = "yandex" if campaign.platform == YANDEX_DIRECT else campaign.platform
-    channel = _channel(source, medium, paid=campaign is not None or traffic.click_id is not None)
+    channel = _channel(source, medium, paid=campaign is not None or clicked)
     return Origin(channel, source or "(unknown)", medium or "(none)", campaign)
 
 
 def traffic_of_url(url: str | None, referrer: str | None = None) -> Traffic:
-    """The tags that stand in a page's address (``utm_*``, ``yclid``, ``gclid``); bad addresses give none."""
-    if not url:
-        return Traffic(referrer=present(referrer))
-    try:
-        query = dict(parse_qsl(urlsplit(url).query))
-    except ValueError:
-        return Traffic(referrer=present(referrer))
+    """The tags that stand in a page's address (``utm_*``, ``yclid``, ``gclid``); other addresses give none."""
+    tags = _tags(url) if url else {}
     return Traffic(
-        utm_source=present(query.get("utm_source")),
-        utm_medium=present(query.get("utm_medium")),
-        utm_campaign=present(query.get("utm_campaign")),
-        utm_content=present(query.get("utm_content")),
-        utm_term=present(query.get("utm_term")),
-        click_id=present(query.get("yclid")) or present(query.get("gclid")),
+        utm_source=present(tags.get("utm_source")),
+        utm_medium=present(tags.get("utm_medium")),
+        utm_campaign=present(tags.get("utm_campaign")),
+        utm_content=present(tags.get("utm_content")),
+        utm_term=present(tags.get("utm_term")),
+        click_id=present(tags.get("yclid")) or present(tags.get("gclid")),
         referrer=present(referrer),
     )
 
 
-def _campaign(traffic: Traffic, source: str, medium: str) -> CampaignKey | None:
-    if traffic.platform and traffic.campaign:
-        return CampaignKey(traffic.platform, traffic.campaign)
-    name = present(traffic.utm_campaign)
+def _tags(url: str) -> dict[str, str]:
+    """The parameters of an address that are tags. Only these are decoded: an address may have dozens of others."""
+    found = {}
+    for part in url.partition("#")[0].partition("?")[2].split("&"):
+        name, _, value = part.partition("=")
+        if "%" in name:
+            name = unquote_plus(name)
+        if name in _TAGS:
+            found[name] = unquote_plus(value)
+    return found
+
+
+def _named(name: str | None, source: str, medium: str) -> CampaignKey | None:
+    """The campaign that ``utm_campaign`` names."""
     if name is None:
         return None
     if source in _YANDEX:
