@@ -144,7 +144,8 @@ class Stream(Generic[S]):
     ``map`` is pure: it gets the settings and the record's bytes and returns unified records, or ``Skip``; what
     it can't understand it raises as ``BadRecord`` (or lets msgspec's ValidationError through): the record goes
     to quarantine and the page goes on. ``sweeps`` says that each run lists every record there is, so that what
-    is absent from a complete run was deleted. ``volatile`` names top-level fields to leave out of the hash.
+    is absent from a complete run was deleted; ``whole`` tells, where only some runs do, whether the one that starts
+    at a position does. ``volatile`` names top-level fields to leave out of the hash.
     ``one`` fetches a single record, where the vendor has a way to.
     """
 
@@ -156,6 +157,7 @@ class Stream(Generic[S]):
     read: Callable[[S, Position, VendorResponse], Page]
     map: Callable[[S, bytes], Mapped]
     sweeps: bool = False
+    whole: Callable[[Position], bool] | None = None
     volatile: frozenset[str] = frozenset()
     one: Fetch[S] | None = None
 

@@ -155,7 +155,8 @@ async def _read_stream(run: _Run, stream: Stream[Any], stop: asyncio.Event | Non
     if position is None:
         position = stream.start(run.opened.settings, _start(run, lease))
     total = Counts()
-    sweep = Sweep(whole=stream.sweeps and not resumed)
+    listed = stream.sweeps or (stream.whole is not None and position is not None and stream.whole(position))
+    sweep = Sweep(whole=listed and not resumed)
     asked: set[str] = set()
     ahead: asyncio.Task[Page] | None = None
     run.tell(Progress(stream.name, stream.title, total, 0.0, finished=False))
