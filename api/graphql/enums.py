@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import Enum
+from enum import Enum, StrEnum
 from typing import Any, cast
 
 import strawberry
 
+from reports.changes import ChangeCause
+from reports.comparison import DEFINITIONS
+from reports.conversions import CONVERSIONS, Conversion
 from reports.metrics import Unit
+from reports.periods import Earlier
+from reports.stored_paths import DatedBy
 from schema import enums as model
+
+AttributionModel = StrEnum("AttributionModel", {key.upper(): key for key in DEFINITIONS})  # type: ignore[misc]
+"""The keys of all models; the type is made from their definitions."""
 
 _MEANINGS: Mapping[type[Enum], tuple[str, tuple[str, ...]]] = {
     model.ClientKind: ("What a client is.", ("A human being.", "An organisation.")),
@@ -162,6 +170,35 @@ _MEANINGS: Mapping[type[Enum], tuple[str, tuple[str, ...]]] = {
     model.ConversionKind: (
         "What counts as reached.",
         ("An inbound call.", "A lead.", "A client's first won deal.", "A won deal."),
+    ),
+    AttributionModel: (
+        "An attribution model: which touches earn a conversion.",
+        tuple(each.meaning for each in DEFINITIONS.values()),
+    ),
+    Conversion: (
+        "What counts as a conversion; chosen anew in each question.",
+        tuple(each.meaning for each in CONVERSIONS.values()),
+    ),
+    DatedBy: (
+        "On which day a conversion counts.",
+        ("On its own day.", "On the day of the first touch in its window (cohort view); without touches, its own."),
+    ),
+    Earlier: (
+        "What a period is compared with.",
+        ("As many days right before.", "The same days a year ago; 29 February with the 28th."),
+    ),
+    ChangeCause: (
+        "Why a figure is another one than it was believed to be.",
+        (
+            "It took place after the earlier moment.",
+            "It had taken place before, and we learnt of it or of a touch later.",
+            "The ad platform corrected a day's cost.",
+            "The deal's amount, date or state in the CRM changed.",
+            "A record of nobody became a client's.",
+            "Two clients turned out to be one.",
+            "A client turned out to be several.",
+            "Other rules, or another setting of the workspace.",
+        ),
     ),
     Unit: (
         "What a metric is measured in.",

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from typing import Any
 
@@ -78,22 +78,20 @@ def _report(types: Types) -> Root:
         "Which campaigns bring clients: spend, visits, calls, leads, new clients, won deals, revenue and what "
         "follows. Each conversion is credited to the last touch that isn't direct.",
         [
-            *_period_arguments(),
+            *period_arguments(),
             argument("by", ReportGrain, "What a row is.", default=ReportGrain.CAMPAIGN),
         ],
     )
 
     def expression(planner: Planner, parent: str, details: Details, _source: Any) -> str:
         arguments = {name: current(value) for name, value in planner.arguments(parent, details).items()}
-        first, last, known = _period(arguments)
-        statement = _made(
+        first, last, known = period_of_arguments(arguments)
+        statement = made_for_caller(
             lambda: campaign_report_statement(
                 WORKSPACE, first, last, by=Grain(arguments["by"].value), as_known_at=known
             )
         )
-        sql = planner.embed(
-            _bound(statement.sql, "report_workspace"), _others(statement.params, "report_workspace")
-        )
+        sql = planner.embed(bound(statement.sql, "report_workspace"), others(statement.params, "report_workspace"))
         sums = ", ".join(f"coalesce(sum({figure}), 0) as {figure}" for figure in FIGURES)
 
         def value(name: str, each: Details) -> str:
@@ -114,7 +112,7 @@ def _report(types: Types) -> Root:
 
         pairs = planner.of_object("CampaignReport", details, value)
         answer = one_object(pairs, planner.alias())
-        return f"(with report as materialized ({_numbered(sql)}) select * from {answer} answer)"
+        return f"(with report as materialized ({numbered(sql)}) select * from {answer} answer)"
 
     return Root(made, expression, by_value=True)
 
@@ -153,18 +151,20 @@ def _receipt(types: Types) -> Root:
                 "With a reason: only the row of this channel.",
                 default=None,
             ),
-            *_period_arguments(),
+            *period_arguments(),
         ],
     )
 
     def expression(planner: Planner, parent: str, details: Details, _source: Any) -> str:
         arguments = {name: current(value) for name, value in planner.arguments(parent, details).items()}
-        first, last, known = _period(arguments)
+        first, last, known = period_of_arguments(arguments)
         figure = arguments["figure"].value
-        whose = _whose(arguments)
-        statement = _made(lambda: receipt_statement(WORKSPACE, figure, whose, first, last, as_known_at=known))
+        whose = whose_figure(arguments)
+        statement = made_for_caller(
+            lambda: receipt_statement(WORKSPACE, figure, whose, first, last, as_known_at=known)
+        )
         sql = planner.embed(
-            _bound(statement.sql, "receipt_workspace"), _others(statement.params, "receipt_workspace")
+            bound(statement.sql, "receipt_workspace"), others(statement.params, "receipt_workspace")
         )
         entity = _kind_of(figure)
 
@@ -178,12 +178,13 @@ def _receipt(types: Types) -> Root:
 
         pairs = planner.of_object("Receipt", details, value)
         answer = one_object(pairs, planner.alias())
-        return f"(with items as materialized ({_numbered(sql)}) select * from {answer} answer)"
+        return f"(with items as materialized ({numbered(sql)}) select * from {answer} answer)"
 
     return Root(made, expression, by_value=True)
 
 
-def _period_arguments() -> list[StrawberryArgument]:
+def period_arguments() -> list[StrawberryArgument]:
+    """The days of a report, and as of when."""
     return [
         argument("from", DateText, "The first day."),
         argument("to", DateText, "The last day, included."),
@@ -196,7 +197,8 @@ def _period_arguments() -> list[StrawberryArgument]:
     ]
 
 
-def _period(arguments: dict[str, Any]) -> tuple[date, date, datetime | None]:
+def period_of_arguments(arguments: Mapping[str, Any]) -> tuple[date, date, datetime | None]:
+    """The days of a report, and as of when it was known. Raises `CallerError`."""
     first, last = date.fromisoformat(arguments["from"]), date.fromisoformat(arguments["to"])
     if last < first:
         raise CallerError(f"The range ends on {last}, before it begins on {first}.")
@@ -206,7 +208,8 @@ def _period(arguments: dict[str, Any]) -> tuple[date, date, datetime | None]:
     return first, last, None if known is None else datetime.fromisoformat(known)
 
 
-def _whose(arguments: dict[str, Any]) -> Whose:
+def whose_figure(arguments: Mapping[str, Any]) -> Whose:
+    """Whose figure it is. Raises `CallerError`."""
     campaign: Any = arguments.get("campaign")
     reason: Any = arguments.get("reason")
     channel: Any = arguments.get("channel")
@@ -226,7 +229,8 @@ def _kind_of(figure: str) -> Any:
     return RECEIPT_VISIT if figure == "visits" else RECEIPT_CONVERSION
 
 
-def _made(make: Callable[[], Any]) -> Any:
+def made_for_caller(make: Callable[[], Any]) -> Any:
+    """What is made; what can't be is the caller's fault."""
     try:
         return make()
     except ValueError as error:
@@ -237,14 +241,16 @@ WORKSPACE: Any = None
 """Plans are shared by workspaces: the statement's own parameter for it is replaced by the planner's."""
 
 
-def _numbered(sql: str) -> str:
+def numbered(sql: str) -> str:
     """The rows with their place, since an outer query promises no order."""
     return f"select r.*, row_number() over () as place from ({sql}) r"
 
 
-def _bound(sql: str, name: str) -> str:
+def bound(sql: str, name: str) -> str:
+    """The statement for whichever workspace asks."""
     return sql.replace(f"%({name})s", "%(workspace)s::uuid")
 
 
-def _others(parameters: dict[str, Any], name: str) -> dict[str, Any]:
+def others(parameters: dict[str, Any], name: str) -> dict[str, Any]:
+    """The parameters but the workspace."""
     return {key: value for key, value in parameters.items() if key != name}

@@ -17,7 +17,7 @@ from api.graphql.build import Node, argument, field, list_of, optional
 from api.graphql.errors import CallerError
 from api.graphql.ids import parse_id
 from api.graphql.plan import Details, Planner
-from api.graphql.run import Expression
+from api.graphql.run import Expression, Prepare
 from api.graphql.types import Types
 from api.graphql.values import Viewer
 from schema.enums import Role
@@ -38,6 +38,8 @@ class Root:
     """The roles that may ask; None: all."""
     of_source: Callable[[Any], UUID | list[UUID] | None] | None = None
     """For a field below a mutation: the uuid of the row, out of what the mutation returned."""
+    prepare: Prepare | None = None
+    """What must be computed before the SQL is made; the expression gets it as its source."""
 
 
 def by_id(types: Types, name: str, type_name: str, description: str) -> Root:
@@ -158,6 +160,15 @@ def query_roots(types: Types) -> list[Root]:
         page("calls", "Call", "Calls, newest first."),
         one("lead", "Lead", "The lead with that id."),
         page("leads", "Lead", "Leads, newest first."),
+        one("message", "Message", "The message with that id."),
+        page("messages", "Message", "Letters, chats, SMS and meetings, newest first."),
+        one("order", "Order", "The order with that id."),
+        page("orders", "Order", "Orders, newest first."),
+        page("orderItems", "OrderItem", "The lines of all orders, by article."),
+        one("invoice", "Invoice", "The invoice or act with that id."),
+        page("invoices", "Invoice", "Invoices and acts, newest first."),
+        one("payment", "Payment", "The payment or refund with that id."),
+        page("payments", "Payment", "Payments and refunds, newest first."),
         one("visit", "Visit", "The visit with that id."),
         page("visits", "Visit", "Visits, newest first."),
         one("campaign", "Campaign", "The campaign with that id."),

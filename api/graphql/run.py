@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
@@ -33,6 +34,10 @@ _BIND = (
 
 Expression = Callable[[Planner, str, Details, Any], str]
 """Gives the SQL of a planned field: the planner, the name of its parent type, the field's nodes, its source."""
+
+
+Prepare = Callable[["RequestContext", Mapping[str, Any]], Awaitable[Any]]
+"""Computes something out of a field's arguments before its SQL is made."""
 
 
 class PlanCache:
@@ -78,20 +83,25 @@ class PlannedField:
         by_value: bool = False,
         roles: frozenset[Role] | None = None,
         of_source: Callable[[Any], UUID | list[UUID] | None] | None = None,
+        prepare: Prepare | None = None,
     ) -> None:
         self._entities = entities
         self._expression = expression
         self._roles = roles
         self._of_source = of_source
+        self._prepare = prepare
         self._form = _exactly if by_value else shape
 
     async def __call__(
-        self, source: Any, info: GraphQLResolveInfo[Any], **_arguments: Any
+        self, source: Any, info: GraphQLResolveInfo[Any], **arguments: Any
     ) -> orjson.Fragment | None:
         context: RequestContext = info.context
         variables = coerced(info)
         if self._roles is not None and context.viewer.role not in self._roles:
             raise Forbidden(f"The role {context.viewer.role.value} may not read {info.field_name}.")
+        if self._prepare is not None:
+            plan = self._plan(await self._prepare(context, arguments), info, context.viewer)
+            return await fetch_json(context.office.database, plan, plan.bind(variables, context.viewer))
         found = None if self._of_source is None else self._of_source(source)
         if self._of_source is not None and found is None:
             return None
@@ -145,6 +155,19 @@ async def fetch_bytes(database: Database, plan: Plan, parameters: Mapping[str, A
     """Run the plan as its workspace, for a reader of our own."""
     async with database.app_pool.connection() as connection:
         return await _run(connection, str(parameters["workspace"]), plan.sql, parameters)
+
+
+@asynccontextmanager
+async def snapshot(context: RequestContext) -> AsyncIterator[PsycopgConnection]:
+    """A transaction that only reads, bound to the caller's workspace; all its statements see the same moment."""
+    bound = (WORKSPACE_SETTING, str(context.viewer.workspace_id), f"{STATEMENT_TIMEOUT_MS}ms")
+    async with context.office.database.app_pool.connection() as connection:
+        await connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        try:
+            await connection.execute(_BIND, bound)
+            yield connection
+        finally:
+            await connection.execute("ROLLBACK")
 
 
 async def _run(

@@ -12,6 +12,7 @@ from strawberry.types import ExecutionContext
 from strawberry.types.execution import PreExecutionError
 
 from api.graphql import scalars, searching, webhooks
+from api.graphql.attributing import attribution_roots
 from api.graphql.build import add_fields, object_type
 from api.graphql.catalogue import catalogue_fields
 from api.graphql.deciding import preview_fields
@@ -19,7 +20,7 @@ from api.graphql.documents import Documents, KnownDocuments
 from api.graphql.executor import FragmentExecutor
 from api.graphql.feed import CHANGE, feed_roots
 from api.graphql.limits import Limits
-from api.graphql.model import figures, interactions, marketing, operation, parties, sales, work
+from api.graphql.model import attribution, figures, interactions, marketing, operation, parties, sales, work
 from api.graphql.mutations import mutation_type
 from api.graphql.reporting import report_roots
 from api.graphql.roots import Root, query_roots
@@ -38,6 +39,7 @@ ENTITIES = (
     *marketing.ENTITIES,
     *operation.ENTITIES,
     *figures.ENTITIES,
+    *attribution.ENTITIES,
     *searching.ENTITIES,
     *work.ENTITIES,
     CHANGE,
@@ -75,6 +77,7 @@ def build_schema(limits: Limits | None = None, stored: StoredDocuments | None = 
     roots = [
         *query_roots(types),
         *report_roots(types),
+        *attribution_roots(types),
         *search_roots(types),
         *feed_roots(types),
         *webhook_roots(types),
@@ -107,5 +110,10 @@ def plan_fields(schema: strawberry.Schema, types: Types, parent: str, roots: lis
     fields: Any = schema._schema.type_map[parent]
     for root in roots:
         fields.fields[root.field.graphql_name].resolve = PlannedField(
-            types.entities, root.expression, by_value=root.by_value, roles=root.roles, of_source=root.of_source
+            types.entities,
+            root.expression,
+            by_value=root.by_value,
+            roles=root.roles,
+            of_source=root.of_source,
+            prepare=root.prepare,
         )

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from api.graphql.declare import Column, Entity, Kind, Listing, One, Reference, camel, computed
+from api.graphql.masks import Mask
 from api.graphql.model.shared import text_literal
 from reports.metrics import METRICS, Unit
 from reports.rollups import FIGURES
@@ -168,6 +169,39 @@ _CLIENT = One(name="client", target="Client", description="The client.", on="{t}
 _REASON = computed("reason", Kind.STRING, "{x}.reason", "Why it belongs to no campaign.", enum=Unattributed)
 _CHANNEL = computed("channel", Kind.STRING, "{x}.channel", "Channel group.", enum=Channel)
 
+_REACHED = (
+    "(%(own)s::uuid[] is null or exists(select from client oc where oc.workspace_id = %(workspace)s::uuid "
+    "and oc.id = {x}.client_id and oc.responsible_id = any(%(own)s::uuid[])))"
+)
+"""That the touch's client is one whom the caller may see."""
+
+TOUCH_EVIDENCE = Entity(
+    name="TouchEvidence",
+    table="evidence",
+    node=False,
+    tenant=None,
+    description="Something in a record that ties it to a client or a campaign.",
+    fields=(
+        computed(
+            "kind",
+            Kind.STRING,
+            "{x}.kind",
+            "`visitor`, `phone`, `tracking_number`, `click_id`, `referrer` or the name of a UTM tag.",
+            nullable=False,
+        ),
+        computed(
+            "value", Kind.STRING, "case when {x}.kind <> 'phone' then {x}.value end", "Its value; null of a phone."
+        ),
+        computed(
+            "phone",
+            Kind.STRING,
+            "case when {x}.kind = 'phone' then {x}.value end",
+            "The phone; masked for roles that may not see it.",
+            mask=Mask.PHONE,
+        ),
+    ),
+)
+
 TOUCH = Entity(
     name="ReceiptTouch",
     table="touches",
@@ -190,7 +224,31 @@ TOUCH = Entity(
             description="The campaign that the touch names.",
             on="{t}.id = {x}.campaign_id",
         ),
-        computed("credited", Kind.BOOLEAN, "{x}.credited", "Whether it has the credit.", nullable=False),
+        computed(
+            "credited",
+            Kind.BOOLEAN,
+            "{x}.credited",
+            "Whether it has the credit by the model of the rollups, last non-direct touch.",
+            nullable=False,
+        ),
+        computed(
+            "share",
+            Kind.DECIMAL,
+            "trim_scale({x}.share)",
+            "Its share of the conversion by the model asked for, to six decimal places.",
+            nullable=False,
+        ),
+        Listing(
+            name="evidence",
+            target="TouchEvidence",
+            description="What ties it to its client and its campaign, as the record holds it.",
+            source=(
+                "rows from (json_to_recordset({x}.evidence) as (kind text, value text)) "
+                "with ordinality as {t}(kind, value, place)"
+            ),
+            on=_REACHED,
+            order="{t}.place",
+        ),
         _SOURCE,
     ),
 )
@@ -207,6 +265,61 @@ RECEIPT_RECORD = Entity(
     ),
 )
 
+CONVERSION_FIELDS = (
+    computed("kind", Kind.STRING, "{x}.kind", "What was reached.", nullable=False, enum=ConversionKind),
+    Reference(
+        name="record",
+        description="The call, lead or deal that is the conversion.",
+        targets=("Call", "Lead", "Deal"),
+        kind="case {x}.kind when 'call' then 'Call' when 'lead' then 'Lead' else 'Deal' end",
+        id="{x}.record_id",
+    ),
+    _CLIENT,
+    computed("occurredAt", Kind.DATE_TIME, "{x}.occurred_at", "When it was reached.", nullable=False),
+    computed("day", Kind.DATE, "{x}.day", "Its day in the workspace's time zone.", nullable=False),
+    computed("value", Kind.DECIMAL, "{x}.value", "Amount of the won deal in `currency`, else 0.", nullable=False),
+    computed("currency", Kind.STRING, "{x}.currency", "ISO 4217 code.", nullable=False),
+    _CAMPAIGN,
+    _REASON,
+    _CHANNEL,
+    Listing(
+        name="touches",
+        target="ReceiptTouch",
+        description="The touches within the window, in order of time.",
+        source=(
+            "rows from (json_to_recordset({x}.touches) as (kind text, record_id uuid, at timestamptz, "
+            "channel text, campaign_id uuid, credited boolean, share numeric, client_id uuid, evidence json, "
+            "source json)) with ordinality as {t}(kind, record_id, at, channel, campaign_id, credited, share, "
+            "client_id, evidence, source, place)"
+        ),
+        on="true",
+        order="{t}.place",
+    ),
+    Listing(
+        name="records",
+        target="ReceiptRecord",
+        description="The records that tell of it: the conversion's own, and those of other systems.",
+        source=(
+            "rows from (json_to_recordset({x}.records) as (record_id uuid, source json)) "
+            "with ordinality as {t}(record_id, source, place)"
+        ),
+        on="true",
+        order="{t}.place",
+    ),
+    computed("version", Kind.INT, "{x}.version", "Which version of its path this is.", nullable=False),
+    computed("windowDays", Kind.INT, "{x}.window_days", "The attribution window in days.", nullable=False),
+    computed(
+        "hadOlderTouches",
+        Kind.BOOLEAN,
+        "{x}.had_older_touches",
+        "Whether there were touches before the window.",
+        nullable=False,
+    ),
+    computed("rules", Kind.STRING, "{x}.rules", "Version of the rules that made it.", nullable=False),
+    computed("cause", Kind.STRING, "{x}.cause", "Why this version came.", nullable=False),
+    computed("knownFrom", Kind.DATE_TIME, "{x}.known_from", "When Skvoz learnt it.", nullable=False),
+)
+
 RECEIPT_CONVERSION = Entity(
     name="ConversionReceiptItem",
     table="items",
@@ -215,59 +328,7 @@ RECEIPT_CONVERSION = Entity(
     description="A conversion that a figure counts, with the touches before it.",
     fields=(
         _COUNTED,
-        computed("kind", Kind.STRING, "{x}.kind", "What was reached.", nullable=False, enum=ConversionKind),
-        Reference(
-            name="record",
-            description="The call, lead or deal that is the conversion.",
-            targets=("Call", "Lead", "Deal"),
-            kind="case {x}.kind when 'call' then 'Call' when 'lead' then 'Lead' else 'Deal' end",
-            id="{x}.record_id",
-        ),
-        _CLIENT,
-        computed("occurredAt", Kind.DATE_TIME, "{x}.occurred_at", "When it was reached.", nullable=False),
-        computed("day", Kind.DATE, "{x}.day", "Its day in the workspace's time zone.", nullable=False),
-        computed(
-            "value", Kind.DECIMAL, "{x}.value", "Amount of the won deal in `currency`, else 0.", nullable=False
-        ),
-        computed("currency", Kind.STRING, "{x}.currency", "ISO 4217 code.", nullable=False),
-        _CAMPAIGN,
-        _REASON,
-        _CHANNEL,
-        Listing(
-            name="touches",
-            target="ReceiptTouch",
-            description="The touches within the window, in order of time.",
-            source=(
-                "rows from (json_to_recordset({x}.touches) as (kind text, record_id uuid, at timestamptz, "
-                "channel text, campaign_id uuid, credited boolean, source json)) "
-                "with ordinality as {t}(kind, record_id, at, channel, campaign_id, credited, source, place)"
-            ),
-            on="true",
-            order="{t}.place",
-        ),
-        Listing(
-            name="records",
-            target="ReceiptRecord",
-            description="The records that tell of it: the conversion's own, and those of other systems.",
-            source=(
-                "rows from (json_to_recordset({x}.records) as (record_id uuid, source json)) "
-                "with ordinality as {t}(record_id, source, place)"
-            ),
-            on="true",
-            order="{t}.place",
-        ),
-        computed("version", Kind.INT, "{x}.version", "Which version of its path this is.", nullable=False),
-        computed("windowDays", Kind.INT, "{x}.window_days", "The attribution window in days.", nullable=False),
-        computed(
-            "hadOlderTouches",
-            Kind.BOOLEAN,
-            "{x}.had_older_touches",
-            "Whether there were touches before the window.",
-            nullable=False,
-        ),
-        computed("rules", Kind.STRING, "{x}.rules", "Version of the rules that made it.", nullable=False),
-        computed("cause", Kind.STRING, "{x}.cause", "Why this version came.", nullable=False),
-        computed("knownFrom", Kind.DATE_TIME, "{x}.known_from", "When Skvoz learnt it.", nullable=False),
+        *CONVERSION_FIELDS,
     ),
 )
 
@@ -344,6 +405,7 @@ ENTITIES = (
     REPORT_TOTALS,
     METRIC,
     SOURCE_REFERENCE,
+    TOUCH_EVIDENCE,
     TOUCH,
     RECEIPT_RECORD,
     RECEIPT_CONVERSION,
