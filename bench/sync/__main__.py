@@ -66,7 +66,8 @@ async def _dlt(home: Path, peers: str, address: str, folder: Path, how: str) -> 
     server = acquire(home)
     try:
         parts = conninfo_to_dict(server.conninfo(user="postgres", dbname="postgres"))
-        url = f"postgresql://{parts['user']}@/{parts['dbname']}?host={quote(str(parts['host']), safe='')}"
+        socket = quote(str(parts["host"]), safe="")  # dlt wants a host and a password; the later host holds
+        url = f"postgresql://{parts['user']}:none@localhost/{parts['dbname']}?host={socket}"
         return await _told(peers, str(HERE / "with_dlt.py"), url, address, str(folder / "facts.json"), how)
     finally:
         server.release()

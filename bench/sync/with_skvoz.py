@@ -55,7 +55,7 @@ async def copied(office: Office, workspace: UUID) -> float:
     async with office.database.owner_engine.connect() as connection:
         conn = driver(connection)
         await conn.set_autocommit(True)
-        for table in ("call", "source_record"):
+        for table in ("call", "visit", "source_record"):
             name, like = sql.Identifier(table), sql.Identifier(f"floor_{table}")
             await conn.execute(sql.SQL("create table {} (like {} including all)").format(like, name))
             async with office.database.loading(workspace) as db:
