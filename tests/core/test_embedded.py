@@ -17,7 +17,14 @@ import pytest
 from core import embedded
 from core.errors import DatabaseError
 
-HOLDER = """
+HEARS_CTRL_C = """
+import signal  # what runs in the background ignores Ctrl-C, and so do its children
+signal.signal(signal.SIGINT, signal.default_int_handler)
+"""
+
+HOLDER = (
+    HEARS_CTRL_C
+    + """
 import sys, time
 from pathlib import Path
 from core import embedded
@@ -31,6 +38,7 @@ except KeyboardInterrupt:
     with_server.close()
     server.release()
 """
+)
 
 
 @pytest.fixture
@@ -134,7 +142,9 @@ def test_processes_share_one_server_and_ctrl_c_ends_it_in_order(home: Path) -> N
     assert pid(home) is None
 
 
-OPENER = """
+OPENER = (
+    HEARS_CTRL_C
+    + """
 import asyncio, sys
 from pathlib import Path
 from core.database import open_database
@@ -146,6 +156,7 @@ async def main():
         await asyncio.sleep(float(sys.argv[2]))
 asyncio.run(main())
 """
+)
 
 
 def test_processes_that_begin_at_the_same_moment(home: Path) -> None:
