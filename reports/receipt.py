@@ -151,7 +151,8 @@ def _touches(share: str) -> str:
         select coalesce(json_agg(json_build_object(
             'kind', t.kind, 'record_id', t.record, 'at', t.at, 'channel', nullif(t.channel, ''),
             'campaign_id', nullif(t.campaign, '{NIL}'), 'credited', t.position = p.credited, 'share', {share},
-            'client_id', p.client_id, 'evidence', {_evidence("t.kind", "t.record")}, 'source', {_source_of("t.kind", "t.record")}
+            'client_id', p.client_id, 'evidence', {_evidence("t.kind", "t.record")},
+            'source', {_source_of("t.kind", "t.record")}
         ) order by t.position), '[]')
         from unnest(p.touch_kinds, p.touch_records, p.touch_times, p.touch_channels, p.touch_campaigns)
             with ordinality as t(kind, record, at, channel, campaign, position)

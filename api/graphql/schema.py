@@ -15,12 +15,23 @@ from api.graphql import scalars, searching, webhooks
 from api.graphql.attributing import attribution_roots
 from api.graphql.build import add_fields, object_type
 from api.graphql.catalogue import catalogue_fields
+from api.graphql.changing import changing_roots
 from api.graphql.deciding import preview_fields
 from api.graphql.documents import Documents, KnownDocuments
 from api.graphql.executor import FragmentExecutor
 from api.graphql.feed import CHANGE, feed_roots
 from api.graphql.limits import Limits
-from api.graphql.model import attribution, figures, interactions, marketing, operation, parties, sales, work
+from api.graphql.model import (
+    attribution,
+    changed,
+    figures,
+    interactions,
+    marketing,
+    operation,
+    parties,
+    sales,
+    work,
+)
 from api.graphql.mutations import mutation_type
 from api.graphql.reporting import report_roots
 from api.graphql.roots import Root, query_roots
@@ -40,6 +51,7 @@ ENTITIES = (
     *operation.ENTITIES,
     *figures.ENTITIES,
     *attribution.ENTITIES,
+    *changed.ENTITIES,
     *searching.ENTITIES,
     *work.ENTITIES,
     CHANGE,
@@ -78,6 +90,7 @@ def build_schema(limits: Limits | None = None, stored: StoredDocuments | None = 
         *query_roots(types),
         *report_roots(types),
         *attribution_roots(types),
+        *changing_roots(types),
         *search_roots(types),
         *feed_roots(types),
         *webhook_roots(types),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -51,10 +51,12 @@ async def journeys(market: Market) -> None:
     )
 
 
-async def settled(market: Market, clients: list[UUID], visits: list[UUID], cause: str = "call") -> None:
+async def settled(
+    market: Market, clients: list[UUID], visits: list[UUID], *, cause: str = "call", at: datetime = KNOWN
+) -> None:
     """Bring the figures of these up to date, as a sync does."""
     days = [(BRAND, date(2026, 3, day)) for day in (1, 2, 3)]
-    with clock.replaced(clock.Clock(KNOWN)):
+    with clock.replaced(clock.Clock(at)):
         async with market.database.loading(market.workspace_id) as db:
             conn = driver(db)
             await settle_spend(conn, market.workspace_id, days)

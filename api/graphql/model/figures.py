@@ -36,7 +36,10 @@ def _ratios() -> list[Column]:
     ]
 
 
-FIGURE_FIELDS = (*map(_figure, FIGURES), *_ratios())
+SUM_FIELDS = tuple(map(_figure, FIGURES))
+"""The additive figures."""
+FIGURE_FIELDS = (*SUM_FIELDS, *_ratios())
+"""All figures: the additive ones and the ratios made of them."""
 
 REPORT_ROW = Entity(
     name="CampaignReportRow",
@@ -207,12 +210,12 @@ TOUCH = Entity(
     table="touches",
     node=False,
     tenant=None,
-    description="A visit, call, lead or deal with an origin before a conversion, within the attribution window.",
+    description="A visit, call, lead, order or deal with an origin before a conversion, within the attribution window.",
     fields=(
         Reference(
             name="record",
-            description="The visit, call, lead or deal itself.",
-            targets=("Visit", "Call", "Lead", "Deal"),
+            description="The visit, call, lead, order or deal itself.",
+            targets=("Visit", "Call", "Lead", "Order", "Deal"),
             kind="initcap({x}.kind)",
             id="{x}.record_id",
         ),
