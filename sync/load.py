@@ -23,7 +23,9 @@ from connectors.contract import RawRecord
 from core import clock
 from reports.settle import mark
 from schema.enums import ChangeKind, ChangeType
+from sync.custom_fields import note_fields
 from sync.feed import Changes, append, type_of
+from sync.field_mappings import rules_in_force
 from sync.mapped import Loading, Mapped, map_records
 from sync.packing import Packing, packing_of, unpack
 from sync.rows import Source
@@ -66,7 +68,8 @@ async def load_page(conn: Conn, loading: Loading, page: Sequence[RawRecord]) -> 
     counts = Counts(fetched=len(page), unchanged=len(page) - len(fresh) - len(changed))
     if not fresh and not changed:
         return counts
-    mapped = map_records(loading, [raw for id, raw in given.items() if id in fresh or id in changed])
+    rules = await rules_in_force(conn, loading.workspace_id, loading.connection_id)
+    mapped = map_records(loading, [raw for id, raw in given.items() if id in fresh or id in changed], rules)
     source = Source(loading.workspace_id, loading.connection_id, loading.stream.name, loading.region, clock.now())
     gone = [id for id in mapped.skipped if id in changed]
     changes = Changes()
@@ -74,6 +77,7 @@ async def load_page(conn: Conn, loading: Loading, page: Sequence[RawRecord]) -> 
         await _retire(conn, loading, gone, changes)
     await _store(conn, loading, source, mapped, known, hashes)
     await _quarantine(conn, loading, source, mapped, given, hashes)
+    await note_fields(conn, loading, mapped)
     await write_mapped(conn, loading, source, mapped, changes)
     await append(conn, loading.workspace_id, changes)
     kept = mapped.stored.keys() - mapped.skipped
@@ -83,6 +87,37 @@ async def load_page(conn: Conn, loading: Loading, page: Sequence[RawRecord]) -> 
         skipped=len(mapped.skipped),
         quarantined=len(mapped.refused),
     )
+
+
+async def map_again(conn: Conn, loading: Loading, external_ids: Sequence[str]) -> int:
+    """Map stored source records anew, by the rules that are in force now; nothing is fetched. What is deleted there
+    stays so. The caller commits. Returns how many were mapped."""
+    rules = await rules_in_force(conn, loading.workspace_id, loading.connection_id)
+    key = (loading.workspace_id, loading.connection_id, loading.stream.name, list(external_ids))
+    cursor = await conn.execute(
+        "select external_id, raw, dictionary_id, deleted_at from source_record"
+        " where workspace_id = %s and connection_id = %s and stream = %s and external_id = any(%s)"
+        " order by external_id for update",
+        key,
+    )
+    rows = await cursor.fetchall()
+    raws = [RawRecord(id, await unpack(conn, key[0], raw, dictionary)) for id, raw, dictionary, _ in rows]
+    mapped = map_records(loading, raws, rules)
+    source = Source(*key[:3], loading.region, clock.now())
+    changes = Changes()
+    await write_mapped(conn, loading, source, mapped, changes)
+    deleted = {id: at for id, _, _, at in rows if at is not None}
+    for kind, placed in mapped.placed.items():
+        ended = {each.id: deleted[each.source_id] for each in placed.values() if each.source_id in deleted}
+        await conn.execute(
+            sql.SQL(
+                "update {} t set deleted_at = d.at from unnest(%s::uuid[], %s::timestamptz[]) d(id, at)"
+                " where t.workspace_id = %s and t.id = d.id"
+            ).format(sql.Identifier(TARGETS[kind][1].table)),
+            (list(ended), list(ended.values()), loading.workspace_id),
+        )
+    await append(conn, loading.workspace_id, changes)
+    return len(rows)
 
 
 async def retire(conn: Conn, loading: Loading, external_ids: Sequence[str]) -> int:

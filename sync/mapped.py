@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -16,6 +16,7 @@ from connectors.errors import BadRecord
 from schema.enums import RecordKind
 from schema.ids import campaign_id, record_id
 from schema.records import AdSpendRecord, CampaignRecord
+from sync.field_rules import FieldRule, applied
 from sync.rows import Placed, together
 from sync.targets import TARGETS
 
@@ -59,8 +60,9 @@ class Mapped:
         return own | {campaign_id(each.platform, each.campaign) for _, each in self.spend}
 
 
-def map_records(loading: Loading, page: Iterable[RawRecord]) -> Mapped:
-    """Map raw records; one that can't be understood is set aside with the reason and stops nothing."""
+def map_records(loading: Loading, page: Iterable[RawRecord], rules: Sequence[FieldRule] = ()) -> Mapped:
+    """Map raw records, by the connector and then by the user's ``rules`` for custom fields; one that can't be
+    understood is set aside with the reason and stops nothing."""
     mapped = Mapped()
     for raw in page:
         try:
@@ -80,8 +82,15 @@ def map_records(loading: Loading, page: Iterable[RawRecord]) -> Mapped:
             mapped.skipped.add(raw.external_id)
             continue
         for record in records:
-            _place(mapped, loading, raw.external_id, record)
+            _place(mapped, loading, raw.external_id, _ruled(record, rules))
     return mapped
+
+
+def _ruled(record: Any, rules: Sequence[FieldRule]) -> Any:
+    if not rules or type(record) not in TARGETS:
+        return record
+    kind, _ = TARGETS[type(record)]
+    return applied(kind, record, rules)
 
 
 def _place(mapped: Mapped, loading: Loading, source_id: str, record: Any) -> None:

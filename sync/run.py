@@ -34,9 +34,11 @@ from core.database import driver
 from core.errors import SkvozError
 from schema.enums import RunState, RunTrigger
 from sync.connections import Opened, open_connection, session
+from sync.custom_fields import fields_due, look_at_fields, sample_fields
 from sync.errors import LeaseLost, PagingLoop
 from sync.load import Counts, load_page
 from sync.mapped import Loading
+from sync.mapping_again import map_waiting
 from sync.office import Office
 from sync.run_life import RunResult, begin, end, resume_at, stop_connection
 from sync.settling import settle_marked
@@ -106,7 +108,11 @@ async def run_connection(
                 run = _Run(office, opened, id, client, tell)
                 if not client.knows_clock:  # cursors hold the vendor's time, from the first request on
                     await opened.connector.check(client)
+                looked = await _look_at_fields(run)
+                await map_waiting(office, opened, stop)
                 errors = await _read_streams(run, stop)
+                if stop is None or not stop.is_set():
+                    await _sample_fields(run, looked=looked)
         except (AuthFailed, BadSettings) as error:
             await stop_connection(office, opened, error)
             return await end(office, opened, id, RunState.FAILED, error.code, error.sentence)
@@ -126,6 +132,20 @@ async def run_connection(
             sentence = " ".join(f"{title}: {error.sentence}" for title, error in errors)
             return await end(office, opened, id, RunState.FAILED, errors[0][1].code, sentence)
         return await end(office, opened, id, RunState.SUCCEEDED)
+
+
+async def _look_at_fields(run: _Run) -> bool:
+    """Look at the fields that the account has of its own, if it is time to. Returns whether that was done."""
+    due = await fields_due(run.office, run.opened)
+    if due:
+        await look_at_fields(run.office, run.opened, run.client, run.id)
+    return due
+
+
+async def _sample_fields(run: _Run, *, looked: bool) -> None:
+    """After the records: those may have shown fields that nobody knew of."""
+    if await _look_at_fields(run) or looked:
+        await sample_fields(run.office, run.opened, run.id)
 
 
 async def _read_streams(run: _Run, stop: asyncio.Event | None) -> list[tuple[str, VendorError]]:
