@@ -1,4 +1,5 @@
-"""Calltouch: calls and requests from the client's site, each with the visits that led to it."""
+"""Calltouch: calls, requests and chats from the client's site with the visits that led to them, and deals against
+them."""
 
 from __future__ import annotations
 
@@ -7,8 +8,10 @@ from collections.abc import AsyncGenerator
 import httpx
 
 from connectors.auth import QueryKey
+from connectors.calltouch.chats import ask_chats, map_chat, read_chats, start_chats
 from connectors.calltouch.health import check, error_of
 from connectors.calltouch.mapping import map_call, map_request
+from connectors.calltouch.orders import ask_orders, map_order, read_orders, start_orders
 from connectors.calltouch.reads import (
     ask_calls,
     ask_requests,
@@ -18,6 +21,7 @@ from connectors.calltouch.reads import (
     start_requests,
 )
 from connectors.calltouch.settings import CalltouchSettings
+from connectors.calltouch.webhooks import WEBHOOKS
 from connectors.calltouch.writes import TOKEN_HEADER, WRITES
 from connectors.contract import Connector, RateLimit, Stream, TokenStore
 from schema.enums import RecordKind
@@ -50,7 +54,8 @@ def _account(settings: CalltouchSettings) -> str:
 CONNECTOR = Connector(
     key="calltouch",
     title="Calltouch",
-    description="Call tracking: calls and requests from the site, with the visits that led to them.",
+    description="Call tracking: calls, requests and chats from the site with the visits that led to them; "
+    "deals with their stages and amounts, requests, tags, comments and costs are written to it.",
     docs_url="https://www.calltouch.ru/support/api-metod-vygruzki-zhurnala-zvonkov/",
     settings=CalltouchSettings,
     streams=(
@@ -72,6 +77,24 @@ CONNECTOR = Connector(
             read=read_requests,
             map=map_request,
         ),
+        Stream(
+            name="orders",
+            title="Deals of the cabinet (by the setting)",
+            makes=(RecordKind.ORDER, RecordKind.DEAL, RecordKind.CONTACT, RecordKind.VISIT),
+            start=start_orders,
+            request=ask_orders,
+            read=read_orders,
+            map=map_order,
+        ),
+        Stream(
+            name="chats",
+            title="Chats (by webhook)",
+            makes=(RecordKind.LEAD,),
+            start=start_chats,
+            request=ask_chats,
+            read=read_chats,
+            map=map_chat,
+        ),
     ),
     base_url=_base_url,
     account=_account,
@@ -81,5 +104,6 @@ CONNECTOR = Connector(
     limits=(RateLimit(5, 1.0, source="https://www.calltouch.ru/support/api-metod-importa-raskhodov/"),),
     concurrency=2,
     writes=WRITES,
+    webhooks=WEBHOOKS,
     verified_by="documentation",
 )

@@ -13,14 +13,16 @@ import msgspec
 
 from connectors.calltouch.settings import CalltouchSettings
 from connectors.calltouch.values import flag, identifier, instant, learnt_zone, local_time, whole
-from connectors.calltouch.wire import AdIds, Call, Client, Comment, Request, Scalar, Session, Tag
-from connectors.contract import Mapped
+from connectors.calltouch.visits import ads_of, origin_of, traffic_of, visitor_ids_of, visits_of
+from connectors.calltouch.wire import Call, CallbackInfo, Client, Comment, Request, Scalar, Session, Tag
+from connectors.contract import Mapped, Skip
 from connectors.errors import BadRecord
-from schema.records import CallRecord, LeadRecord, VisitRecord
-from schema.traffic import YANDEX_DIRECT, Traffic, present, traffic_of_url
+from schema.records import CallRecord, LeadRecord
+from schema.traffic import present
 
-GOOGLE_ADS = "google_ads"
 FINISHED_PHASES = frozenset({"calldisconnected"})  # [10] every other phase is a call still going on
+OWN_REQUEST = "skvoz-"  # [37] how the number of a request begins that Skvoz itself put there
+MADE_BY_VENDOR = "AUTO"  # [26] how the type of a tag begins that speech recognition set
 RECORDING_PATH = "/calls-service/RestAPI/{site_id}/calls-diary/calls/{call_id}/download"  # [18]
 
 _CALL = msgspec.json.Decoder(Call)
@@ -33,10 +35,10 @@ def map_call(settings: CalltouchSettings, body: bytes) -> Mapped:
     call_id = identifier(wire.call_id)
     if call_id is None:
         raise BadRecord("A call without callId.")
-    started_at, zone = _moment("call", wire.timestamp, wire.date, settings.zone)
-    visitor_ids = _visitor_ids(wire.ct_client_id, wire.ya_client_id, wire.client_id)
-    ads = _ads(wire.yandex_direct, wire.google_ad_words)
-    visits = _visits(wire, ads, visitor_ids, wire.map_visits, started_at, zone)
+    started_at, zone = moment_of("call", wire.timestamp, wire.date, settings.zone)
+    visitor_ids = visitor_ids_of(wire.ct_client_id, wire.ya_client_id, wire.client_id)
+    ads = ads_of(wire.yandex_direct, wire.google_ad_words)
+    visits = visits_of(wire, ads, visitor_ids, wire.map_visits, started_at, zone)
     visit = identifier(wire.session_id)
     phase = present(wire.callphase)
     finished = phase is None or phase in FINISHED_PHASES
@@ -56,10 +58,10 @@ def map_call(settings: CalltouchSettings, body: bytes) -> Mapped:
         recording_url=_recording_url(settings, call_id) if answered and talk_seconds else None,
         visit=visit,
         visitor_ids=visitor_ids,
-        tags=_tags(wire.call_tags),
-        comment=_comment(wire.comments),
-        traffic=visits[visit].traffic if visit else _told(_traffic(wire), ads),
-        custom=_custom(
+        tags=tags_of(wire.call_tags),
+        comment=comment_of(wire.comments),
+        traffic=visits[visit].traffic if visit else origin_of(traffic_of(wire), ads),
+        custom=custom_of(
             manager=present(wire.manager),
             keyword=present(wire.keyword),
             callUrl=present(wire.call_url),
@@ -67,27 +69,36 @@ def map_call(settings: CalltouchSettings, body: bytes) -> Mapped:
             ctCallerId=identifier(wire.ct_caller_id),
             additionalTags=wire.additional_tags,
             attrs=wire.attrs,
+            autoTags=_recognised(wire.call_tags),
+            callReferenceId=identifier(wire.call_reference_id),
+            leadForm=_lead_form(wire.callback_info),
         ),
     )
     return [*visits.values(), call]
 
 
 def map_request(settings: CalltouchSettings, body: bytes) -> Mapped:
-    """A request from the site (a lead), the visit that it came from, and the visits before that."""
+    """A request from the site (a lead), the visit that it came from, and the visits before that.
+
+    A request that Skvoz put there is a copy of a lead that is known already: only its visits tell something new.
+    """
     wire = _REQUEST.decode(body)
     request_id = identifier(wire.request_id)
     if request_id is None:
         raise BadRecord("A request without requestId.")
-    created_at, zone = _moment("request", wire.date, wire.date_str, settings.zone)
+    created_at, zone = moment_of("request", wire.date, wire.date_str, settings.zone)
     session = wire.session or Session()
-    visitor_ids = _visitor_ids(
+    visitor_ids = visitor_ids_of(
         wire.ct_client_id or session.ct_client_id, session.ya_client_id, session.gua_client_id
     )
-    ads = _ads(wire.yandex_direct, wire.google_ad_words)
-    visits = _visits(session, ads, visitor_ids, wire.map_visits, created_at, zone)
+    ads = ads_of(wire.yandex_direct, wire.google_ad_words)
+    visits = visits_of(session, ads, visitor_ids, wire.map_visits, created_at, zone)
+    number = identifier(wire.request_number)
+    if number is not None and number.startswith(OWN_REQUEST):
+        return list(visits.values()) or Skip("Skvoz itself put this request there.")
     visit = identifier(session.session_id)
     client = wire.client or Client()
-    phones, emails, others = _contacts(client)
+    phones, emails, others = contacts_of(client)
     lead = LeadRecord(
         external_id=request_id,
         created_at=created_at,
@@ -98,22 +109,24 @@ def map_request(settings: CalltouchSettings, body: bytes) -> Mapped:
         visitor_ids=visitor_ids,
         status=present(wire.status),
         visit=visit,
-        tags=_tags(wire.request_tags),
-        comment=_comment(wire.comments),
-        traffic=visits[visit].traffic if visit else _told(_traffic(session), ads),
-        custom=_custom(
+        tags=tags_of(wire.request_tags),
+        comment=comment_of(wire.comments),
+        traffic=visits[visit].traffic if visit else origin_of(traffic_of(session), ads),
+        custom=custom_of(
             manager=present(wire.manager),
-            requestNumber=identifier(wire.request_number),
+            requestNumber=number,
             requestType=present(wire.request_type),
             requestUrl=present(wire.request_url),
             contacts=others,
             customFields=wire.custom_fields,
+            autoTags=_recognised(wire.request_tags),
+            widgetInfo=wire.widget_info,
         ),
     )
     return [*visits.values(), lead]
 
 
-def _moment(what: str, stamp: Scalar, text: str | None, fallback: tzinfo) -> tuple[datetime, tzinfo]:
+def moment_of(what: str, stamp: Scalar, text: str | None, fallback: tzinfo) -> tuple[datetime, tzinfo]:
     """When a record happened, and the zone in which the cabinet writes its times."""
     moment, local = instant(stamp), local_time(text)
     zone = learnt_zone(moment, local, fallback)
@@ -124,143 +137,7 @@ def _moment(what: str, stamp: Scalar, text: str | None, fallback: tzinfo) -> tup
     raise BadRecord(f"A {what} without a time.")
 
 
-def _visits(
-    own: Session,
-    ads: Traffic,
-    visitor_ids: tuple[str, ...],
-    chain: Sequence[Session] | None,
-    moment: datetime,
-    zone: tzinfo,
-) -> dict[str, VisitRecord]:
-    """The record's own visit and its history, by session, each visit once.
-
-    The history repeats the own visit with fewer fields, so the own one is kept. Calltouch says that all of
-    them are this client's, so the earlier ones carry the client's visitor ids beside their own.
-    """
-    sessions = _by_session((own, *(chain or ())))
-    sources = {key: _traffic(session) for key, session in sessions.items()}
-    credited = _credit(own, chain or (), sources)
-    visits = {}
-    for key, session in sessions.items():
-        ids = visitor_ids
-        if session is not own:
-            own_ids = _visitor_ids(session.ct_client_id, session.ya_client_id, session.gua_client_id)
-            ids = tuple(dict.fromkeys((*own_ids, *visitor_ids)))
-        local = local_time(session.session_date)
-        visits[key] = VisitRecord(
-            external_id=key,
-            # A visit whose time isn't told began no later than the call or request that names it.
-            started_at=moment if local is None else local.replace(tzinfo=zone),
-            visitor_ids=ids,
-            landing_url=present(session.url),
-            city=present(session.city),
-            device=present(session.device),
-            traffic=_joined(sources[key], ads) if key == credited else sources[key],
-        )
-    return visits
-
-
-def _by_session(sessions: Iterable[Session]) -> dict[str, Session]:
-    """The sessions that have an id, the first of each."""
-    found: dict[str, Session] = {}
-    for session in sessions:
-        key = identifier(session.session_id)
-        if key is not None:
-            found.setdefault(key, session)
-    return found
-
-
-def _credit(own: Session, chain: Sequence[Session], sources: dict[str, Traffic]) -> str | None:
-    """The visit that the record's ids of ads belong to, if one can be named.
-
-    The record's source may be that of an earlier visit [19]: then the history tells another source for the own
-    visit. The history is believed, in ``sources`` too, and the ids go to the last visit with the record's source.
-    """
-    own_id = identifier(own.session_id)
-    if own_id is None:
-        return None
-    told = _source(sources[own_id])
-    in_history = _by_session(chain).get(own_id)
-    if in_history is None or not _contradict(told, _source(_traffic(in_history))):
-        return own_id
-    sources[own_id] = _traffic(in_history)
-    same = [key for key, traffic in sources.items() if _source(traffic) == told]
-    return same[-1] if same else None
-
-
-def _contradict(one: tuple[str | None, ...], other: tuple[str | None, ...]) -> bool:
-    return any(a != b for a, b in zip(one, other, strict=True) if a is not None and b is not None)
-
-
-def _source(traffic: Traffic) -> tuple[str | None, ...]:
-    return (
-        traffic.source,
-        traffic.medium,
-        traffic.utm_source,
-        traffic.utm_medium,
-        traffic.utm_campaign,
-        traffic.utm_content,
-        traffic.utm_term,
-    )
-
-
-def _traffic(session: Session) -> Traffic:
-    """Where a visit came from, as it says itself; the ids of ads stand elsewhere."""
-    of_url = traffic_of_url(session.url)
-    told = (session.utm_source, session.utm_medium, session.utm_campaign, session.utm_content, session.utm_term)
-    tags = tuple(present(tag) for tag in told)
-    if not any(tags):  # all or none: tags of two visits must not mix
-        tags = (of_url.utm_source, of_url.utm_medium, of_url.utm_campaign, of_url.utm_content, of_url.utm_term)
-    return Traffic(
-        source=present(session.source),
-        medium=present(session.medium),
-        utm_source=tags[0],
-        utm_medium=tags[1],
-        utm_campaign=tags[2],
-        utm_content=tags[3],
-        utm_term=tags[4],
-        click_id=of_url.click_id,
-        referrer=present(session.ref),
-    )
-
-
-def _ads(direct: AdIds | None, google: AdIds | None) -> Traffic:
-    """The ids of the ad that was clicked, on the one platform that names a campaign."""
-    for platform, ids in ((YANDEX_DIRECT, direct), (GOOGLE_ADS, google)):
-        if ids is not None and identifier(ids.campaign_id) is not None:
-            return Traffic(
-                platform=platform,
-                campaign=identifier(ids.campaign_id),
-                ad_group=identifier(ids.ad_group_id),
-                ad=identifier(ids.ad_id) or identifier(ids.creative_id),
-                keyword=identifier(ids.criteria_id),
-            )
-    return Traffic()
-
-
-def _joined(source: Traffic, ads: Traffic) -> Traffic:
-    return msgspec.structs.replace(
-        source,
-        platform=ads.platform,
-        campaign=ads.campaign,
-        ad_group=ads.ad_group,
-        ad=ads.ad,
-        keyword=ads.keyword,
-    )
-
-
-def _told(source: Traffic, ads: Traffic) -> Traffic | None:
-    """What a record without a visit tells of its origin."""
-    traffic = _joined(source, ads)
-    return traffic if traffic != Traffic() else None
-
-
-def _visitor_ids(calltouch: Scalar, metrica: Scalar, google: Scalar) -> tuple[str, ...]:
-    ids = (("ct", identifier(calltouch)), ("ym", identifier(metrica)), ("ga", identifier(google)))
-    return tuple(f"{counter}:{value}" for counter, value in ids if value is not None)
-
-
-def _contacts(client: Client) -> tuple[tuple[str, ...], tuple[str, ...], list[dict[str, str]]]:
+def contacts_of(client: Client) -> tuple[tuple[str, ...], tuple[str, ...], list[dict[str, str]]]:
     """Phones, e-mails, and the ways to reach the client that are neither."""
     phones = [identifier(phone.phone_number) for phone in client.phones or ()]
     emails: list[str | None] = []
@@ -276,22 +153,42 @@ def _contacts(client: Client) -> tuple[tuple[str, ...], tuple[str, ...], list[di
             phones.append(value)
         else:
             others.append({"type": kind, "value": value})
-    return _distinct(phones), _distinct(emails), others
+    return distinct(phones), distinct(emails), others
 
 
-def _tags(tags: Sequence[Tag] | None) -> tuple[str, ...]:
-    return _distinct(present(name) for tag in tags or () for name in tag.names or ())
+def tags_of(tags: Sequence[Tag] | None) -> tuple[str, ...]:
+    return distinct(present(name) for tag in tags or () for name in tag.names or ())
 
 
-def _comment(comments: Sequence[Comment] | None) -> str | None:
-    return "\n".join(_distinct(present(each.comment) for each in comments or ())) or None
+def _recognised(tags: Sequence[Tag] | None) -> list[str]:
+    """Those of the tags that no person set."""
+    made = [tag for tag in tags or () if (tag.type or "").upper().startswith(MADE_BY_VENDOR)]
+    return list(tags_of(made))
 
 
-def _distinct(values: Iterable[str | None]) -> tuple[str, ...]:
+def _lead_form(info: CallbackInfo | None) -> dict[str, Any] | None:
+    """[33] The form of an ad platform (Calltouch Leads) that a call back answers: its ids and what was typed."""
+    if info is None:
+        return None
+    typed = {field.name: field.value for field in info.fields or () if present(field.name) and present(field.value)}
+    return custom_of(
+        lead=identifier(info.lead_id) or identifier(info.facebook_leadgen_id),
+        request=identifier(info.callback_request_id),
+        ad=identifier(info.ad_id),
+        campaign=present(info.leads_campaign_name),
+        fields=typed,
+    )
+
+
+def comment_of(comments: Sequence[Comment] | None) -> str | None:
+    return "\n".join(distinct(present(each.comment) for each in comments or ())) or None
+
+
+def distinct(values: Iterable[str | None]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(value for value in values if value))
 
 
-def _custom(**fields: Any) -> dict[str, Any] | None:
+def custom_of(**fields: Any) -> dict[str, Any] | None:
     return {key: value for key, value in fields.items() if value not in (None, "", [], {})} or None
 
 

@@ -1,4 +1,4 @@
-"""How Calltouch's two journals are asked for and read, a page at a time (BEHAVIOR.md [5]-[9])."""
+"""How Calltouch's journals of calls and requests are asked for and read, a page at a time (BEHAVIOR.md [5]-[9])."""
 
 from __future__ import annotations
 
@@ -56,15 +56,12 @@ def ask_calls(settings: CalltouchSettings, position: Position) -> VendorRequest:
 
 def read_calls(settings: CalltouchSettings, position: Position, response: VendorResponse) -> Page:
     """One page of a window. Raises VendorChanged where the answer isn't the journal's envelope."""
-    window, number = Window.at(position), position["page"]
     try:
         page = _PAGE.decode(response.content)
     except msgspec.MsgspecError as error:
         raise VendorChanged(f"Calltouch's journal of calls isn't the known envelope: {error}.") from error
-    records = _records((_call_id(raw), bytes(raw)) for raw in page.records)
-    if number < page.page_total:
-        return Page(records, {**position, "page": number + 1}, done=window.done(number / page.page_total))
-    return _window_read(records, window, CALLS_DAYS)
+    records = records_of((_call_id(raw), bytes(raw)) for raw in page.records)
+    return next_page(records, position, page.page_total, CALLS_DAYS)
 
 
 def ask_requests(settings: CalltouchSettings, position: Position) -> VendorRequest:
@@ -100,7 +97,7 @@ def read_requests(settings: CalltouchSettings, position: Position, response: Ven
         items = _ARRAY.decode(response.content)
     except msgspec.MsgspecError as error:
         raise VendorChanged(f"Calltouch's journal of requests isn't the known array: {error}.") from error
-    records = _records((_request_id(raw), bytes(raw)) for raw in items)
+    records = records_of((_request_id(raw), bytes(raw)) for raw in items)
     before, fingerprint = position.get("before"), _fingerprint(records)
     if records and fingerprint != before:
         following = {**position, "page": number + 1, "before": fingerprint}
@@ -119,6 +116,14 @@ def read_requests(settings: CalltouchSettings, position: Position, response: Ven
 def _opening(settings: CalltouchSettings, start: Start, days: int) -> Position | None:
     window = Window.opening(start, days=days, reread_days=settings.reread_days, zone=settings.zone)
     return None if window is None else {**window.position(), "page": 1}
+
+
+def next_page(records: list[RawRecord], position: Position, page_total: int, days: int) -> Page:
+    """A page of a journal that says how many there are of a window, and the position after it."""
+    window, number = Window.at(position), position["page"]
+    if number < page_total:
+        return Page(records, {**position, "page": number + 1}, done=window.done(number / page_total))
+    return _window_read(records, window, days)
 
 
 def _window_read(records: list[RawRecord], window: Window, days: int) -> Page:
@@ -141,7 +146,7 @@ def _request_id(raw: msgspec.Raw) -> str | None:
         return None
 
 
-def _records(found: Iterable[tuple[str | None, bytes]]) -> list[RawRecord]:
+def records_of(found: Iterable[tuple[str | None, bytes]]) -> list[RawRecord]:
     """The records of a page, each id once. One without an id is kept under its hash, for the quarantine."""
     by_id = {key or f"without-id:{xxhash.xxh3_64_hexdigest(body)}": body for key, body in found}
     return [RawRecord(key, body) for key, body in by_id.items()]

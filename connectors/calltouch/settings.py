@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import re
+from datetime import date
+from typing import Any, Literal, get_args
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import Field, SecretStr, field_validator
 
 from connectors.contract import ConnectorSettings
+
+MOST_REREAD_DAYS = 90
+_SITE_ID = re.compile(r"[0-9]{1,12}")
+
+
+Orders = Literal["ignored", "evidence", "deals"]
+"""What becomes of the deals that the cabinet knows, which are copies of a CRM's."""
 
 
 class CalltouchSettings(ConnectorSettings):
@@ -16,14 +27,13 @@ class CalltouchSettings(ConnectorSettings):
             "In the Calltouch cabinet: Integrations, Sending data to external systems, API. "
             "A token belongs to a login and reads the sites that the login may see."
         ),
-        min_length=1,
     )
     site_id: str = Field(
         title="Site id",
         description=(
             "The number of the cabinet (siteId, 'ID личного кабинета'), on the same page as the token: digits only."
         ),
-        pattern=r"^\d{1,12}$",
+        json_schema_extra={"pattern": r"^\d{1,12}$"},
     )
     time_zone: str = Field(
         default="Europe/Moscow",
@@ -32,27 +42,99 @@ class CalltouchSettings(ConnectorSettings):
     )
     reread_days: int = Field(
         default=10,
-        ge=1,
-        le=90,
         title="Days to read again",
         description=(
             "Calltouch doesn't tell what changed: every sync reads this many last days again, for the tags, "
-            "comments and states that came later. Raise it where managers tag older calls."
+            "comments and states that came later. Raise it (up to 90) where managers tag older calls."
+        ),
+        json_schema_extra={"minimum": 1, "maximum": MOST_REREAD_DAYS},
+    )
+    orders: Orders = Field(
+        default="ignored",
+        title="Deals of the cabinet",
+        description=(
+            "The cabinet holds copies of a CRM's deals. 'ignored': they aren't read. 'evidence': they are read as "
+            "orders, with the call or request that each belongs to, and count in no figure of sales. 'deals': they "
+            "are read as deals and count; only where the CRM itself isn't connected, or revenue is counted twice. "
+            "Deals that Skvoz wrote there are never read back."
         ),
     )
     base_url: str = Field(
         default="https://api.calltouch.ru",
         title="Address of the API",
         description="Leave it as it is, unless you connect a sandbox. The cabinet shows it on the page of the API.",
-        pattern=r"^https?://[^\s/?#]+[^\s?#]*$",
     )
 
-    @field_validator("time_zone")
+    @field_validator("since", mode="before")
     @classmethod
-    def _known_zone(cls, name: str) -> str:
+    def _day(cls, value: Any) -> Any:
+        if value is None or isinstance(value, date):
+            return value
+        if not str(value).strip():
+            return None
+        try:
+            return date.fromisoformat(str(value).strip())
+        except ValueError:
+            raise ValueError("write the day as year-month-day, like 2026-01-31, or leave it empty") from None
+
+    @field_validator("token", mode="before")
+    @classmethod
+    def _bare_token(cls, value: Any) -> Any:
+        text = value.get_secret_value() if isinstance(value, SecretStr) else value
+        if not isinstance(text, str) or not text.strip():
+            raise ValueError("copy the token from Integrations, API, in the cabinet; it is empty here")
+        text = text.strip()
+        if not text.isascii() or not text.isprintable() or " " in text or "=" in text or "/" in text:
+            raise ValueError("only the token itself goes here, without an address, spaces or other words around it")
+        return SecretStr(text)
+
+    @field_validator("site_id", mode="before")
+    @classmethod
+    def _number(cls, value: Any) -> Any:
+        text = str(value).strip() if isinstance(value, str | int) and not isinstance(value, bool) else ""
+        if not text:
+            raise ValueError("it is the number of the cabinet (siteId), which stands beside the token")
+        if not _SITE_ID.fullmatch(text) or int(text) == 0:
+            raise ValueError("it is a number of digits only, like 12345; neither the site's name nor its address")
+        return text
+
+    @field_validator("time_zone", mode="before")
+    @classmethod
+    def _known_zone(cls, value: Any) -> Any:
+        name = value.strip() if isinstance(value, str) else ""
         if name not in available_timezones():
-            raise ValueError(f"There is no time zone {name!r}: write a name like Europe/Moscow.")
+            raise ValueError("there is no time zone of that name: write one like Europe/Moscow or Asia/Omsk")
         return name
+
+    @field_validator("reread_days", mode="before")
+    @classmethod
+    def _few_days(cls, value: Any) -> Any:
+        text = str(value).strip()
+        if isinstance(value, bool) or not text.isdecimal() or not 1 <= int(text) <= MOST_REREAD_DAYS:
+            raise ValueError(f"it is a whole number of days, from 1 to {MOST_REREAD_DAYS}")
+        return int(text)
+
+    @field_validator("orders", mode="before")
+    @classmethod
+    def _known_use(cls, value: Any) -> Any:
+        if str(value) not in get_args(Orders):
+            raise ValueError("choose one of ignored, evidence, deals")
+        return str(value)
+
+    @field_validator("base_url", mode="before")
+    @classmethod
+    def _address(cls, value: Any) -> Any:
+        text = value.strip() if isinstance(value, str) else ""
+        try:
+            parts = urlsplit(text)
+            _ = parts.port
+        except ValueError:
+            raise ValueError("it isn't an address: the usual one is https://api.calltouch.ru") from None
+        if parts.scheme not in ("http", "https") or not parts.hostname or re.search(r"\s", text):
+            raise ValueError("it begins with https:// and a host; the usual one is https://api.calltouch.ru")
+        if parts.username or parts.password or parts.query or parts.fragment:
+            raise ValueError("it is the bare address, without a login, a question mark or anything behind it")
+        return text
 
     @property
     def zone(self) -> ZoneInfo:

@@ -6,6 +6,7 @@ The numbers in brackets are facts in BEHAVIOR.md.
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from decimal import Decimal, InvalidOperation
 
 from connectors.calltouch.wire import Scalar
 from connectors.errors import BadRecord
@@ -55,6 +56,23 @@ def instant(value: Scalar) -> datetime | None:
         return datetime.fromtimestamp(seconds, UTC) + timedelta(milliseconds=milliseconds)
     except (OverflowError, OSError, ValueError):
         raise BadRecord(f"{number} is no time in seconds or milliseconds.") from None
+
+
+def amount(raw: bytes) -> Decimal | None:
+    """A sum of money out of the digits that were sent, so that none is lost in a float; a text holds it too.
+
+    Raises BadRecord where it is neither.
+    """
+    text = present(raw.decode().strip().strip('"').replace(" ", "").replace(",", "."))
+    if text is None:
+        return None
+    try:
+        found = Decimal(text)
+    except InvalidOperation:
+        raise BadRecord(f"{text!r} is no sum of money.") from None
+    if not found.is_finite():
+        raise BadRecord(f"{text!r} is no sum of money.")
+    return found
 
 
 def local_time(text: str | None) -> datetime | None:

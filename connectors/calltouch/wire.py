@@ -18,7 +18,7 @@ class _Wire(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 class CallsPage(_Wire, frozen=True, kw_only=True):
-    """The envelope of the calls journal."""
+    """The envelope of the journals of calls and of deals."""
 
     page_total: int
     records: list[msgspec.Raw]
@@ -37,11 +37,28 @@ class Site(_Wire, frozen=True, kw_only=True):
 
 
 class Tag(_Wire, frozen=True, kw_only=True):
+    type: str | None = None
     names: list[str] | None = None
 
 
 class Comment(_Wire, frozen=True, kw_only=True):
     comment: str | None = None
+
+
+class FormField(_Wire, frozen=True, kw_only=True):
+    name: str | None = None
+    value: str | None = None
+
+
+class CallbackInfo(_Wire, frozen=True, kw_only=True):
+    """What a call back answers: the request, or the form of an ad platform (Calltouch Leads)."""
+
+    callback_request_id: Scalar = None
+    facebook_leadgen_id: Scalar = None
+    lead_id: Scalar = None
+    ad_id: Scalar = None
+    leads_campaign_name: str | None = None
+    fields: list[FormField] | None = None
 
 
 class AdIds(_Wire, frozen=True, kw_only=True):
@@ -96,6 +113,8 @@ class Call(Session, frozen=True, kw_only=True):
     call_url: str | None = None
     ct_caller_id: Scalar = None
     client_id: Scalar = None
+    call_reference_id: Scalar = None
+    callback_info: CallbackInfo | None = None
     additional_tags: Any = None
     attrs: Any = None
     call_tags: list[Tag] | None = None
@@ -145,3 +164,55 @@ class Request(_Wire, frozen=True, kw_only=True):
     google_ad_words: AdIds | None = None
     ct_client_id: Scalar = None
     custom_fields: Any = None
+    widget_info: Any = None
+
+
+class OrderKey(_Wire, frozen=True, kw_only=True):
+    order_id: Scalar = None
+
+
+class OrderVisit(Session, frozen=True, kw_only=True):
+    """The visit that a deal is owed to, with the ids of the ad that was clicked."""
+
+    yandex_direct: AdIds | None = None
+    google_ad_words: AdIds | None = None
+
+
+class OrderSource(_Wire, frozen=True, kw_only=True):
+    """What a deal came from: a call, a request, a chat, or nothing that is known."""
+
+    type: str | None = None
+    call_id: Scalar = None
+    request_id: Scalar = None
+    chat_id: Scalar = None
+
+
+class OrderClient(_Wire, frozen=True, kw_only=True):
+    """The client of a deal. Phones and e-mails are texts for the one client that reads them."""
+
+    fio: str | None = None
+    phones: Any = None
+    emails: Any = None
+
+
+class Order(_Wire, frozen=True, kw_only=True):
+    """One record of the journal of deals, as a single public client has it: whatever isn't plainly a text or a
+    number there is read with care."""
+
+    order_id: Scalar = None
+    order_number: Scalar = None
+    order_name: str | None = None
+    order_status: str | None = None
+    created_date: Scalar = None
+    order_date: Scalar = None
+    updated_date: Scalar = None
+    completed_date: Scalar = None
+    planned_amount: msgspec.Raw = msgspec.Raw(b"null")
+    completed_amount: msgspec.Raw = msgspec.Raw(b"null")
+    funnel: str | None = None
+    manager: Any = None
+    comment: Any = None
+    tags: Any = None
+    client: OrderClient | None = None
+    visit: OrderVisit | None = None
+    order_source: OrderSource | None = None
