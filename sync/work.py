@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import insert, text, update
+from sqlalchemy import insert, select, text, update
 
 from core.database import Database
 from schema.tables import Note, Task
-from sync.errors import NotFound
+from sync.errors import NotFound, Refused, SettingsProblem
 
 
 async def add(
@@ -26,8 +26,13 @@ async def add(
 async def change(
     database: Database, workspace_id: UUID, model: type[Note] | type[Task], id: UUID, values: Mapping[str, Any]
 ) -> None:
-    """Change a note or a task that isn't removed. Raises NotFound."""
+    """Change a note or a task that isn't removed. Raises NotFound, and Refused for one that isn't ours."""
     async with database.workspace(workspace_id) as db:
+        if model is Task and await db.scalar(
+            select(Task.connection_id).where(Task.workspace_id == workspace_id, Task.id == id)
+        ):
+            sentence = "This task is kept in the system that it was read from: change it there."
+            raise Refused([SettingsProblem("id", sentence, "KEPT_ELSEWHERE")])
         changed = await db.execute(
             update(model)
             .where(model.workspace_id == workspace_id, model.id == id, model.deleted_at.is_(None))
@@ -38,9 +43,9 @@ async def change(
 
 
 async def remove(database: Database, workspace_id: UUID, model: type[Note] | type[Task], id: UUID) -> bool:
-    """Take a note or a task away; False if there is none, or it was removed before."""
+    """Take a note or a task away; False if there is none of ours, or it was removed before."""
     try:
         await change(database, workspace_id, model, id, {"deleted_at": text("now()")})
-    except NotFound:
+    except (NotFound, Refused):
         return False
     return True

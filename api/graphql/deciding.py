@@ -2,33 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 from uuid import UUID
 
 import strawberry
-from strawberry.types.field import StrawberryField
 
-from api.graphql.build import add_fields, object_type
-from api.graphql.errors import CallerError
-from api.graphql.ids import global_id, parse_id
+from api.graphql.ids import global_id
 from api.graphql.problems import InputProblem, InputRefused, of_decision, row_id
 from api.graphql.roots import Root, payload
 from api.graphql.run import RequestContext
 from api.graphql.scalars import DecimalText
 from api.graphql.types import Types
-from api.graphql.written import EDITORS, Info, Written, act, allowed, reach
+from api.graphql.written import EDITORS, Info, Written, act, allowed, payload_type, reach
 from sync import previews
 from sync.decisions import merge_clients, split_client
 from sync.identity.decisions import DecisionRefused
 
-_SPLITTABLE = ("Contact", "Company", "Call", "Lead", "Visit")
+_SPLITTABLE = ("Contact", "Company", "Call", "Lead", "Order", "Message", "Visit")
 
 _One = Annotated[strawberry.ID, strawberry.argument(description="Global id of one client.")]
 _Other = Annotated[strawberry.ID, strawberry.argument(description="Global id of the other.")]
 _Client = Annotated[strawberry.ID, strawberry.argument(description="Global id of the client.")]
 _Records = Annotated[
     list[strawberry.ID],
-    strawberry.argument(description="Global ids of the contacts, companies, calls, leads or visits to take out."),
+    strawberry.argument(
+        description="Global ids of the contacts, companies, calls, leads, orders, messages or visits to take out."
+    ),
 ]
 
 
@@ -67,38 +68,29 @@ class DecisionPreview:
     problems: list[InputProblem] = strawberry.field(description="Why it can't be done; empty if it can.")
 
 
-def decision_mutations(types: Types, problems: StrawberryField) -> tuple[list[Any], dict[str, list[Root]]]:
+def decision_mutations(types: Types) -> tuple[list[Any], dict[str, list[Root]]]:
     """The mutations, and the planned fields of their payload."""
 
     async def merge(info: Info, client: _One, other: _Other) -> Any:
         context = allowed(info, EDITORS)
-        one, two = _client(client), _client(other)
-        try:
-            await _reached(context, types, {"client": one, "other": two})
-            viewer = context.viewer
+        one, two = row_id("client", client, "Client"), row_id("other", other, "Client")
+        await _reached(context, types, {"client": one, "other": two})
+        viewer = context.viewer
+        with _deciding(None):
             await merge_clients(context.office.database, viewer.workspace_id, one, two, viewer.token_id)
-        except DecisionRefused as refused:
-            return Written(problems=[of_decision(None, refused)])
-        except InputRefused as refused:
-            return Written(problems=refused.problems)
         return Written(client=one)
 
     async def split(info: Info, client: _Client, records: _Records) -> Any:
         context = allowed(info, EDITORS)
-        parted, out = _client(client), [_record(each) for each in records]
-        try:
-            await _reached(context, types, {"client": parted})
-            viewer = context.viewer
+        parted, out = row_id("client", client, "Client"), _records(records)
+        await _reached(context, types, {"client": parted})
+        viewer = context.viewer
+        with _deciding("records"):
             await split_client(context.office.database, viewer.workspace_id, parted, out, viewer.token_id)
-        except DecisionRefused as refused:
-            return Written(problems=[of_decision("records", refused)])
-        except InputRefused as refused:
-            return Written(problems=refused.problems)
         return Written(client=parted)
 
     client = payload(types, "client", "Client", "The client as it is now; null if nothing was written.")
-    decided = object_type("ClientPayload", "A client about whom something was decided.")
-    add_fields(decided, [client.field, problems])
+    decided = payload_type("ClientPayload", "A client about whom something was decided.", client.field)
     made = [
         act(merge, "mergeClients", decided, "Make two clients one. The older one survives; every sync obeys."),
         act(split, "splitClient", decided, "Take records out of a client for ever; every sync obeys."),
@@ -111,29 +103,27 @@ def preview_fields(types: Types) -> list[Any]:
 
     async def merge(info: Info, client: _One, other: _Other) -> DecisionPreview | None:
         context = allowed(info, EDITORS)
-        one, two = _client(client), _client(other)
         try:
+            one, two = row_id("client", client, "Client"), row_id("other", other, "Client")
             await _reached(context, types, {"client": one, "other": two})
-            return _told(
-                await previews.preview_merge(context.office.database, context.viewer.workspace_id, one, two)
-            )
-        except DecisionRefused as refused:
-            return _refused(of_decision(None, refused))
+            with _deciding(None):
+                found = await previews.preview_merge(context.office.database, context.viewer.workspace_id, one, two)
         except InputRefused as refused:
             return _refused(*refused.problems)
+        return _told(found)
 
     async def split(info: Info, client: _Client, records: _Records) -> DecisionPreview | None:
         context = allowed(info, EDITORS)
-        parted, out = _client(client), [_record(each) for each in records]
         try:
+            parted, out = row_id("client", client, "Client"), _records(records)
             await _reached(context, types, {"client": parted})
-            return _told(
-                await previews.preview_split(context.office.database, context.viewer.workspace_id, parted, out)
-            )
-        except DecisionRefused as refused:
-            return _refused(of_decision("records", refused))
+            with _deciding("records"):
+                found = await previews.preview_split(
+                    context.office.database, context.viewer.workspace_id, parted, out
+                )
         except InputRefused as refused:
             return _refused(*refused.problems)
+        return _told(found)
 
     return [
         strawberry.field(merge, name="previewMerge", description="What `mergeClients` would do."),
@@ -146,18 +136,17 @@ async def _reached(context: RequestContext, types: Types, clients: dict[str, UUI
         await reach(context, types.entities["Client"], field, id)
 
 
-def _client(id: str) -> UUID:
-    found = parse_id(id)
-    if found is None or found[0] != "Client":
-        raise CallerError(f"{id!r} isn't the id of a Client.")
-    return found[1]
-
-
-def _record(id: str) -> UUID:
+@contextmanager
+def _deciding(field: str | None) -> Iterator[None]:
+    """What is refused within is a problem of the input."""
     try:
-        return row_id("records", id, *_SPLITTABLE)
-    except InputRefused:
-        raise CallerError(f"{id!r} isn't the id of a {', '.join(_SPLITTABLE)}.") from None
+        yield
+    except DecisionRefused as refused:
+        raise InputRefused(of_decision(field, refused)) from None
+
+
+def _records(ids: list[strawberry.ID]) -> list[UUID]:
+    return [row_id("records", id, *_SPLITTABLE) for id in ids]
 
 
 def _told(found: previews.Consequences) -> DecisionPreview:

@@ -1,4 +1,4 @@
-"""What clients did: visits, calls, leads."""
+"""What clients did: visits, calls, leads, messages."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from api.graphql.declare import Entity, Form, column, many, one, table_of
 from api.graphql.masks import Mask
 from api.graphql.model.shared import OWN_CLIENT, OWN_RECORD, node_id, origin_fields, unified_fields
 from schema import tables as t
-from schema.enums import Direction
+from schema.enums import Direction, MessageChannel
 
 VISIT = Entity(
     name="Visit",
@@ -30,6 +30,7 @@ VISIT = Entity(
         one("client", "Client", t.Visit.client_id, "The client who visited; null while nothing tells."),
         many("calls", "Call", t.Call.visit_id, "Calls that were made out of this visit."),
         many("leads", "Lead", t.Lead.visit_id, "Forms that were sent during this visit."),
+        many("orders", "Order", t.Order.visit_id, "Orders that were made during this visit."),
         *origin_fields(t.Visit),
         *unified_fields(t.Visit),
     ),
@@ -101,9 +102,38 @@ LEAD = Entity(
         one("responsible", "User", t.Lead.responsible_id, "The employee in charge."),
         many("deals", "Deal", t.Deal.lead_id, "Deals that grew out of it."),
         many("calls", "Call", t.Call.lead_id, "Calls that belong to it, newest first."),
+        many("orders", "Order", t.Order.lead_id, "Orders that grew out of it, newest first."),
+        many("messages", "Message", t.Message.lead_id, "Letters, chats and meetings about it, newest first."),
+        many("tasks", "Task", t.Task.lead_id, "What is to be done for it, newest first."),
         *origin_fields(t.Lead),
         *unified_fields(t.Lead),
     ),
 )
 
-ENTITIES = (VISIT, CALL, LEAD)
+MESSAGE = Entity(
+    name="Message",
+    table=table_of(t.Message),
+    description="A letter, chat message, SMS or meeting between a client and the business.",
+    deletable=True,
+    order=(("sentAt", True),),
+    own=OWN_RECORD,
+    fields=(
+        node_id("Message"),
+        column(t.Message.channel, "By what means it went.", enum=MessageChannel, filterable=True),
+        column(t.Message.direction, "Who turned to whom.", enum=Direction, filterable=True),
+        column(t.Message.sent_at, "When it was sent; of a meeting when it began.", filterable=True, sortable=True),
+        column(t.Message.subject, "Its subject.", mask=Mask.HIDDEN, filterable=True),
+        column(t.Message.text, "What it says.", mask=Mask.HIDDEN, filterable=True),
+        column(t.Message.phones, "The client's phones in it.", mask=Mask.PHONE, filterable=True, form=Form.PHONE),
+        column(t.Message.emails, "The client's e-mails in it.", mask=Mask.EMAIL, filterable=True, form=Form.EMAIL),
+        one("client", "Client", t.Message.client_id, "The client; null while nothing tells."),
+        one("contact", "Contact", t.Message.contact_id, "The CRM's card that it is filed under."),
+        one("company", "Company", t.Message.company_id, "The CRM's company that it is filed under."),
+        one("lead", "Lead", t.Message.lead_id, "The lead that it belongs to."),
+        one("deal", "Deal", t.Message.deal_id, "The deal that it belongs to."),
+        one("responsible", "User", t.Message.responsible_id, "The employee who spoke."),
+        *unified_fields(t.Message),
+    ),
+)
+
+ENTITIES = (VISIT, CALL, LEAD, MESSAGE)

@@ -38,6 +38,7 @@ CAMPAIGN = Entity(
         many("calls", "Call", t.Call.campaign_id, "Calls that name it, newest first."),
         many("leads", "Lead", t.Lead.campaign_id, "Leads that name it, newest first."),
         many("deals", "Deal", t.Deal.campaign_id, "Deals that name it themselves, newest first."),
+        many("orders", "Order", t.Order.campaign_id, "Orders that name it, newest first."),
     ),
 )
 
@@ -96,7 +97,7 @@ _OF_GROUP = (
     "{t}.campaign_id = (select g.campaign_id from ad_group g where g.workspace_id = {x}.workspace_id "
     "and g.id = {x}.ad_group_id)"
 )
-_TELLING = ("Visit", "Call", "Lead", "Deal")
+_TELLING = ("Visit", "Call", "Lead", "Deal", "Order")
 
 AD_GROUP = Entity(
     name="AdGroup",

@@ -104,6 +104,11 @@ CONNECTION = Entity(
                 ("calls", "Call", t.Call, "Calls"),
                 ("leads", "Lead", t.Lead, "Leads"),
                 ("deals", "Deal", t.Deal, "Deals"),
+                ("orders", "Order", t.Order, "Orders"),
+                ("invoices", "Invoice", t.Invoice, "Invoices and acts"),
+                ("payments", "Payment", t.Payment, "Payments and refunds"),
+                ("messages", "Message", t.Message, "Letters, chats and meetings"),
+                ("tasks", "Task", t.Task, "Tasks"),
                 ("pipelines", "Pipeline", t.Pipeline, "Pipelines"),
                 ("campaigns", "Campaign", t.Campaign, "Campaigns"),
             )

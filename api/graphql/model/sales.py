@@ -1,11 +1,12 @@
-"""Deals and the pipelines that they go through."""
+"""Deals and the pipelines that they go through; orders, and the documents and the money that follow."""
 
 from __future__ import annotations
 
-from api.graphql.declare import Entity, Listing, column, many, one, table_of
-from api.graphql.model.shared import OWN_RECORD, node_id, origin_fields, unified_fields
+from api.graphql.declare import Entity, Form, Listing, column, many, one, table_of
+from api.graphql.masks import Mask
+from api.graphql.model.shared import OWN_CLIENT, OWN_RECORD, node_id, origin_fields, unified_fields
 from schema import tables as t
-from schema.enums import DealKind, DealStatus
+from schema.enums import DealKind, DealStatus, InvoiceKind, OrderState, PaymentKind
 
 DEAL = Entity(
     name="Deal",
@@ -41,6 +42,10 @@ DEAL = Entity(
             order="{t}.changed_at, {t}.id",
         ),
         many("calls", "Call", t.Call.deal_id, "Calls that belong to it, newest first."),
+        many("orders", "Order", t.Order.deal_id, "Orders that belong to it, newest first."),
+        many("invoices", "Invoice", t.Invoice.deal_id, "Invoices and acts for it, newest first."),
+        many("payments", "Payment", t.Payment.deal_id, "Payments and refunds for it, newest first."),
+        many("messages", "Message", t.Message.deal_id, "Letters, chats and meetings about it, newest first."),
         many("notes", "Note", t.Note.deal_id, "Notes about it, newest first."),
         many("tasks", "Task", t.Task.deal_id, "What is to be done for it, newest first."),
         *origin_fields(t.Deal),
@@ -110,4 +115,165 @@ STAGE_CHANGE = Entity(
     ),
 )
 
-ENTITIES = (DEAL, PIPELINE, STAGE, STAGE_CHANGE)
+ORDER = Entity(
+    name="Order",
+    table=table_of(t.Order),
+    description=(
+        "What a client ordered. A sale is counted by its deal (a shop's order is a deal too): orders add nothing "
+        "to revenue."
+    ),
+    deletable=True,
+    order=(("createdAt", True),),
+    own=OWN_RECORD,
+    fields=(
+        node_id("Order"),
+        column(t.Order.number, "Its number, as people know it.", filterable=True, sortable=True),
+        column(t.Order.created_at, "When it was made.", filterable=True, sortable=True),
+        column(t.Order.state, "Whether it is open, done or cancelled.", enum=OrderState, filterable=True),
+        column(t.Order.status, "The external system's own word for its state.", filterable=True),
+        column(
+            t.Order.amount,
+            "What is to be paid, discounts and delivery included, in `currency`.",
+            filterable=True,
+            sortable=True,
+            money="currency",
+        ),
+        column(t.Order.currency, "ISO 4217 code.", filterable=True),
+        column(
+            t.Order.cost,
+            "What the goods cost the business, where the external system knows it, in `currency`.",
+            filterable=True,
+            sortable=True,
+            money="currency",
+        ),
+        column(t.Order.paid_at, "When it was paid in full.", filterable=True, sortable=True),
+        column(t.Order.name, "Name that the buyer gave.", mask=Mask.NAME, filterable=True),
+        column(t.Order.phones, "Phones that the buyer gave.", mask=Mask.PHONE, filterable=True, form=Form.PHONE),
+        column(t.Order.emails, "E-mails that the buyer gave.", mask=Mask.EMAIL, filterable=True, form=Form.EMAIL),
+        column(t.Order.tags, "Tags given in the external system.", filterable=True),
+        column(t.Order.comment, "Comment of the buyer or an employee.", mask=Mask.HIDDEN),
+        Listing(
+            name="items",
+            target="OrderItem",
+            description="Its lines, in their order.",
+            on="{t}.order_id = {x}.id",
+            order="{t}.place",
+        ),
+        one("client", "Client", t.Order.client_id, "The client who buys; null while nothing tells."),
+        one("visit", "Visit", t.Order.visit_id, "The visit during which it was made."),
+        one("contact", "Contact", t.Order.contact_id, "The person whom the order names."),
+        one("company", "Company", t.Order.company_id, "The organisation that the order names."),
+        one("deal", "Deal", t.Order.deal_id, "The deal that it belongs to, by which it counts in revenue."),
+        one("lead", "Lead", t.Order.lead_id, "The lead that it grew out of."),
+        one("responsible", "User", t.Order.responsible_id, "The employee in charge."),
+        many("invoices", "Invoice", t.Invoice.order_id, "Invoices and acts for it, newest first."),
+        many("payments", "Payment", t.Payment.order_id, "Payments and refunds for it, newest first."),
+        many("tasks", "Task", t.Task.order_id, "What is to be done for it, newest first."),
+        *origin_fields(t.Order),
+        *unified_fields(t.Order),
+    ),
+)
+
+_LINES = (
+    "(select i.*, md5(concat_ws('/', i.order_id, i.place))::uuid as id, o.currency from order_item i "
+    "join sales_order o on o.workspace_id = i.workspace_id and o.id = i.order_id where o.deleted_at is null)"
+)
+_OF_OWN_ORDER = (
+    "exists(select from sales_order oo where oo.workspace_id = {x}.workspace_id and oo.id = {x}.order_id and "
+    + OWN_RECORD.replace("{x}", "oo")
+    + ")"
+)
+
+ORDER_ITEM = Entity(
+    name="OrderItem",
+    table=_LINES,
+    node=False,
+    description="A line of an order: a product, how many, and for how much.",
+    order=(("sku", False), ("place", False)),
+    own=_OF_OWN_ORDER,
+    fields=(
+        column(t.OrderItem.place, "Its place within the order, from 1.", filterable=True, sortable=True),
+        column(t.OrderItem.sku, "Article number.", filterable=True, sortable=True),
+        column(t.OrderItem.name, "Name of the product.", filterable=True, sortable=True),
+        column(t.OrderItem.quantity, "How many.", filterable=True, sortable=True),
+        column(t.OrderItem.price, "Price of one in the order's currency.", filterable=True, sortable=True),
+        column(
+            t.OrderItem.amount,
+            "What the line comes to, in the order's currency.",
+            filterable=True,
+            sortable=True,
+            money="currency",
+        ),
+        column(
+            t.OrderItem.cost,
+            "What the line's goods cost the business, where that is known, in the order's currency.",
+            filterable=True,
+            sortable=True,
+            money="currency",
+        ),
+        column(t.Order.currency, "ISO 4217 code of the order's currency.", filterable=True),
+        one("order", "Order", t.OrderItem.order_id, "The order."),
+    ),
+)
+
+INVOICE = Entity(
+    name="Invoice",
+    table=table_of(t.Invoice),
+    description="A document that asks for money (invoice) or states that the work was done (act).",
+    deletable=True,
+    order=(("issuedAt", True),),
+    own=OWN_RECORD,
+    fields=(
+        node_id("Invoice"),
+        column(t.Invoice.number, "Its number.", filterable=True, sortable=True),
+        column(t.Invoice.kind, "Whether it is an invoice or an act.", enum=InvoiceKind, filterable=True),
+        column(t.Invoice.issued_at, "When it was issued.", filterable=True, sortable=True),
+        column(t.Invoice.due_at, "The last day to pay.", filterable=True, sortable=True),
+        column(t.Invoice.amount, "Its sum in `currency`.", filterable=True, sortable=True, money="currency"),
+        column(t.Invoice.currency, "ISO 4217 code.", filterable=True),
+        column(t.Invoice.status, "The external system's own word for its state.", filterable=True),
+        column(t.Invoice.paid_at, "When it was paid in full.", filterable=True, sortable=True),
+        column(t.Invoice.cancelled, "Whether it was called off.", filterable=True),
+        one("client", "Client", t.Invoice.client_id, "The client who pays; null while nothing tells."),
+        one("contact", "Contact", t.Invoice.contact_id, "The person whom it names."),
+        one("company", "Company", t.Invoice.company_id, "The organisation that it names."),
+        one("order", "Order", t.Invoice.order_id, "The order that it is for."),
+        one("deal", "Deal", t.Invoice.deal_id, "The deal that it is for."),
+        one("responsible", "User", t.Invoice.responsible_id, "The employee in charge."),
+        many("payments", "Payment", t.Payment.invoice_id, "Payments and refunds for it, newest first."),
+        *unified_fields(t.Invoice),
+    ),
+)
+
+PAYMENT = Entity(
+    name="Payment",
+    table=table_of(t.Payment),
+    description="Money that came from a client, or went back to them.",
+    deletable=True,
+    order=(("paidAt", True),),
+    own=OWN_CLIENT,
+    fields=(
+        node_id("Payment"),
+        column(t.Payment.paid_at, "When the money went.", filterable=True, sortable=True),
+        column(t.Payment.kind, "Whether it is a payment or a refund.", enum=PaymentKind, filterable=True),
+        column(
+            t.Payment.amount,
+            "How much in `currency`; positive, of a refund too.",
+            filterable=True,
+            sortable=True,
+            money="currency",
+        ),
+        column(t.Payment.currency, "ISO 4217 code.", filterable=True),
+        column(t.Payment.method, "The external system's own word for how it was paid.", filterable=True),
+        column(t.Payment.number, "Number of the payment document.", filterable=True),
+        one("client", "Client", t.Payment.client_id, "The client who paid; null while nothing tells."),
+        one("contact", "Contact", t.Payment.contact_id, "The person whom it names."),
+        one("company", "Company", t.Payment.company_id, "The organisation that it names."),
+        one("invoice", "Invoice", t.Payment.invoice_id, "The invoice that it pays."),
+        one("order", "Order", t.Payment.order_id, "The order that it pays."),
+        one("deal", "Deal", t.Payment.deal_id, "The deal that it is for."),
+        *unified_fields(t.Payment),
+    ),
+)
+
+ENTITIES = (DEAL, PIPELINE, STAGE, STAGE_CHANGE, ORDER, ORDER_ITEM, INVOICE, PAYMENT)
