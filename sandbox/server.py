@@ -183,8 +183,8 @@ class Sandbox:
     ``credentials``: vendor → the settings with which a client connects:
     calltouch {base_url, site_id, token}; yandex_direct {base_url, token, login};
     yandex_metrica {base_url, token, counter_id};
-    bitrix24 {webhook_url}; amocrm {base_url, client_id, client_secret, redirect_uri, access_token,
-    refresh_token}. Read again on each use, since tokens rotate.
+    bitrix24 {webhook_url, application_token}; amocrm {base_url, client_id, client_secret, redirect_uri,
+    access_token, refresh_token}. Read again on each use, since tokens rotate.
     """
 
     def __init__(self, address: str, home: Path) -> None:

@@ -14,6 +14,7 @@ from sandbox.vendors.amocrm.context import Context, sent_json
 from sandbox.vendors.amocrm.entities import Entities
 from sandbox.vendors.amocrm.gate import Gate, Handler
 from sandbox.vendors.amocrm.hal import Problem, hal
+from sandbox.vendors.amocrm.hooks import Hooks
 from sandbox.vendors.amocrm.notes import Notes
 from sandbox.vendors.amocrm.records import Records
 from sandbox.vendors.amocrm.references import References
@@ -26,6 +27,7 @@ def make_app(world: World) -> Starlette:
     registry = Registry(world)
     context = Context(world, Records(world, registry), registry, switches(world))
     gate, entities, notes, references = Gate(context), Entities(context), Notes(context), References(context)
+    hooks = Hooks(context)
 
     def api(path: str, **by_method: Handler) -> list[Route]:
         return [
@@ -55,6 +57,7 @@ def make_app(world: World) -> Starlette:
             *api("leads/complex", post=entities.complex),
             *api("events", get=references.events),
             *api("events/{id}", get=references.event),
+            *api("webhooks", get=hooks.read, post=hooks.add, delete=hooks.remove),
             *api("calls", post=notes.add_calls),
             *api("{entity}", get=entities.read_page, post=entities.add, patch=entities.change),
             *api("{entity}/custom_fields", get=references.custom_fields, post=references.add_custom_fields),

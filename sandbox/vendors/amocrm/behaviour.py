@@ -14,7 +14,8 @@ SWITCHES: dict[str, Value] = {
     "html_429": False,  # too many requests are answered in HTML, not in JSON
     "breaches_until_block": 100,  # so many 429 within a minute, and the account answers 403 to everything
     "blocked": False,  # that state; only support lifts it
-    "webhook": "",  # where webhooks go
+    "webhook": "",  # where webhooks go, beside the addresses that the account was told over its API
+    "switched_off_hooks": 0,  # those with ids up to this one are off, as after a hundred failures in two hours
 }
 
 

@@ -16,6 +16,7 @@ from typing import Any
 from sandbox.vendors.amocrm.account import LOST, MAIN, ROBOT, WON
 from sandbox.vendors.amocrm.behaviour import switches
 from sandbox.vendors.amocrm.registry import SINGULAR, EntityName, Registry
+from sandbox.vendors.amocrm.webhooks import TABLE as WEBHOOKS_TABLE
 from sandbox.vendors.amocrm.webhooks import Webhooks
 from sandbox.vendors.contract import World
 from sandbox.vendors.rows import Row, rows
@@ -70,7 +71,7 @@ def create_tables(db: Connection) -> None:
         db.execute(f"CREATE TABLE IF NOT EXISTS {table(entity)} ({_COMMON}{own})")
         for column in ("updated_at", "created_at"):
             db.execute(f"CREATE INDEX IF NOT EXISTS {table(entity)}_{column} ON {table(entity)} ({column})")
-    for statement in _TABLES.split(";"):
+    for statement in (*_TABLES.split(";"), WEBHOOKS_TABLE):
         db.execute(statement)
 
 

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 from urllib.parse import urlencode
 
 from sandbox.vendors import php
 from sandbox.vendors.amocrm.account import account_id
-from sandbox.vendors.amocrm.registry import EntityName, Registry
+from sandbox.vendors.amocrm.registry import SINGULAR, EntityName, Registry
 from sandbox.vendors.contract import World
-from sandbox.vendors.rows import Row
+from sandbox.vendors.rows import Row, rows
 from sandbox.vendors.switches import Switches
+
+TABLE = """
+CREATE TABLE IF NOT EXISTS amocrm_hook (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, destination TEXT NOT NULL UNIQUE, settings TEXT NOT NULL,
+    sort INTEGER NOT NULL DEFAULT 0, created_at INTEGER NOT NULL, updated_at INTEGER NOT NULL)
+"""
 
 
 class Webhooks:
-    """Tells the subscriber of the switch ``webhook`` what changed."""
+    """Tells the subscriber of the switch ``webhook``, and those of ``/api/v4/webhooks``, what changed."""
 
     def __init__(self, world: World, switches: Switches, registry: Registry) -> None:
         self._world = world
@@ -23,8 +30,8 @@ class Webhooks:
 
     def tell(self, action: str, entity: EntityName, row: Row, custom: dict[int, list[dict[str, Any]]]) -> None:
         """Send ``add``, ``update``, ``delete`` or ``status`` of a record; without a subscriber nothing is sent."""
-        subscriber = self._switches.get("webhook", str)
-        if not subscriber:
+        subscribers = self._subscribers(f"{action}_{SINGULAR[entity]}")
+        if not subscribers:
             return
         told = {
             "id": row["id"],
@@ -56,7 +63,14 @@ class Webhooks:
             },
         }
         content = urlencode(php.encode_brackets(body)).encode()
-        self._world.deliver(subscriber, content, "application/x-www-form-urlencoded")
+        for subscriber in subscribers:
+            self._world.deliver(subscriber, content, "application/x-www-form-urlencoded")
+
+    def _subscribers(self, event: str) -> list[str]:
+        off = self._switches.get("switched_off_hooks", int)
+        hooks = rows(self._world.db, "SELECT destination, settings FROM amocrm_hook WHERE id > ?", [off])
+        told = [hook["destination"] for hook in hooks if event in json.loads(hook["settings"])]
+        return [*filter(None, [self._switches.get("webhook", str)]), *told]
 
     def _fields(self, custom: dict[int, list[dict[str, Any]]]) -> list[dict[str, Any]]:
         known = self._registry.all()

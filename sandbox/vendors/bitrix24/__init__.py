@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from sandbox.vendors.bitrix24 import oauth
 from sandbox.vendors.bitrix24.app import Doors, webhook_code
+from sandbox.vendors.bitrix24.events import application_token
 from sandbox.vendors.bitrix24.fields import DEAL
 from sandbox.vendors.bitrix24.portal import ADMINISTRATOR
 from sandbox.vendors.bitrix24.projection import KEY, Bitrix24Projection
@@ -17,7 +18,10 @@ from sandbox.vendors.contract import Vendor, World
 
 
 def _credentials(world: World, base_url: str) -> dict[str, str]:
-    return {"webhook_url": f"{base_url}/rest/{ADMINISTRATOR}/{webhook_code(world)}/"}
+    return {
+        "webhook_url": f"{base_url}/rest/{ADMINISTRATOR}/{webhook_code(world)}/",
+        "application_token": application_token(world),
+    }
 
 
 def _expire_token(world: World) -> None:
