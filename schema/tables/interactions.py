@@ -40,7 +40,14 @@ class Call(Unified, OfClient, HasOrigin, Base):
         naming("call", "company_id"),
         naming("call", "lead_id"),
         Index(None, "workspace_id", "client_id", "started_at", "id"),
-        Index(None, "workspace_id", "started_at", "id"),
+        # Counting answered or long calls of a period reads the index alone.
+        Index(
+            None,
+            "workspace_id",
+            "started_at",
+            "id",
+            postgresql_include=["answered", "talk_seconds", "deleted_at"],
+        ),
         Index("ix_call_deal", "workspace_id", "deal_id", postgresql_where=text("deal_id is not null")),
     )
 
