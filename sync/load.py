@@ -56,15 +56,20 @@ class _Known:
     hash: bytes
     first_seen_at: datetime
     deleted: bool
+    learnt_at: datetime
 
 
-async def load_page(conn: Conn, loading: Loading, page: Sequence[RawRecord]) -> Counts:
+async def load_page(
+    conn: Conn, loading: Loading, page: Sequence[RawRecord], asked_at: datetime | None = None
+) -> Counts:
     """Bring one page of raw records into the tables. The caller commits, together with the cursor."""
     given = {raw.external_id: raw for raw in page}  # told twice in one page: the last word holds
     hashes = {id: _hash(raw.body, loading.stream.volatile) for id, raw in given.items()}
     known = await _known(conn, loading, list(given))
     fresh = given.keys() - known.keys()
     changed = {id for id in known if known[id].hash != hashes[id] or known[id].deleted}
+    if asked_at is not None:  # what a webhook brought after the page was asked for is newer than the page
+        changed = {id for id in changed if not asked_at < known[id].learnt_at <= clock.now()}
     counts = Counts(fetched=len(page), unchanged=len(page) - len(fresh) - len(changed))
     if not fresh and not changed:
         return counts
@@ -181,13 +186,14 @@ def _hash(body: bytes, volatile: frozenset[str]) -> bytes:
 async def _known(conn: Conn, loading: Loading, ids: list[str]) -> dict[str, _Known]:
     rows = await (
         await conn.execute(
-            "select external_id, hash, first_seen_at, deleted_at is not null from source_record"
+            "select external_id, hash, first_seen_at, deleted_at is not null, greatest(changed_at, deleted_at)"
+            " from source_record"
             " where workspace_id = %s and connection_id = %s and stream = %s and external_id = any(%s)",
             (loading.workspace_id, loading.connection_id, loading.stream.name, ids),
             binary=True,
         )
     ).fetchall()
-    return {id: _Known(hash, first, deleted) for id, hash, first, deleted in rows}
+    return {id: _Known(hash, first, deleted, learnt) for id, hash, first, deleted, learnt in rows}
 
 
 async def _store(

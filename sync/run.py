@@ -29,6 +29,7 @@ from connectors.errors import (
     RateLimited,
     VendorError,
 )
+from core import clock
 from core.crash import crash_point
 from core.database import driver
 from core.errors import SkvozError
@@ -178,15 +179,15 @@ async def _read_stream(run: _Run, stream: Stream[Any], stop: asyncio.Event | Non
     listed = stream.sweeps or (stream.whole is not None and position is not None and stream.whole(position))
     sweep = Sweep(whole=listed and not resumed)
     asked: set[str] = set()
-    ahead: asyncio.Task[Page] | None = None
+    ahead: asyncio.Task[tuple[Page, datetime]] | None = None
     run.tell(Progress(stream.name, stream.title, total, 0.0, finished=False))
     try:
         while position is not None:
             _refuse_loop(stream, asked, position)
-            page = await (ahead or _fetch(run, stream, position))
+            page, asked_at = await (ahead or _fetch(run, stream, position))
             # One page ahead and no more: the vendor prepares it while this one is loaded.
             ahead = asyncio.ensure_future(_fetch(run, stream, page.next)) if page.next is not None else None
-            counts = await _commit_page(run, stream, lease, page)
+            counts = await _commit_page(run, stream, lease, page, asked_at)
             sweep.saw(page.records)
             total += counts
             position = page.next
@@ -201,9 +202,11 @@ async def _read_stream(run: _Run, stream: Stream[Any], stop: asyncio.Event | Non
     run.tell(Progress(stream.name, stream.title, total, 1.0, finished=True))
 
 
-async def _fetch(run: _Run, stream: Stream[Any], position: Position) -> Page:
+async def _fetch(run: _Run, stream: Stream[Any], position: Position) -> tuple[Page, datetime]:
+    """A page, and when it was asked for."""
+    asked_at = clock.now()
     response = await run.client.send(stream.request(run.opened.settings, position))
-    return stream.read(run.opened.settings, position, response)
+    return stream.read(run.opened.settings, position, response), asked_at
 
 
 def _refuse_loop(stream: Stream[Any], asked: set[str], position: Position) -> None:
@@ -255,11 +258,11 @@ async def _take(run: _Run, stream: Stream[Any]) -> _Lease:
     return _Lease(row.epoch, row.cursor, row.position, row.reread_from, run.client.now())
 
 
-async def _commit_page(run: _Run, stream: Stream[Any], lease: _Lease, page: Page) -> Counts:
+async def _commit_page(run: _Run, stream: Stream[Any], lease: _Lease, page: Page, asked_at: datetime) -> Counts:
     """A page's rows and the checkpoint that covers them: together or not at all."""
     async with run.loading() as db:
         await _checkpoint(db, run, stream, lease, page)
-        counts = await load_page(driver(db), run.of(stream), page.records)
+        counts = await load_page(driver(db), run.of(stream), page.records, asked_at)
         await _count(db, run, stream, counts, pages=1, done=page.done)
         crash_point("sync.page.before_commit")
     crash_point("sync.page.after_commit")
