@@ -15,6 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
+import msgspec
 import orjson
 import psycopg
 import structlog
@@ -200,6 +201,8 @@ async def look_at_fields(
         raise
     except VendorError as error:
         warnings.append(f"The account's own fields could not be read: {error.sentence}")
+    except msgspec.MsgspecError as error:
+        warnings.append(f"The account's own fields have another shape than documented: {error}.")
     async with office.database.loading(opened.workspace_id) as db:
         conn = driver(db)
         found = await _compare(conn, opened, declared, run_id)
