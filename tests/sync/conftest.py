@@ -39,6 +39,7 @@ VOLATILE = {
 }  # fmt: skip
 COMPARED = (
     "user_account", "contact", "company", "visit", "call", "lead", "deal", "pipeline", "stage", "stage_change",
+    "sales_order", "order_item", "invoice", "payment", "message", "task",
     "campaign", "identifier", "shared_key", "source_record",
 )  # fmt: skip
 
