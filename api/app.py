@@ -17,6 +17,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api import doors
 from api.auth import Authenticator, TooManyWrongTokens
 from api.graphiql import explorer_routes
 from api.graphql.limits import Limits
@@ -55,6 +56,7 @@ def create_app(office: Office, jobs: Jobs, rates: Rates | None = None) -> Starle
         routes=[
             Route("/graphql", GraphQLEndpoint(view, authenticator, rates or Rates(settings.requests_per_minute))),
             WebSocketRoute("/graphql", view),  # who asks is told in its first message
+            Route(doors.PATH, doors.Doors(office, jobs, metrics.registry)),
             Route("/healthz", Health(office.database), methods=["GET"]),
             Route("/metrics", metrics.endpoint, methods=["GET"]),
             Route("/", _to_explorer, methods=["GET"]),
@@ -126,16 +128,16 @@ class Metrics:
     """What Prometheus reads at ``/metrics``."""
 
     def __init__(self) -> None:
-        self._registry = CollectorRegistry()
+        self.registry = CollectorRegistry()
         self.requests = Counter(
-            "skvoz_http_requests", "Requests answered.", ["path", "status"], registry=self._registry
+            "skvoz_http_requests", "Requests answered.", ["path", "status"], registry=self.registry
         )
         self.seconds = Histogram(
-            "skvoz_http_request_seconds", "Time to answer a request.", ["path"], registry=self._registry
+            "skvoz_http_request_seconds", "Time to answer a request.", ["path"], registry=self.registry
         )
 
     async def endpoint(self, _request: Request) -> Response:
-        return Response(generate_latest(self._registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+        return Response(generate_latest(self.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
 class Watched:
@@ -162,6 +164,8 @@ class Watched:
         finally:
             path = scope["path"] if status != 404 else "other"
             label = path if path in ("/graphql", "/healthz", "/metrics") else "other"
+            if path.startswith("/hooks/"):
+                label = "/hooks"  # the rest of the path is secret
             self._metrics.requests.labels(label, status).inc()
             self._metrics.seconds.labels(label).observe(time.perf_counter() - began)
 

@@ -18,6 +18,7 @@ import structlog
 from procrastinate.exceptions import AlreadyEnqueued, UniqueViolation
 from procrastinate.jobs import Status
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.database import driver
 from core.errors import SkvozError
@@ -26,15 +27,17 @@ from schema.enums import RunTrigger
 from sync import webhooks_out
 from sync.errors import NotFound
 from sync.feed import KEPT
+from sync.inbox.process import process_inbox
+from sync.inbox.subscriptions import LOOK_EVERY, look_after
 from sync.office import Office
 from sync.run import run_connection
 from sync.writeback.deliver import deliver
 
 log = structlog.get_logger(__name__)
 
-QUEUE, UPKEEP, DELIVERY = "sync", "upkeep", "delivery"
+QUEUE, UPKEEP, DELIVERY, INBOX = "sync", "upkeep", "delivery", "inbox"
 URGENT = 10
-"""Priority of what goes out: before syncs, and long before backfills."""
+"""Priority of what goes out and of what systems tell by themselves: before syncs, and long before backfills."""
 STALLED_SECONDS = 30
 """A worker without a heartbeat for so long is dead (procrastinate prunes it then)."""
 _JOBS_PATH = "-c search_path=jobs,public"
@@ -64,6 +67,17 @@ class Jobs:
                 self._enqueue_webhooks
             )
         )
+        self._inbox = self.app.task(name="process_inbox", queue=INBOX, priority=URGENT)(self._process_inbox)
+        self.app.periodic(cron="* * * * * */5")(
+            self.app.task(name="enqueue_inboxes", queue="upkeep", queueing_lock="enqueue_inboxes")(
+                self._enqueue_inboxes
+            )
+        )
+        self.app.periodic(cron="* * * * *")(
+            self.app.task(name="look_after_doors", queue="upkeep", queueing_lock="look_after_doors")(
+                self._look_after_doors
+            )
+        )
         self.app.periodic(cron="17 3 * * *")(
             self.app.task(name="prune_feed", queue="upkeep", queueing_lock="prune_feed")(self._prune_feed)
         )
@@ -81,12 +95,19 @@ class Jobs:
         async with self.app.open_async():
             yield self
 
-    async def request_sync(self, workspace_id: UUID, connection_id: UUID, trigger: RunTrigger) -> UUID:
+    async def request_sync(
+        self,
+        workspace_id: UUID,
+        connection_id: UUID,
+        trigger: RunTrigger,
+        *,
+        within: AsyncConnection | None = None,
+    ) -> UUID:
         """Queue a run and return its id; if one is waiting already, that one's id.
 
-        The run's row and its job commit together. Raises NotFound.
+        The run's row and its job commit together, and with the transaction ``within``, if given. Raises NotFound.
         """
-        async with self.office.database.workspace(workspace_id) as db:
+        async with self.office.database.within(workspace_id, within) as db:
             key = {"ws": workspace_id, "id": connection_id}
             state = (
                 await db.execute(
@@ -119,11 +140,19 @@ class Jobs:
             await self._defer(workspace_id, connection_id, trigger, run, connection=driver(db))
         return run
 
+    async def tell_inbox(self, workspace_id: UUID, connection_id: UUID) -> None:
+        """Something has come in at a connection's door, and is committed. A job that waits already will see it."""
+        lock = f"inbox:{connection_id}"
+        with suppress(AlreadyEnqueued):
+            await self._inbox.configure(lock=lock, queueing_lock=lock).defer_async(
+                workspace_id=str(workspace_id), connection_id=str(connection_id)
+            )
+
     async def work(self, *, concurrency: int = 4, name: str = "skvoz") -> None:
         """Work on jobs until cancelled; runs under way then stop after the page in hand."""
         try:
             await self.app.run_worker_async(
-                queues=[DELIVERY, QUEUE, UPKEEP],
+                queues=[DELIVERY, INBOX, QUEUE, UPKEEP],
                 concurrency=concurrency,
                 name=name,
                 install_signal_handlers=False,
@@ -216,12 +245,42 @@ class Jobs:
         sent = await webhooks_out.deliver(self.office, UUID(workspace_id), UUID(webhook_id))
         log.info("webhook.sent", webhook=webhook_id, messages=sent)
 
+    async def _process_inbox(self, workspace_id: str, connection_id: str) -> None:
+        try:
+            processed = await process_inbox(self.office, UUID(workspace_id), UUID(connection_id), stop=self._stop)
+        except SkvozError as error:  # removed since it was queued
+            log.info("job.dropped", connection=connection_id, code=error.code)
+            return
+        log.info("inbox.processed", connection=connection_id, done=processed.done, waiting=processed.waiting)
+        if processed.early:
+            await self._enqueue_due(0)
+        await self._enqueue_deliveries(0)
+
+    async def _enqueue_inboxes(self, timestamp: int) -> None:
+        """Queue the doors at which something waits: for another try, or because its job was never queued."""
+        async with self.office.database.app_engine.begin() as db:
+            due = (await db.execute(text("select workspace_id, connection_id from due_inboxes(500)"))).all()
+        for workspace_id, connection_id in due:
+            await self.tell_inbox(workspace_id, connection_id)
+
+    async def _look_after_doors(self, timestamp: int) -> None:
+        """See whether systems still know the addresses that they were told over their API."""
+        async with self.office.database.app_engine.begin() as db:
+            statement = text("select workspace_id, connection_id from take_due_doors(:every, 100)")
+            due = (await db.execute(statement, {"every": LOOK_EVERY})).all()
+        for workspace_id, connection_id in due:
+            try:
+                await look_after(self.office, workspace_id, connection_id)
+            except SkvozError as error:  # closed or removed meanwhile
+                log.info("job.dropped", connection=str(connection_id), code=error.code)
+
     async def _prune_feed(self, timestamp: int) -> None:
-        """Remove changes and deliveries that are older than what is kept."""
+        """Remove changes and deliveries, out and in, that are older than what is kept."""
         async with self.office.database.app_engine.begin() as db:
             changes = (await db.execute(text("select prune_changes(:kept)"), {"kept": KEPT})).scalar_one()
             deliveries = (await db.execute(text("select prune_deliveries(:kept)"), {"kept": KEPT})).scalar_one()
-        log.info("feed.pruned", changes=changes, deliveries=deliveries)
+            received = (await db.execute(text("select prune_received(:kept)"), {"kept": KEPT})).scalar_one()
+        log.info("feed.pruned", changes=changes, deliveries=deliveries, received=received)
 
     async def _rescue_stalled(self, timestamp: int) -> None:
         """Give back the jobs of dead workers; without this they stay 'doing' and hold their lock for ever."""

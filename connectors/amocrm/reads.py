@@ -21,6 +21,7 @@ from connectors.amocrm import mapping, wire
 from connectors.amocrm.settings import AmoCrmSettings
 from connectors.contract import (
     Cursor,
+    Fetch,
     Mapped,
     Page,
     Position,
@@ -118,8 +119,10 @@ def changed(
     parts: tuple[Part, ...],
     whole: bool = False,
     external_id: Callable[[bytes], str] = _by_id,
+    single: bool = False,
 ) -> Stream[AmoCrmSettings]:
-    """A stream of what was changed since the last run; with ``whole`` the first run reads everything there is.
+    """A stream of what was changed since the last run; with ``whole`` the first run reads everything there is,
+    with ``single`` a record can be fetched by its id.
 
     Position: ``left`` the parts still to read, ``how`` the present one is read, ``from`` the second and ``page``
     where it stands; ``since``, ``until`` and ``history`` are the run's bounds in Unix seconds.
@@ -177,8 +180,30 @@ def changed(
         return Page(records, next=following, done=1 - len(left) / len(parts))
 
     return Stream(
-        name=name, title=title, makes=(makes,), start=start, request=request, read=read, map=map, volatile=_LINKS
+        name=name,
+        title=title,
+        makes=(makes,),
+        start=start,
+        request=request,
+        read=read,
+        map=map,
+        volatile=_LINKS,
+        one=_single(parts[0]) if single else None,
     )
+
+
+def _single(part: Part) -> Fetch[AmoCrmSettings]:
+    """One card by its id. One in the bin is answered as one that never was: 204 [4]."""
+
+    def request(settings: AmoCrmSettings, external_id: str) -> VendorRequest:
+        return VendorRequest(f"{_API}{part.path}/{external_id}", query=part.query, accept=frozenset({404}))
+
+    def read(settings: AmoCrmSettings, external_id: str, response: VendorResponse) -> RawRecord | None:
+        if response.status in (204, 404) or not response.content:
+            return None
+        return RawRecord(_by_id(response.content), response.content)
+
+    return Fetch(request, read)
 
 
 def _after(position: Position, marks: Sequence[int]) -> Position:
@@ -353,6 +378,7 @@ STREAMS: tuple[Stream[AmoCrmSettings], ...] = (
         map=mapping.company,
         whole=True,
         parts=(Part(path="/companies", key="companies"),),
+        single=True,
     ),
     changed(
         name="contacts",
@@ -361,6 +387,7 @@ STREAMS: tuple[Stream[AmoCrmSettings], ...] = (
         map=mapping.contact,
         whole=True,
         parts=(Part(path="/contacts", key="contacts", query={"with": "leads"}),),
+        single=True,
     ),
     changed(
         name="deals",
@@ -371,6 +398,7 @@ STREAMS: tuple[Stream[AmoCrmSettings], ...] = (
             Part(path="/leads", key="leads", query={"with": _LEADS_WITH}),
             Part(path="/leads", key="leads", query={"with": f"only_deleted,{_LEADS_WITH}"}, again=True),  # [18]
         ),
+        single=True,
     ),
     changed(
         name="calls",

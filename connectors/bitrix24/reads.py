@@ -19,6 +19,7 @@ from connectors.bitrix24 import mapping, wire
 from connectors.bitrix24.settings import Bitrix24Settings
 from connectors.contract import (
     Cursor,
+    Fetch,
     Mapped,
     Page,
     Position,
@@ -63,6 +64,10 @@ class Listing:
         """The command for the page that follows the row ``after``, an id or a reference to one."""
         pairs = [*self.ascending, (f"{self.filter_name}[>ID]", after), *self._since(since), *self.fixed, self.start]
         return self._written(pairs)
+
+    def single(self, field: str, value: str) -> str:
+        """The command for the one row whose ``field`` is ``value``, told as pages tell it."""
+        return self._written([*self.ascending, (f"{self.filter_name}[{field}]", value), *self.fixed, self.start])
 
     def newest(self, since: str | None) -> str:
         """The command for the highest id, by which progress is told."""
@@ -124,8 +129,10 @@ def listed(
     map: Callable[[Bitrix24Settings, bytes], Mapped],  # noqa: A002 - the contract's own word
     listing: Listing,
     volatile: frozenset[str] = frozenset(),
+    named_by: str | None = None,
 ) -> Stream[Bitrix24Settings]:
-    """A stream over a list method, read in the order of ids.
+    """A stream over a list method, read in the order of ids. ``named_by``: the field by whose value events name a
+    row.
 
     Position: ``after`` the last id read, ``since`` the run's lower bound, ``history`` the moment from which the
     user wants to read, ``until`` the run's own moment, ``lists`` how many pages to ask for at once, ``first``
@@ -196,8 +203,34 @@ def listed(
         return Page(records, next=following, done=_done(first, after, last))
 
     return Stream(
-        name=name, title=title, makes=(makes,), start=start, request=request, read=read, map=map, volatile=volatile
+        name=name,
+        title=title,
+        makes=(makes,),
+        start=start,
+        request=request,
+        read=read,
+        map=map,
+        volatile=volatile,
+        one=None if named_by is None else _single(listing, named_by),
     )
+
+
+def _single(listing: Listing, field: str) -> Fetch[Bitrix24Settings]:
+    """One row by the list method, so that it comes with the same fields as in pages."""
+
+    def request(settings: Bitrix24Settings, external_id: str) -> VendorRequest:
+        return VendorRequest("/batch", "POST", json={"halt": 1, "cmd": {"c0": listing.single(field, external_id)}})
+
+    def read(settings: Bitrix24Settings, external_id: str, response: VendorResponse) -> RawRecord | None:
+        results = _batch.decode(response.content).result.result
+        if not isinstance(results, dict) or "c0" not in results:
+            raise VendorChanged(f"Bitrix24 answered {listing.method} for one row with something else.")
+        rows = listing.rows(results["c0"])
+        if len(rows) > 1:
+            raise VendorChanged(f"Bitrix24 answered {listing.method} for one row with several.")
+        return RawRecord(str(_row.decode(rows[0]).id), bytes(rows[0])) if rows else None
+
+    return Fetch(request, read)
 
 
 def _lower_bound(listing: Listing, cursor: Cursor | None, history: str | None) -> str | None:
@@ -347,6 +380,7 @@ STREAMS: tuple[Stream[Bitrix24Settings], ...] = (
         map=mapping.company,
         listing=Listing(method="crm.company.list", changed="DATE_MODIFY", whole=True, fixed=_PARTY),
         volatile=_LIVELY,
+        named_by="ID",
     ),
     listed(
         name="contacts",
@@ -355,6 +389,7 @@ STREAMS: tuple[Stream[Bitrix24Settings], ...] = (
         map=mapping.contact,
         listing=Listing(method="crm.contact.list", changed="DATE_MODIFY", whole=True, fixed=_PARTY),
         volatile=_LIVELY,
+        named_by="ID",
     ),
     listed(
         name="leads",
@@ -363,6 +398,7 @@ STREAMS: tuple[Stream[Bitrix24Settings], ...] = (
         map=mapping.lead,
         listing=Listing(method="crm.lead.list", changed="DATE_MODIFY", fixed=_PARTY),
         volatile=_LIVELY,
+        named_by="ID",
     ),
     listed(
         name="deals",
@@ -371,6 +407,7 @@ STREAMS: tuple[Stream[Bitrix24Settings], ...] = (
         map=mapping.deal,
         listing=Listing(method="crm.deal.list", changed="DATE_MODIFY", fixed=_select("*", "UF_*")),
         volatile=_LIVELY,
+        named_by="ID",
     ),
     listed(
         name="stage_history",
@@ -399,5 +436,6 @@ STREAMS: tuple[Stream[Bitrix24Settings], ...] = (
             descending=_SORTED_DOWN,
             start=FROM_TOP,
         ),
+        named_by="CALL_ID",
     ),
 )

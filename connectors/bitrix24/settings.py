@@ -27,6 +27,15 @@ class Bitrix24Settings(ConnectorSettings):
         ),
     )
 
+    application_token: SecretStr | None = Field(
+        default=None,
+        title="Application token",
+        description=(
+            "For news in seconds instead of minutes: the portal shows it when an outgoing webhook to this "
+            "connection's address is saved. Events without it are refused then."
+        ),
+    )
+
     @field_validator("webhook_url")
     @classmethod
     def _is_a_webhook(cls, value: SecretStr) -> SecretStr:
