@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Index, text
+from sqlalchemy import Float, Index, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from schema.tables.base import BIGINT, Base, InWorkspace, naming
@@ -128,6 +129,71 @@ class IdentityDecision(InWorkspace, Base):
     side: Mapped[int] = mapped_column(comment="0 or 1: the side of the record in 'apart'.")
     actor: Mapped[str] = mapped_column(comment="The token that asked for it.")
     at: Mapped[datetime] = mapped_column(server_default=text("clock_timestamp()"))
+
+
+class MatchTraits(InWorkspace, Base):
+    """What of a record can be weighed though it is no key: names, mailboxes, who took it and when."""
+
+    __tablename__ = "match_traits"
+
+    record_id: Mapped[UUID] = mapped_column(primary_key=True)
+    traits: Mapped[list[Any]] = mapped_column(JSONB, comment="As `sync.identity.traits` puts them in order.")
+
+
+class MatchBlock(InWorkspace, Base):
+    """A block that a record stands in: only records of a common block are weighed against each other."""
+
+    __tablename__ = "match_block"
+
+    block: Mapped[int] = mapped_column(
+        BIGINT, primary_key=True, comment="Digest of what the records have in common."
+    )
+    record_id: Mapped[UUID] = mapped_column(primary_key=True)
+
+
+class MatchWeights(InWorkspace, Base):
+    """How much each agreement of two records says, learnt from the workspace's own records, and from which weight on
+    a match is applied or proposed. The newest version holds; rows are only ever added."""
+
+    __tablename__ = "match_weights"
+
+    version: Mapped[int] = mapped_column(primary_key=True)
+    weights: Mapped[dict[str, Any]] = mapped_column(
+        comment="m and u by comparison and level, name frequencies, bits."
+    )
+    pairs: Mapped[int] = mapped_column(comment="How many pairs of records they were learnt from.")
+    actor: Mapped[str]
+    at: Mapped[datetime] = mapped_column(server_default=text("clock_timestamp()"))
+
+
+class MatchProposal(InWorkspace, Base):
+    """Two records that are probably one client's, for a person to decide. It is ``pending`` as long as the data
+    says so; what was decided about it stays whatever the data says."""
+
+    __tablename__ = "match_proposal"
+    __table_args__ = (
+        Index(None, "workspace_id", "record_id"),
+        Index(None, "workspace_id", "other_id"),
+        Index("ix_match_proposal_state", "workspace_id", "state", "score", "id"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True, comment="Follows from the two records.")
+    record_id: Mapped[UUID]
+    other_id: Mapped[UUID] = mapped_column(comment="The greater of the two ids.")
+    record_kind: Mapped[str]
+    other_kind: Mapped[str]
+    client_id: Mapped[UUID | None] = mapped_column(comment="The client of the first record.")
+    other_client_id: Mapped[UUID | None]
+    score: Mapped[float] = mapped_column(Float, comment="Bits: 10 says a thousand to one that the two are one.")
+    waterfall: Mapped[dict[str, Any]] = mapped_column(
+        comment="For each comparison its level and its weight in bits."
+    )
+    pending: Mapped[bool] = mapped_column(comment="Whether the data still proposes it.")
+    state: Mapped[str] = mapped_column(comment="open, later, same or different")
+    proposed_at: Mapped[datetime] = mapped_column(server_default=text("clock_timestamp()"))
+    decided_at: Mapped[datetime | None]
+    actor: Mapped[str | None] = mapped_column(comment="The token that decided.")
+    decision_id: Mapped[UUID | None] = mapped_column(comment="What was decided, in identity_decision.")
 
 
 class MergeLog(InWorkspace, Base):
