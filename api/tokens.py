@@ -18,6 +18,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.graphql.values import Viewer
 from core.database import Database
@@ -66,9 +67,12 @@ async def create_token(
     label: str,
     expires_at: datetime | None = None,
     user_ids: Sequence[UUID] | None = None,
+    *,
+    within: AsyncConnection | None = None,
 ) -> str:
     """Make a key, store its hash and return it: it is never known again. Several keys may live at once, so that
-    one can take another's place. ``user_ids``: of a manager's key, the employees that the manager is."""
+    one can take another's place. ``user_ids``: of a manager's key, the employees that the manager is; ``within``:
+    the transaction that it is made in, if not one of its own."""
     token_id = _encode(workspace_id.bytes + secrets.token_bytes(_ID_BYTES - 16), _ID_LENGTH)
     secret = _encode(secrets.token_bytes(_SECRET_BYTES), _SECRET_LENGTH)
     row = {
@@ -80,7 +84,7 @@ async def create_token(
         "expires_at": expires_at,
         "user_ids": None if user_ids is None else list(user_ids),
     }
-    async with database.workspace(workspace_id) as connection:
+    async with database.within(workspace_id, within) as connection:
         await connection.execute(insert(ApiToken), row)
     body = f"{_PREFIX}_{token_id}_{secret}"
     return body + _checksum(body)

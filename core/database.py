@@ -87,6 +87,16 @@ class Database:
             yield connection
 
     @asynccontextmanager
+    async def within(self, workspace_id: UUID, db: AsyncConnection | None) -> AsyncIterator[AsyncConnection]:
+        """The caller's transaction `db`, which commits what is done here with all else; without one, as `workspace`
+        gives it."""
+        if db is not None:
+            yield db
+            return
+        async with self.workspace(workspace_id) as own:
+            yield own
+
+    @asynccontextmanager
     async def loading(self, workspace_id: UUID) -> AsyncIterator[AsyncConnection]:
         """A transaction as the loader, whom nothing binds: its statements must name the workspace themselves."""
         async with self.loader_engine.begin() as connection:

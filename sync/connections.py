@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 from pydantic import SecretStr, ValidationError
 from sqlalchemy import RowMapping, insert, select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from connectors.contract import Connector, ConnectorSettings, Health
 from connectors.errors import BadSettings, VendorError
@@ -39,9 +40,15 @@ class Opened:
 
 
 async def create_connection(
-    office: Office, workspace_id: UUID, key: str, title: str | None, values: Mapping[str, Any]
+    office: Office,
+    workspace_id: UUID,
+    key: str,
+    title: str | None,
+    values: Mapping[str, Any],
+    *,
+    within: AsyncConnection | None = None,
 ) -> tuple[UUID, Health]:
-    """Check settings against the vendor and store the connection.
+    """Check settings against the vendor and store the connection, in the transaction ``within``, if given.
 
     Raises SettingsRefused, with the problem of each field, when the settings can't be used.
     """
@@ -51,7 +58,7 @@ async def create_connection(
     id = uuid4()
     wrapped = office.keyring.new_data_key(workspace=workspace_id, connection=id)
     plain, sealed = _seal(settings, office.keyring.unwrap(wrapped, workspace=workspace_id, connection=id))
-    async with office.database.workspace(workspace_id) as db:
+    async with office.database.within(workspace_id, within) as db:
         await db.execute(
             insert(Connection).values(
                 workspace_id=workspace_id,
@@ -95,7 +102,7 @@ async def update_connection(
     if interval_seconds is not None:
         if interval_seconds < 60:
             raise SettingsRefused(
-                [SettingsProblem("intervalSeconds", "A connection is synced once a minute at most.")]
+                [SettingsProblem("intervalSeconds", "A connection is synced once a minute at most.", "TOO_OFTEN")]
             )
         changes["interval_seconds"] = interval_seconds
     if title is not None:
@@ -149,15 +156,22 @@ async def resume(office: Office, workspace_id: UUID, connection_id: UUID) -> Non
     )
 
 
-async def resync(office: Office, workspace_id: UUID, connection_id: UUID, stream: str | None = None) -> None:
+async def resync(
+    office: Office,
+    workspace_id: UUID,
+    connection_id: UUID,
+    stream: str | None = None,
+    *,
+    within: AsyncConnection | None = None,
+) -> None:
     """Forget how far the streams are read, so that the next run reads them from the beginning. Nothing that is
-    here is lost: what comes unchanged costs no write."""
+    here is lost: what comes unchanged costs no write. ``within``: the transaction, if not one of its own."""
     states = update(StreamState).where(
         StreamState.workspace_id == workspace_id, StreamState.connection_id == connection_id
     )
     if stream is not None:
         states = states.where(StreamState.stream == stream)
-    async with office.database.workspace(workspace_id) as db:
+    async with office.database.within(workspace_id, within) as db:
         changed = await db.execute(
             states.values(cursor=None, position=None, reread_from=None, epoch=StreamState.epoch + 1)
         )
@@ -207,35 +221,39 @@ def parse_settings(found: Connector[Any], values: Mapping[str, Any]) -> Connecto
     except ValidationError as error:
         raise SettingsRefused(
             [
-                SettingsProblem(
-                    str(problem["loc"][0]) if problem["loc"] else None,
-                    _sentence(found, problem["loc"], problem["type"], problem["msg"]),
-                )
+                _problem(found, problem["loc"], problem["type"], problem["msg"])
                 for problem in error.errors(include_input=False, include_url=False)
             ]
         ) from None
     return settings
 
 
-def _sentence(found: Connector[Any], loc: tuple[int | str, ...], kind: str, message: str) -> str:
-    name = str(loc[0]) if loc else ""
-    field = found.settings.model_fields.get(name)
+def _problem(found: Connector[Any], loc: tuple[int | str, ...], kind: str, message: str) -> SettingsProblem:
+    name = str(loc[0]) if loc else None
+    field = found.settings.model_fields.get(name or "")
     label = field.title if field is not None and field.title else name
     if kind == "missing":
         where = f" {field.description}" if field is not None and field.description else ""
-        return f"«{label}» is needed.{where}"
+        values = {"label": label, "where": where}
+        return SettingsProblem(name, f"«{label}» is needed.{where}", "MISSING", values)
     if kind == "extra_forbidden":
         known = ", ".join(found.settings.model_fields)
-        return f"{found.title} has no setting {name!r}; it has {known}."
+        sentence = f"{found.title} has no setting {name!r}; it has {known}."
+        values = {"system": found.title, "name": name, "known": known}
+        return SettingsProblem(name, sentence, "NO_SUCH_SETTING", values)
     reason = message.removeprefix("Value error, ").rstrip(".")
-    return f"«{label}» can't be used: {reason}." if label else f"{reason}."
+    if label is None:
+        return SettingsProblem(None, f"{reason}.")
+    values = {"label": label, "reason": reason}
+    return SettingsProblem(name, f"«{label}» can't be used: {reason}.", "UNFIT", values)
 
 
 def _connector(key: str) -> Connector[Any]:
     try:
         return connector(key)
     except BadSettings as error:
-        raise SettingsRefused([SettingsProblem("connector", error.sentence)]) from None
+        problem = SettingsProblem("connector", error.sentence, "NO_SUCH_CONNECTOR", {"key": key})
+        raise SettingsRefused([problem]) from None
 
 
 async def _try_out(

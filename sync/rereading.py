@@ -13,6 +13,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from connectors.registry import connector
 from core import clock
@@ -47,14 +48,21 @@ class Asked:
 
 
 async def reread(
-    office: Office, workspace_id: UUID, connection_id: UUID, since: date, streams: Collection[str] | None = None
+    office: Office,
+    workspace_id: UUID,
+    connection_id: UUID,
+    since: date,
+    streams: Collection[str] | None = None,
+    *,
+    within: AsyncConnection | None = None,
 ) -> Asked:
     """Let the next run read a connection (or some of its streams) from a day of the workspace on. Asked again, the
-    earliest day holds until it was read. Streams that list everything in every run need nothing.
+    earliest day holds until it was read. Streams that list everything in every run need nothing. ``within``: the
+    transaction, if not one of its own.
 
     Raises NotFound for a connection, and Refused for a day that hasn't come and for streams that there aren't.
     """
-    async with office.database.workspace(workspace_id) as db:
+    async with office.database.within(workspace_id, within) as db:
         key = {"ws": workspace_id, "id": connection_id}
         row = (
             await db.execute(

@@ -27,12 +27,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core import clock
 from core.database import driver
-from core.errors import AddressError, SkvozError
+from core.errors import AddressError
 from core.network import check_address, guarded_client
 from core.secrets import Secret
 from schema.enums import ChangeKind, ChangeType, DeliveryState, WebhookState
 from schema.tables import Webhook, WebhookAttempt, WebhookDelivery
-from sync.errors import NotFound
+from sync.errors import NotFound, Refused, SettingsProblem
 from sync.feed import Change, end_of_feed, read_after
 from sync.office import Office
 
@@ -49,16 +49,14 @@ _ROWS_AT_ONCE, _MESSAGES_AT_ONCE, _FAILURES_AT_ONCE = 50, 100, 3
 _EXCERPT = 500
 _TIMEOUT = httpx.Timeout(10.0)
 _MOST_WEBHOOKS = 50
+_LIKE = "The address must be like https://example.com/hook."
 
 
-class WebhookRefused(SkvozError):
-    """The webhook can't be as asked; ``field`` says what is wrong."""
+class WebhookRefused(Refused):
+    """The webhook can't be as asked."""
 
-    code = "BAD_USER_INPUT"
-
-    def __init__(self, field: str, sentence: str) -> None:
-        super().__init__(sentence)
-        self.field = field
+    def __init__(self, field: str, sentence: str, code: str, **values: object) -> None:
+        super().__init__([SettingsProblem(field, sentence, code, values)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,18 +89,27 @@ def pause_after(attempts: int) -> timedelta:
 
 
 async def create_webhook(
-    office: Office, workspace_id: UUID, url: str, events: Sequence[str], description: str | None, actor: str
+    office: Office,
+    workspace_id: UUID,
+    url: str,
+    events: Sequence[str],
+    description: str | None,
+    actor: str,
+    *,
+    within: AsyncConnection | None = None,
 ) -> tuple[UUID, Secret]:
-    """A webhook that hears of what commits from now on; its secret is shown only now. Raises WebhookRefused."""
+    """A webhook that hears of what commits from now on; its secret is shown only now. ``within``: the transaction
+    that it is made in, if not one of its own. Raises WebhookRefused."""
     _check_events(events)
     await _check_url(office, url)
     id, secret = uuid4(), _new_secret()
     wrapped = office.keyring.new_data_key(workspace=workspace_id, connection=id)
     key = office.keyring.unwrap(wrapped, workspace=workspace_id, connection=id)
-    async with office.database.workspace(workspace_id) as db:
+    async with office.database.within(workspace_id, within) as db:
         count = (await db.execute(text("select count(*) from webhook"))).scalar_one()
         if count >= _MOST_WEBHOOKS:
-            raise WebhookRefused("url", f"A workspace has {_MOST_WEBHOOKS} webhooks at most: remove one first.")
+            sentence = f"A workspace has {_MOST_WEBHOOKS} webhooks at most: remove one first."
+            raise WebhookRefused("url", sentence, "TOO_MANY_WEBHOOKS", most=_MOST_WEBHOOKS)
         await db.execute(
             insert(Webhook).values(
                 workspace_id=workspace_id,
@@ -120,10 +127,16 @@ async def create_webhook(
 
 
 async def rotate_secret(
-    office: Office, workspace_id: UUID, webhook_id: UUID, overlap: timedelta = OVERLAP
+    office: Office,
+    workspace_id: UUID,
+    webhook_id: UUID,
+    overlap: timedelta = OVERLAP,
+    *,
+    within: AsyncConnection | None = None,
 ) -> Secret:
-    """A new secret; the former one signs beside it for ``overlap``. Raises NotFound."""
-    async with office.database.workspace(workspace_id) as db:
+    """A new secret; the former one signs beside it for ``overlap``. ``within``: the transaction that it is made in,
+    if not one of its own. Raises NotFound."""
+    async with office.database.within(workspace_id, within) as db:
         row = await _locked(db, workspace_id, webhook_id)
         key = office.keyring.unwrap(row.data_key, workspace=workspace_id, connection=webhook_id)
         secret = _new_secret()
@@ -373,26 +386,25 @@ def _wants(events: Sequence[str], change: Change) -> bool:
 
 def _check_events(events: Sequence[str]) -> None:
     if not events:
-        raise WebhookRefused("events", "Name an event at least, such as call.created, client.* or *.")
+        raise WebhookRefused("events", "Name an event at least, such as call.created, client.* or *.", "NO_EVENTS")
     for event in events:
         what, _, kind = event.partition(".")
         known = what in set(ChangeType) and (kind == "*" or kind in set(ChangeKind))
         if event != "*" and not known:
-            raise WebhookRefused(
-                "events", f"There is no event {event[:100]!r}: use call.created, client.*, * and their kind."
-            )
+            sentence = f"There is no event {event[:100]!r}: use call.created, client.*, * and their kind."
+            raise WebhookRefused("events", sentence, "NO_SUCH_EVENT", event=event[:100])
 
 
 async def _check_url(office: Office, url: str) -> None:
     try:
         parts = urlsplit(url)
         if len(url) > 2000 or parts.fragment or not parts.hostname:
-            raise WebhookRefused("url", "The address must be like https://example.com/hook.")
+            raise WebhookRefused("url", _LIKE, "BAD_URL")
         await check_address(office.settings, url)
     except AddressError as error:
-        raise WebhookRefused("url", str(error)) from None
+        raise WebhookRefused("url", str(error), "ADDRESS_REFUSED", reason=str(error)) from None
     except ValueError:
-        raise WebhookRefused("url", "The address must be like https://example.com/hook.") from None
+        raise WebhookRefused("url", _LIKE, "BAD_URL") from None
 
 
 def _pending(workspace_id: UUID, webhook_id: UUID) -> tuple[Any, ...]:

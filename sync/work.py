@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from sqlalchemy import insert, select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.database import Database
 from schema.tables import Note, Task
@@ -14,11 +15,17 @@ from sync.errors import NotFound, Refused, SettingsProblem
 
 
 async def add(
-    database: Database, workspace_id: UUID, model: type[Note] | type[Task], author: str, values: Mapping[str, Any]
+    database: Database,
+    workspace_id: UUID,
+    model: type[Note] | type[Task],
+    author: str,
+    values: Mapping[str, Any],
+    *,
+    within: AsyncConnection | None = None,
 ) -> UUID:
-    """Write a note or a task; its id."""
+    """Write a note or a task; its id. ``within``: the transaction that it is written in, if not one of its own."""
     id = uuid4()
-    async with database.workspace(workspace_id) as db:
+    async with database.within(workspace_id, within) as db:
         await db.execute(insert(model).values(workspace_id=workspace_id, id=id, author=author, **values))
     return id
 

@@ -1,7 +1,8 @@
 """Mutations that create do so once for each key that their caller chose: a repeated request gives the same answer.
 
-The key's row is held from before the work until after it, so that two requests with one key wait for each other;
-when the work fails, the key is free again.
+The key's row is held from before the work until after it, so that two requests with one key wait for each other.
+What is made and the answer that is remembered of it commit together: whoever was cut off in between made nothing,
+and the key is free again.
 """
 
 from __future__ import annotations
@@ -14,17 +15,20 @@ from uuid import UUID, uuid4
 import orjson
 import strawberry
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from api.graphql.errors import CallerError
+from api.graphql.problems import InputRefused, problem
 from api.graphql.run import RequestContext
+from core.crash import crash_point
 
+_FIELD = "idempotencyKey"
 _LONGEST_KEY = 200
 _KEPT = "24 hours"
 
 IdempotencyKey = Annotated[
     str | None,
     strawberry.argument(
-        name="idempotencyKey",
+        name=_FIELD,
         description=(
             "A key of your choice, new for each thing that you want made (a UUID, say). Within 24 hours the same "
             "request with the same key makes nothing more and gives the same answer; with other arguments it is "
@@ -36,28 +40,25 @@ IdempotencyKey = Annotated[
 T = TypeVar("T")
 
 
-class KeyReused(CallerError):
-    """The key was used for another request."""
-
-    code = "IDEMPOTENCY_KEY_REUSED"
-
-
 async def once(
     context: RequestContext,
     key: str | None,
     operation: str,
     arguments: dict[str, Any],
-    work: Callable[[], Awaitable[T]],
+    work: Callable[[AsyncConnection | None], Awaitable[T]],
     *,
-    keep: Callable[[T], dict[str, Any] | None],
+    keep: Callable[[T], dict[str, Any]],
     recall: Callable[[dict[str, Any]], T],
 ) -> T:
-    """What ``work`` gives, or gave. ``keep`` makes of its result what is remembered (None: it made nothing, so the
-    key stays free), ``recall`` the result of that again. Raises `KeyReused`."""
+    """What ``work`` gives, or gave. It writes in the transaction that it is called with (without a key: in one of
+    its own). ``keep`` makes of its result what is remembered, ``recall`` the result of that again. Raises
+    `InputRefused` for a key that was used for another request; what ``work`` raises leaves the key free."""
     if key is None:
-        return await work()
-    if not 0 < len(key) <= _LONGEST_KEY:
-        raise CallerError(f"An idempotencyKey has 1 to {_LONGEST_KEY} characters.")
+        return await work(None)
+    if not key:
+        raise InputRefused(problem(_FIELD, "EMPTY"))
+    if len(key) > _LONGEST_KEY:
+        raise InputRefused(problem(_FIELD, "TOO_LONG", most=_LONGEST_KEY))
     viewer = context.viewer
     digest = hashlib.sha256(orjson.dumps(arguments, option=orjson.OPT_SORT_KEYS, default=str)).digest()
     named = {"ws": viewer.workspace_id, "actor": viewer.token_id, "key": key}
@@ -79,17 +80,14 @@ async def once(
                 await db.execute(text(f"select operation, arguments, answer from idempotency {where}"), named)  # noqa: S608 - ours
             ).one()
             if known.operation != operation or bytes(known.arguments) != digest:
-                raise KeyReused("This idempotencyKey was used for another request: choose a new one.")
+                raise InputRefused(problem(_FIELD, "IDEMPOTENCY_KEY_REUSED"))
             return recall(known.answer)
-        result = await work()
-        answer = keep(result)
-        if answer is None:
-            await db.execute(text(f"delete from idempotency {where}"), named)  # noqa: S608 - ours
-        else:
-            await db.execute(
-                text(f"update idempotency set answer = cast(:answer as jsonb) {where}"),  # noqa: S608 - ours
-                {**named, "answer": orjson.dumps(answer, default=str).decode()},
-            )
+        result = await work(db)
+        crash_point("api.once.before_answer")
+        await db.execute(
+            text(f"update idempotency set answer = cast(:answer as jsonb) {where}"),  # noqa: S608 - ours
+            {**named, "answer": orjson.dumps(keep(result), default=str).decode()},
+        )
         return result
 
 

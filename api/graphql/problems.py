@@ -1,42 +1,21 @@
 """What is wrong with an input: on which field, with a code for programs and a sentence in the caller's language.
 
-Sentences of external systems and of their connectors come as they are.
+Sentences of external systems and of their connectors come as they are. A resolver of a mutation raises what it
+can't take, and `api.graphql.written.act` gives it back among the `problems` of the answer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from uuid import UUID
 
 import strawberry
 
 from api.graphql.ids import parse_id
-from api.language import Language, spoken
+from api.graphql.sentences import SENTENCES
+from api.language import spoken
 from core.errors import SkvozError
+from sync.errors import Refused, SettingsProblem
 
-_SENTENCES: Mapping[str, Mapping[Language, str]] = {
-    "EMPTY": {"en": "Write something here.", "ru": "Напишите здесь что-нибудь."},
-    "TOO_LONG": {"en": "At most {most} characters fit here.", "ru": "Здесь помещается не больше {most} знаков."},
-    "WRONG_ID": {"en": "This isn't the id of a {type}.", "ru": "Это не идентификатор {type}."},
-    "NOT_FOUND": {"en": "There is no such {type} for you.", "ru": "Такого объекта ({type}) у вас нет."},
-    "ONLY_MANAGERS": {
-        "en": "Only a manager's key has employees.",
-        "ru": "Сотрудники бывают только у ключа менеджера.",
-    },
-    "ONE_ALREADY": {"en": "The two are one client already.", "ru": "Это уже один клиент."},
-    "DIFFERENT_KINDS": {
-        "en": "A person and a company can't be one client.",
-        "ru": "Человек и компания не могут быть одним клиентом.",
-    },
-    "SOME_RECORDS": {
-        "en": "Name some of the client's records, and not all of them, to take out.",
-        "ru": "Назовите часть записей клиента, но не все, чтобы их отделить.",
-    },
-    "NO_RECORDS": {
-        "en": "The client has no records by which it could be joined or parted.",
-        "ru": "У клиента нет записей, по которым его можно объединить или разделить.",
-    },
-}
 _REFUSALS = (
     ("one client already", "ONE_ALREADY"),
     ("A person and a company", "DIFFERENT_KINDS"),
@@ -69,7 +48,20 @@ class InputRefused(SkvozError):
 
 
 def problem(field: str | None, code: str, **values: object) -> InputProblem:
-    return InputProblem(field=field, code=code, message=_SENTENCES[code][spoken()].format(**values))
+    return InputProblem(field=field, code=code, message=SENTENCES[code][spoken()].format(**values))
+
+
+def of_refusal(refused: Refused) -> list[InputProblem]:
+    """What the engine refused, in the caller's language where the problem says by a code what it is."""
+    return [
+        InputProblem(field=each.field, code=each.code or refused.code, message=_said(each))
+        for each in refused.problems
+    ]
+
+
+def _said(told: SettingsProblem) -> str:
+    sentence = SENTENCES.get(told.code or "", {}).get(spoken())
+    return told.sentence if sentence is None else sentence.format(**told.values)
 
 
 def of_decision(field: str | None, refused: SkvozError) -> InputProblem:
@@ -85,6 +77,13 @@ def row_id(field: str, id: str, *types: str) -> UUID:
     if found is None or found[0] not in types:
         raise InputRefused(problem(field, "WRONG_ID", type=", ".join(types)))
     return found[1]
+
+
+def short_text(field: str, value: str | None, most: int) -> str | None:
+    """A text that may be left out, and isn't too long. Raises `InputRefused`."""
+    if value is not None and len(value) > most:
+        raise InputRefused(problem(field, "TOO_LONG", most=most))
+    return value
 
 
 def written_text(field: str, value: str, most: int) -> str:

@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Annotated, Any
 from uuid import UUID
 
 import strawberry
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from api.graphql.build import add_fields, list_of, object_type, optional
 from api.graphql.build import field as graphql_field
+from api.graphql.build import optional
 from api.graphql.declare import Entity, Listing, Many, One, column, table_of
-from api.graphql.errors import CallerError
 from api.graphql.model.shared import STAFF, node_id
 from api.graphql.once import IdempotencyKey, SealedAnswers, once
-from api.graphql.problems import InputProblem, row_id
+from api.graphql.problems import InputRefused, problem, row_id, short_text
 from api.graphql.roots import Root, by_id, page_of, payload
 from api.graphql.types import Types
-from api.graphql.written import Info, act, allowed
+from api.graphql.written import REMOVAL, Info, Written, act, allowed, payload_type
 from schema import tables as t
 from schema.enums import DeliveryState, WebhookState
 from sync import webhooks_out
-from sync.webhooks_out import WebhookRefused
+from sync.errors import NotFound
 
 _LONGEST_OVERLAP_HOURS = 24 * 7
+_LONGEST_DESCRIPTION = 200
 
 WEBHOOK = Entity(
     name="Webhook",
@@ -103,16 +103,6 @@ ENTITIES = (WEBHOOK, DELIVERY, ATTEMPT)
 _Id = Annotated[strawberry.ID, strawberry.argument(description="Global id of the webhook.")]
 
 
-@dataclass
-class WrittenWebhook:
-    """What a mutation did."""
-
-    webhook: UUID | None = None
-    delivery: UUID | None = None
-    secret: str | None = None
-    problems: list[InputProblem] = field(default_factory=list)
-
-
 async def _create(
     info: Info,
     url: Annotated[str, strawberry.argument(description="Where to send messages: https, a public address.")],
@@ -125,18 +115,13 @@ async def _create(
 ) -> Any:
     context = allowed(info, STAFF)
     viewer = context.viewer
-    if description is not None and len(description) > 200:
-        raise CallerError("A description has 200 characters at most.")
+    words = short_text("description", description, _LONGEST_DESCRIPTION)
 
-    async def work() -> WrittenWebhook:
-        try:
-            id, secret = await webhooks_out.create_webhook(
-                context.office, viewer.workspace_id, url, events, description, viewer.token_id
-            )
-        except WebhookRefused as refused:
-            problem = InputProblem(field=refused.field, code=refused.code, message=str(refused))
-            return WrittenWebhook(problems=[problem])
-        return WrittenWebhook(webhook=id, secret=secret.reveal())
+    async def work(db: AsyncConnection | None) -> Written:
+        id, secret = await webhooks_out.create_webhook(
+            context.office, viewer.workspace_id, url, events, words, viewer.token_id, within=db
+        )
+        return Written(webhook=id, secret=secret.reveal())
 
     sealed = SealedAnswers(context)
     return await once(
@@ -145,8 +130,8 @@ async def _create(
         "createWebhook",
         {"url": url, "events": events, "description": description},
         work,
-        keep=lambda made: None if made.secret is None else {"id": str(made.webhook), **sealed.seal(made.secret)},
-        recall=lambda answer: WrittenWebhook(webhook=UUID(answer["id"]), secret=sealed.open(answer)),
+        keep=lambda made: {"id": str(made.webhook), **sealed.seal(made.secret or "")},
+        recall=lambda answer: Written(webhook=UUID(answer["id"]), secret=sealed.open(answer)),
     )
 
 
@@ -156,35 +141,53 @@ async def _rotate(
     hours: Annotated[
         int, strawberry.argument(name="overlapHours", description="How long the former secret signs too.")
     ] = 24,
+    key: IdempotencyKey = None,
 ) -> Any:
     context = allowed(info, STAFF)
     if not 0 <= hours <= _LONGEST_OVERLAP_HOURS:
-        raise CallerError(f"overlapHours is between 0 and {_LONGEST_OVERLAP_HOURS}.")
+        raise InputRefused(problem("overlapHours", "OUT_OF_RANGE", least=0, most=_LONGEST_OVERLAP_HOURS))
     found = row_id("id", id, "Webhook")
-    secret = await webhooks_out.rotate_secret(
-        context.office, context.viewer.workspace_id, found, timedelta(hours=hours)
+
+    async def work(db: AsyncConnection | None) -> Written:
+        secret = await webhooks_out.rotate_secret(
+            context.office, context.viewer.workspace_id, found, timedelta(hours=hours), within=db
+        )
+        return Written(webhook=found, secret=secret.reveal())
+
+    sealed = SealedAnswers(context)
+    return await once(
+        context,
+        key,
+        "rotateWebhookSecret",
+        {"id": found, "overlapHours": hours},
+        work,
+        keep=lambda made: sealed.seal(made.secret or ""),
+        recall=lambda answer: Written(webhook=found, secret=sealed.open(answer)),
     )
-    return WrittenWebhook(webhook=found, secret=secret.reveal())
 
 
 async def _pause(info: Info, id: _Id) -> Any:
     context = allowed(info, STAFF)
     found = row_id("id", id, "Webhook")
     await webhooks_out.pause_webhook(context.office, context.viewer.workspace_id, found)
-    return WrittenWebhook(webhook=found)
+    return Written(webhook=found)
 
 
 async def _resume(info: Info, id: _Id) -> Any:
     context = allowed(info, STAFF)
     found = row_id("id", id, "Webhook")
     await webhooks_out.resume_webhook(context.office, context.viewer.workspace_id, found)
-    return WrittenWebhook(webhook=found)
+    return Written(webhook=found)
 
 
-async def _remove(info: Info, id: _Id) -> bool:
+async def _remove(info: Info, id: _Id) -> Any:
     context = allowed(info, STAFF)
-    await webhooks_out.remove_webhook(context.office, context.viewer.workspace_id, row_id("id", id, "Webhook"))
-    return True
+    found = row_id("id", id, "Webhook")
+    try:
+        await webhooks_out.remove_webhook(context.office, context.viewer.workspace_id, found)
+    except NotFound:
+        return Written(removed=False)
+    return Written(removed=True)
 
 
 async def _replay(
@@ -194,7 +197,7 @@ async def _replay(
     context = allowed(info, STAFF)
     found = row_id("id", id, "WebhookDelivery")
     await webhooks_out.replay(context.office, context.viewer.workspace_id, found)
-    return WrittenWebhook(delivery=found)
+    return Written(delivery=found)
 
 
 def webhook_roots(types: Types) -> list[Root]:
@@ -213,13 +216,9 @@ def webhook_mutations(types: Types) -> tuple[list[Any], dict[str, list[Root]]]:
     secret = graphql_field(
         "secret", optional(str), "The new secret, by which messages are signed: it is shown only now."
     )
-    problems = graphql_field(
-        "problems", list_of(InputProblem), "What is wrong with the input; empty if all went well."
-    )
-    changed = object_type("WebhookPayload", "A webhook that was made or changed.")
-    add_fields(changed, [webhook.field, secret, problems])
-    replayed = object_type("ReplayDeliveryPayload", "A message that is sent again.")
-    add_fields(replayed, [delivery.field])
+    changed = payload_type("WebhookPayload", "A webhook that was made or changed.", webhook.field, secret)
+    replayed = payload_type("ReplayDeliveryPayload", "A message that is sent again.", delivery.field)
+    by_id = ("id", "Webhook")
     return [
         act(_create, "createWebhook", changed, "Tell an address of yours of changes that come from now on."),
         act(
@@ -227,9 +226,22 @@ def webhook_mutations(types: Types) -> tuple[list[Any], dict[str, list[Root]]]:
             "rotateWebhookSecret",
             changed,
             "Give a webhook a new secret; both sign until the overlap is over.",
+            of=by_id,
         ),
-        act(_pause, "pauseWebhook", changed, "Tell it nothing until it is resumed; nothing is lost."),
-        act(_resume, "resumeWebhook", changed, "Go on where it was, after a pause or after it was disabled."),
-        act(_remove, "removeWebhook", bool, "Remove a webhook with its log."),
-        act(_replay, "replayDelivery", replayed, "Send a message again: the same bytes under the same id."),
+        act(_pause, "pauseWebhook", changed, "Tell it nothing until it is resumed; nothing is lost.", of=by_id),
+        act(
+            _resume,
+            "resumeWebhook",
+            changed,
+            "Go on where it was, after a pause or after it was disabled.",
+            of=by_id,
+        ),
+        act(_remove, "removeWebhook", REMOVAL, "Remove a webhook with its log."),
+        act(
+            _replay,
+            "replayDelivery",
+            replayed,
+            "Send a message again: the same bytes under the same id.",
+            of=("id", "WebhookDelivery"),
+        ),
     ], {"WebhookPayload": [webhook], "ReplayDeliveryPayload": [delivery]}

@@ -7,19 +7,30 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import strawberry
-from strawberry.types.field import StrawberryField
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from api.graphql.build import add_fields, object_type
 from api.graphql.once import IdempotencyKey, once
-from api.graphql.problems import InputRefused, problem, row_id, written_text
+from api.graphql.problems import row_id, written_text
 from api.graphql.roots import Root, payload
 from api.graphql.run import RequestContext
 from api.graphql.scalars import DateTimeText
 from api.graphql.types import Types
-from api.graphql.written import EDITORS, Info, Written, act, allowed, kept, reach, recalled
+from api.graphql.written import (
+    EDITORS,
+    REMOVAL,
+    Info,
+    Written,
+    act,
+    allowed,
+    kept,
+    payload_type,
+    reach,
+    recalled,
+    visible,
+)
+from core import clock
 from schema.tables import Note, Task
 from sync import work
-from sync.errors import NotFound
 
 _LONGEST_NOTE, _LONGEST_TITLE = 20_000, 500
 
@@ -54,6 +65,9 @@ class _Desk:
     async def seen(self, field: str, id: str, type_name: str) -> UUID:
         return await reach(self.context, self._types.entities[type_name], field, row_id(field, id, type_name))
 
+    async def sees(self, type_name: str, id: UUID) -> bool:
+        return await visible(self.context, self._types.entities[type_name], id)
+
     async def about(self, client: str, deal: str | None) -> dict[str, UUID | None]:
         return {
             "client_id": await self.seen("client", client, "Client"),
@@ -64,29 +78,25 @@ class _Desk:
         return None if user is None else await self.seen("assignee", user, "User")
 
 
-def work_mutations(types: Types, problems: StrawberryField) -> tuple[list[Any], dict[str, list[Root]]]:
+def work_mutations(types: Types) -> tuple[list[Any], dict[str, list[Root]]]:
     """The mutations, and the planned fields of their payloads."""
 
     async def create_note(
         info: Info, client: _ClientId, text: _Text, deal: _DealId = None, key: IdempotencyKey = None
     ) -> Any:
         desk = _Desk(info, types)
-        try:
-            values = {**await desk.about(client, deal), "text": written_text("text", text, _LONGEST_NOTE)}
-        except InputRefused as refused:
-            return Written(problems=refused.problems)
+        values = {**await desk.about(client, deal), "text": written_text("text", text, _LONGEST_NOTE)}
         return await _made(desk, key, "note", Note, values)
 
     async def edit_note(info: Info, id: _NoteId, text: _Text) -> Any:
         desk = _Desk(info, types)
-        try:
-            note = await desk.seen("id", id, "Note")
-            await _changed(desk, Note, note, {"text": written_text("text", text, _LONGEST_NOTE)})
-        except InputRefused as refused:
-            return Written(problems=refused.problems)
+        note = await desk.seen("id", id, "Note")
+        await work.change(
+            desk.database, desk.workspace, Note, note, {"text": written_text("text", text, _LONGEST_NOTE)}
+        )
         return Written(note=note)
 
-    async def remove_note(info: Info, id: _NoteId) -> bool:
+    async def remove_note(info: Info, id: _NoteId) -> Any:
         return await _removed(_Desk(info, types), Note, id)
 
     async def create_task(
@@ -99,15 +109,12 @@ def work_mutations(types: Types, problems: StrawberryField) -> tuple[list[Any], 
         key: IdempotencyKey = None,
     ) -> Any:
         desk = _Desk(info, types)
-        try:
-            values = {
-                **await desk.about(client, deal),
-                "title": written_text("title", title, _LONGEST_TITLE),
-                "due_at": None if due is None else datetime.fromisoformat(due),
-                "assignee_id": await desk.assignee(assignee),
-            }
-        except InputRefused as refused:
-            return Written(problems=refused.problems)
+        values = {
+            **await desk.about(client, deal),
+            "title": written_text("title", title, _LONGEST_TITLE),
+            "due_at": None if due is None else datetime.fromisoformat(due),
+            "assignee_id": await desk.assignee(assignee),
+        }
         return await _made(desk, key, "task", Task, values)
 
     async def edit_task(
@@ -119,38 +126,33 @@ def work_mutations(types: Types, problems: StrawberryField) -> tuple[list[Any], 
         done: _Done = None,
     ) -> Any:
         desk = _Desk(info, types)
-        try:
-            task = await desk.seen("id", id, "Task")
-            changes: dict[str, Any] = {}
-            if title is not None:
-                changes["title"] = written_text("title", title, _LONGEST_TITLE)
-            if due is not None:
-                changes["due_at"] = datetime.fromisoformat(due)
-            if assignee is not None:
-                changes["assignee_id"] = await desk.assignee(assignee)
-            if done is not None:
-                changes["done_at"] = datetime.now().astimezone() if done else None
-            await _changed(desk, Task, task, changes)
-        except InputRefused as refused:
-            return Written(problems=refused.problems)
+        task = await desk.seen("id", id, "Task")
+        changes: dict[str, Any] = {}
+        if title is not None:
+            changes["title"] = written_text("title", title, _LONGEST_TITLE)
+        if due is not None:
+            changes["due_at"] = datetime.fromisoformat(due)
+        if assignee is not None:
+            changes["assignee_id"] = await desk.assignee(assignee)
+        if done is not None:
+            changes["done_at"] = clock.now() if done else None
+        await work.change(desk.database, desk.workspace, Task, task, changes)
         return Written(task=task)
 
-    async def remove_task(info: Info, id: _TaskId) -> bool:
+    async def remove_task(info: Info, id: _TaskId) -> Any:
         return await _removed(_Desk(info, types), Task, id)
 
     note = payload(types, "note", "Note", "The note as it is now; null if nothing was written.")
-    noted = object_type("NotePayload", "A note that was written or changed.")
-    add_fields(noted, [note.field, problems])
+    noted = payload_type("NotePayload", "A note that was written or changed.", note.field)
     task = payload(types, "task", "Task", "The task as it is now; null if nothing was written.")
-    tasked = object_type("TaskPayload", "A task that was written or changed.")
-    add_fields(tasked, [task.field, problems])
+    tasked = payload_type("TaskPayload", "A task that was written or changed.", task.field)
     made = [
         act(create_note, "createNote", noted, "Write a note about a client."),
-        act(edit_note, "editNote", noted, "Change what a note says."),
-        act(remove_note, "removeNote", bool, "Take a note away; false if it isn't there."),
+        act(edit_note, "editNote", noted, "Change what a note says.", of=("id", "Note")),
+        act(remove_note, "removeNote", REMOVAL, "Take a note away."),
         act(create_task, "createTask", tasked, "Write down what is to be done for a client."),
-        act(edit_task, "editTask", tasked, "Change a task, or say that it is done."),
-        act(remove_task, "removeTask", bool, "Take a task away; false if it isn't there."),
+        act(edit_task, "editTask", tasked, "Change a task, or say that it is done.", of=("id", "Task")),
+        act(remove_task, "removeTask", REMOVAL, "Take a task away."),
     ]
     return made, {"NotePayload": [note], "TaskPayload": [task]}
 
@@ -158,24 +160,15 @@ def work_mutations(types: Types, problems: StrawberryField) -> tuple[list[Any], 
 async def _made(
     desk: _Desk, key: str | None, name: str, model: type[Note] | type[Task], values: dict[str, Any]
 ) -> Written:
-    async def write() -> Written:
-        id = await work.add(desk.database, desk.workspace, model, desk.context.viewer.token_id, values)
+    async def write(db: AsyncConnection | None) -> Written:
+        id = await work.add(desk.database, desk.workspace, model, desk.context.viewer.token_id, values, within=db)
         return Written(note=id) if name == "note" else Written(task=id)
 
     operation = f"create{name.capitalize()}"
     return await once(desk.context, key, operation, values, write, keep=kept, recall=recalled)
 
 
-async def _changed(desk: _Desk, model: type[Note] | type[Task], id: UUID, changes: dict[str, Any]) -> None:
-    try:
-        await work.change(desk.database, desk.workspace, model, id, changes)
-    except NotFound:
-        raise InputRefused(problem("id", "NOT_FOUND", type=model.__name__)) from None
-
-
-async def _removed(desk: _Desk, model: type[Note] | type[Task], id: str) -> bool:
-    try:
-        found = await desk.seen("id", id, model.__name__)
-    except InputRefused:
-        return False
-    return await work.remove(desk.database, desk.workspace, model, found)
+async def _removed(desk: _Desk, model: type[Note] | type[Task], id: str) -> Written:
+    named = row_id("id", id, model.__name__)
+    seen = await desk.sees(model.__name__, named)
+    return Written(removed=seen and await work.remove(desk.database, desk.workspace, model, named))

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from functools import wraps
 from typing import Any
 from uuid import UUID
 
 import strawberry
+from strawberry.types.field import StrawberryField
 
-from api.graphql.build import optional
+from api.graphql.build import add_fields, list_of, object_type, optional
+from api.graphql.build import field as graphql_field
 from api.graphql.declare import Entity
 from api.graphql.errors import Forbidden
-from api.graphql.problems import InputProblem, InputRefused, problem
+from api.graphql.problems import InputProblem, InputRefused, of_refusal, problem
 from api.graphql.run import RequestContext
 from core.database import driver
 from schema.enums import Role
+from sync.errors import NotFound, Refused
 
 Info = strawberry.Info[RequestContext, None]
 EDITORS = frozenset({Role.OWNER, Role.MANAGER})
@@ -23,7 +28,7 @@ EDITORS = frozenset({Role.OWNER, Role.MANAGER})
 
 @dataclass
 class Written:
-    """What a mutation did."""
+    """What a mutation did: of the fields of its payload those that it fills."""
 
     connection: UUID | None = None
     client: UUID | None = None
@@ -31,26 +36,42 @@ class Written:
     note: UUID | None = None
     task: UUID | None = None
     workspace: UUID | None = None
+    webhook: UUID | None = None
+    delivery: UUID | None = None
     sentence: str | None = None
+    secret: str | None = None
+    id: str | None = None
+    token: str | None = None
+    removed: bool = False
+    revoked: bool = False
     problems: list[InputProblem] = field(default_factory=list)
 
 
-def kept(written: Written) -> dict[str, Any] | None:
-    """What is remembered of a mutation for its idempotency key; nothing if nothing was written."""
-    return None if written.problems else asdict(written)
+def kept(written: Written) -> dict[str, Any]:
+    """What is remembered of a mutation for its idempotency key."""
+    return {name: value for name in _ROWS if (value := getattr(written, name)) is not None} | {
+        "sentence": written.sentence
+    }
 
 
 def recalled(answer: dict[str, Any]) -> Written:
     """What a mutation did, out of what was remembered."""
-    values = {name: value for name, value in answer.items() if name not in ("problems", "sentence")}
-    written = Written(sentence=answer["sentence"])
-    for name, value in values.items():
-        setattr(written, name, None if value is None else UUID(value))
-    return written
+    rows = {name: UUID(answer[name]) for name in _ROWS if name in answer}
+    return Written(**rows, sentence=answer["sentence"])
+
+
+_ROWS = ("connection", "client", "run", "note", "task", "webhook")
 
 
 async def reach(context: RequestContext, entity: Entity, field: str, id: UUID) -> UUID:
     """The id, if the caller may see its row. Raises `InputRefused`."""
+    if not await visible(context, entity, id):
+        raise InputRefused(problem(field, "NOT_FOUND", type=entity.name))
+    return id
+
+
+async def visible(context: RequestContext, entity: Entity, id: UUID) -> bool:
+    """Whether there is such a row for the caller."""
     viewer = context.viewer
     own = "true" if entity.own is None else entity.own.format(x="x")
     query = (
@@ -60,16 +81,54 @@ async def reach(context: RequestContext, entity: Entity, field: str, id: UUID) -
     values = {"workspace": viewer.workspace_id, "id": id, "own": None if viewer.own is None else list(viewer.own)}
     async with context.office.database.workspace(viewer.workspace_id) as db:
         found = await (await driver(db).execute(query.encode(), values)).fetchone()
-    if found is None or not found[0]:
-        raise InputRefused(problem(field, "NOT_FOUND", type=entity.name))
-    return id
+    return found is not None and bool(found[0])
 
 
-def act(resolver: Any, name: str, returns: Any, description: str) -> Any:
+def act(
+    resolver: Callable[..., Awaitable[Any]],
+    name: str,
+    returns: Any,
+    description: str,
+    *,
+    of: tuple[str, str] | None = None,
+    refused: Callable[..., Any] = Written,
+) -> Any:
+    """A mutation. What is wrong with the input, wherever that was found, is in its answer. ``of`` says by which
+    argument it names a row of which type, in case there is none; ``refused`` makes the answer out of ``problems``.
+    """
+
+    @wraps(resolver)
+    async def told(*arguments: Any, **named: Any) -> Any:
+        try:
+            return await resolver(*arguments, **named)
+        except InputRefused as error:
+            return refused(problems=error.problems)
+        except Refused as error:
+            return refused(problems=of_refusal(error))
+        except NotFound:
+            if of is None:
+                raise
+            return refused(problems=[problem(of[0], "NOT_FOUND", type=of[1])])
+
     # Nullable, so that a mutation that fails leaves the answers of the others.
-    return strawberry.mutation(
-        resolver=resolver, name=name, description=description, graphql_type=optional(returns)
+    return strawberry.mutation(resolver=told, name=name, description=description, graphql_type=optional(returns))
+
+
+def payload_type(name: str, description: str, *fields: StrawberryField) -> Any:
+    """The type of what a mutation answers: its own fields, and what was wrong with the input."""
+    made = object_type(name, description)
+    wrong = graphql_field(
+        "problems", list_of(InputProblem), "What is wrong with the input; empty if all went well."
     )
+    add_fields(made, [*fields, wrong])
+    return made
+
+
+REMOVAL = payload_type(
+    "RemovalPayload",
+    "What became of something that was to be removed.",
+    graphql_field("removed", bool, "Whether it is gone now; false also if it wasn't there."),
+)
 
 
 def allowed(info: Info, roles: frozenset[Role]) -> RequestContext:

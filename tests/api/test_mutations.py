@@ -20,18 +20,21 @@ async def test_wrong_settings_come_back_on_the_field_that_is_wrong(api: Api) -> 
         'mutation { connectSystem(connector: "nothing", settings: {}) { problems { field } } }'
     )
     assert unknown["connectSystem"]["problems"] == [{"field": "connector"}]
-    assert await api.code(query, {"settings": "text"}) == "BAD_USER_INPUT"
+    told = (await api.data(query, {"settings": "text"}))["connectSystem"]["problems"]
+    assert told == [{"field": "settings", "message": "Give a JSON object here."}]
 
 
 async def test_pause_and_resume_show_in_the_answer(api: Api) -> None:
-    query = "mutation ($id: ID!) { %s(id: $id) { connection { id state stateSentence nextRunAt } } }"
+    query = """mutation ($id: ID!) { %s(id: $id) { connection { id state stateSentence nextRunAt }
+        problems { field code } } }"""
     paused = (await api.data(query % "pauseConnection", {"id": CONNECTION}))["pauseConnection"]["connection"]
     assert (paused["state"], paused["stateSentence"]) == ("PAUSED", "Paused by hand.")
     resumed = (await api.data(query % "resumeConnection", {"id": CONNECTION}))["resumeConnection"]["connection"]
     assert resumed["state"] == "ACTIVE"
     assert resumed["nextRunAt"] is not None
-    assert await api.code(query % "pauseConnection", {"id": f"ConnectedSystem:{uuid('kconnection', 9)}"}) == "NOT_FOUND"
-    assert await api.code(query % "pauseConnection", {"id": "rubbish"}) == "BAD_USER_INPUT"
+    for id, code in ((f"ConnectedSystem:{uuid('kconnection', 9)}", "NOT_FOUND"), ("rubbish", "WRONG_ID")):
+        answer = (await api.data(query % "pauseConnection", {"id": id}))["pauseConnection"]
+        assert answer == {"connection": None, "problems": [{"field": "id", "code": code}]}
 
 
 async def test_a_connection_is_renamed_and_its_interval_bounded(api: Api) -> None:
@@ -58,9 +61,10 @@ async def test_a_sync_is_asked_for_once(api: Api) -> None:
 
 
 async def test_a_removed_connection_is_gone(api: Api) -> None:
-    assert (await api.data("mutation ($id: ID!) { removeConnection(id: $id) }", {"id": CONNECTION}))[
-        "removeConnection"
-    ] is True
+    remove = "mutation ($id: ID!) { removeConnection(id: $id) { removed problems { code } } }"
+    for removed in (True, False):
+        answer = (await api.data(remove, {"id": CONNECTION}))["removeConnection"]
+        assert answer == {"removed": removed, "problems": []}
     assert (
         await api.data("query ($id: ID!) { connection(id: $id) { id } clients { totalCount } }", {"id": CONNECTION})
     ) == {
@@ -79,14 +83,11 @@ async def test_a_key_is_made_shown_once_and_ended(api: Api) -> None:
     assert found["label"] == "for reports"
     assert found["lastUsedAt"] is not None
     assert token not in str(listed)
-    assert (await api.data("mutation ($id: String!) { revokeToken(id: $id) }", {"id": token_id}))[
-        "revokeToken"
-    ] is True
+    revoke = "mutation ($id: String!) { revokeToken(id: $id) { revoked } }"
+    assert (await api.data(revoke, {"id": token_id}))["revokeToken"] == {"revoked": True}
     gone = await api.http.post("/graphql", json={"query": "{ viewer { role } }"}, headers=bearer(token))
     assert gone.status_code == 401
-    assert (await api.data("mutation ($id: String!) { revokeToken(id: $id) }", {"id": token_id}))[
-        "revokeToken"
-    ] is False
+    assert (await api.data(revoke, {"id": token_id}))["revokeToken"] == {"revoked": False}
 
 
 async def test_an_expired_key_opens_nothing(api: Api) -> None:

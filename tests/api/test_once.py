@@ -42,9 +42,9 @@ async def test_notes_and_tasks_are_written_changed_and_removed(api: Api) -> None
     data = await api.data(read)
     assert data["client"]["notes"]["nodes"] == [{"text": "Called", "author": api.token.split("_")[2]}]
     assert (data["client"]["tasks"]["totalCount"], data["deal"]["tasks"]["nodes"]) == (1, [{"title": "Offer"}])
-    remove = f'mutation {{ removeNote(id: "{note}") }}'
-    assert (await api.data(remove))["removeNote"] is True
-    assert (await api.data(remove))["removeNote"] is False
+    remove = f'mutation {{ removeNote(id: "{note}") {{ removed }} }}'
+    assert (await api.data(remove))["removeNote"] == {"removed": True}
+    assert (await api.data(remove))["removeNote"] == {"removed": False}
     assert (await api.data(read))["client"]["notes"]["nodes"] == []
     gone = (await api.data(edit, {"id": note, "text": "x"}))["editNote"]
     assert gone == {"note": None, "problems": [{"field": "id", "code": "NOT_FOUND"}]}
@@ -64,11 +64,14 @@ async def test_one_key_writes_once(api: Api) -> None:
     assert all(answer == answers[0] for answer in answers)
     assert answers[0]["createNote"]["note"] is not None
     assert (await api.data("{ notes { totalCount } }"))["notes"]["totalCount"] == 1
-    assert await api.code(NOTE, {**asked, "text": "Other"}) == "IDEMPOTENCY_KEY_REUSED"
-    assert (
-        await api.code('mutation { createToken(role: ANALYST, label: "x", idempotencyKey: "k-1") { id } }')
-        == "IDEMPOTENCY_KEY_REUSED"
+    reused = {"field": "idempotencyKey", "code": "IDEMPOTENCY_KEY_REUSED"}
+    other = (await api.data(NOTE, {**asked, "text": "Other"}))["createNote"]
+    sentence = "This key was used for another request: choose a new one."
+    assert other == {"note": None, "problems": [{**reused, "message": sentence}]}
+    token = (
+        'mutation { createToken(role: ANALYST, label: "x", idempotencyKey: "k-1") { id problems { field code } } }'
     )
+    assert (await api.data(token))["createToken"] == {"id": None, "problems": [reused]}
     manager = await api.as_role(Role.MANAGER)  # another caller's keys are its own
     assert (await manager.data(NOTE, asked))["createNote"]["note"]["id"] != answers[0]["createNote"]["note"]["id"]
 

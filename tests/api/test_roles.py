@@ -93,7 +93,7 @@ CONNECTING = [
 ]
 OWNING = [
     'mutation { createToken(role: OWNER, label: "x") { id } }',
-    'mutation { revokeToken(id: "x") }',
+    'mutation { revokeToken(id: "x") { revoked } }',
     "{ tokens { nodes { id } } }",
 ]
 

@@ -232,7 +232,7 @@ async def test_a_key_that_ends_ends_its_sockets_within_five_seconds(server: Serv
         await socket.subscribe(NEW_CALLS)
         await socket.ready()
         if how == "here":
-            await server.ask("mutation ($id: String!) { revokeToken(id: $id) }", id=public_id(token))
+            await server.ask("mutation ($id: String!) { revokeToken(id: $id) { revoked } }", id=public_id(token))
         elif how == "elsewhere":
             await revoke_token(market.database, market.workspace_id, public_id(token))
         else:

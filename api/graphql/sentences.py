@@ -1,0 +1,64 @@
+"""What is said to callers, by its code, in the languages that are spoken here: above all what is wrong with inputs.
+
+What the engine refuses comes with an English sentence of its own: then only the Russian one stands here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from api.language import Language
+
+SENTENCES: Mapping[str, Mapping[Language, str]] = {
+    "EMPTY": {"en": "Write something here.", "ru": "Напишите здесь что-нибудь."},
+    "TOO_LONG": {"en": "At most {most} characters fit here.", "ru": "Здесь помещается не больше {most} знаков."},
+    "OUT_OF_RANGE": {
+        "en": "Give a number from {least} to {most}.",
+        "ru": "Укажите число от {least} до {most}.",
+    },
+    "NOT_AN_OBJECT": {"en": "Give a JSON object here.", "ru": "Здесь нужен объект JSON."},
+    "WRONG_ID": {"en": "This isn't the id of a {type}.", "ru": "Это не идентификатор {type}."},
+    "NOT_FOUND": {"en": "There is no such {type} for you.", "ru": "Такого объекта ({type}) у вас нет."},
+    "IDEMPOTENCY_KEY_REUSED": {
+        "en": "This key was used for another request: choose a new one.",
+        "ru": "Этот ключ уже использован для другого запроса: выберите новый.",
+    },
+    "ONLY_MANAGERS": {
+        "en": "Only a manager's key has employees.",
+        "ru": "Сотрудники бывают только у ключа менеджера.",
+    },
+    "ONE_ALREADY": {"en": "The two are one client already.", "ru": "Это уже один клиент."},
+    "DIFFERENT_KINDS": {
+        "en": "A person and a company can't be one client.",
+        "ru": "Человек и компания не могут быть одним клиентом.",
+    },
+    "SOME_RECORDS": {
+        "en": "Name some of the client's records, and not all of them, to take out.",
+        "ru": "Назовите часть записей клиента, но не все, чтобы их отделить.",
+    },
+    "NO_RECORDS": {
+        "en": "The client has no records by which it could be joined or parted.",
+        "ru": "У клиента нет записей, по которым его можно объединить или разделить.",
+    },
+    "READ_BY_NEXT_SYNC": {
+        "en": "It is read by the sync that was asked for with it.",
+        "ru": "Это прочтёт синхронизация, запрошенная вместе с этим.",
+    },
+    "READ_AFTER_THIS_SYNC": {
+        "en": "A sync runs now: what that has begun already is read by the one after it.",
+        "ru": "Сейчас идёт синхронизация: начатое ею прочтёт та, что последует за ней.",
+    },
+    "TOO_OFTEN": {"ru": "Подключение синхронизируется не чаще раза в минуту."},
+    "MISSING": {"ru": "Заполните «{label}».{where}"},
+    "UNFIT": {"ru": "«{label}» не подходит: {reason}."},
+    "NO_SUCH_SETTING": {"ru": "У «{system}» нет настройки «{name}»; есть {known}."},
+    "NO_SUCH_CONNECTOR": {"ru": "Коннектора «{key}» нет; какие есть, говорит `connectors`."},
+    "NO_SUCH_STREAM": {"ru": "Потока «{stream}» нет; есть {known}."},
+    "NO_STREAMS": {"ru": "Назовите хотя бы один поток или не называйте их вовсе: тогда все."},
+    "IN_FUTURE": {"ru": "Этот день ещё не наступил: укажите сегодняшний или более ранний."},
+    "NO_EVENTS": {"ru": "Назовите хотя бы одно событие: call.created, client.* или *."},
+    "NO_SUCH_EVENT": {"ru": "События «{event}» нет: бывают call.created, client.*, * и подобные."},
+    "BAD_URL": {"ru": "Адрес должен быть вида https://example.com/hook."},
+    "ADDRESS_REFUSED": {"ru": "На этот адрес писать нельзя: {reason}"},
+    "TOO_MANY_WEBHOOKS": {"ru": "В рабочем пространстве не больше {most} вебхуков: сначала удалите лишний."},
+}
