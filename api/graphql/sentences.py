@@ -19,6 +19,9 @@ SENTENCES: Mapping[str, Mapping[Language, str]] = {
     "NOT_AN_OBJECT": {"en": "Give a JSON object here.", "ru": "Здесь нужен объект JSON."},
     "WRONG_ID": {"en": "This isn't the id of a {type}.", "ru": "Это не идентификатор {type}."},
     "NOT_FOUND": {"en": "There is no such {type} for you.", "ru": "Такого объекта ({type}) у вас нет."},
+    "KEPT_ELSEWHERE": {
+        "ru": "Эта задача ведётся в системе, из которой прочитана: измените её там.",
+    },
     "IDEMPOTENCY_KEY_REUSED": {
         "en": "This key was used for another request: choose a new one.",
         "ru": "Этот ключ уже использован для другого запроса: выберите новый.",
