@@ -17,10 +17,13 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from sandbox.vendors.calltouch.costs import COSTS
+from sandbox.vendors.calltouch.hook import Hooks
 from sandbox.vendors.calltouch.journal import Journal, rows
+from sandbox.vendors.calltouch.points import Points
 from sandbox.vendors.calltouch.store import MSK
 from sandbox.vendors.calltouch.words import SWITCHES
-from sandbox.vendors.calltouch.writes import WRITES, Refused
+from sandbox.vendors.calltouch.writes import WRITES, Refused, open_chat
 from sandbox.vendors.contract import World
 from sandbox.vendors.switches import Switches
 
@@ -55,7 +58,9 @@ def app(world: World) -> Starlette:
             Route("/calls-service/RestAPI/requests", desk.limited(desk.requests)),
             Route(f"{site}/orders-diary/orders", desk.limited(desk.orders)),
             Route("/lead-service/v1/api/{what:path}", desk.limited(desk.write), methods=["POST"]),
+            Route("/report-service/RestAPI/api/costs-import/{what}", desk.limited(desk.costs), methods=["POST"]),
             desk.switches.route,
+            Route("/_chat", desk.chat, methods=["POST"]),  # the sandbox's own: a visitor writes in the chat
             Route("/support/", _help_centre),
             Route("/{path:path}", _lost, methods=["GET", "POST", "PUT", "DELETE"]),
         ]
@@ -70,6 +75,8 @@ class _Desk:
         self._site = str(site_id(world))
         self._token = world.secret("calltouch", "token")
         self.switches = Switches(world, "calltouch", SWITCHES)
+        self._hooks = Hooks(world, self.switches)
+        self._points = Points(world, self.switches)
 
     def limited(self, handler: Handler) -> Handler:
         """The handler behind the limit of one address, with refusals told as Calltouch tells them."""
@@ -78,10 +85,15 @@ class _Desk:
             address = request.client.host if request.client else ""
             if self._world.limiter.wait(f"calltouch:{address}", REQUESTS_A_SECOND, 1.0):
                 return _error(429, "Превышено количество запросов в секунду")
+            if self._points.spent():
+                return _error(429, "Исчерпан суточный лимит баллов проекта")
             try:
-                return await handler(request)
+                answer = await handler(request)
             except Refused as refusal:
                 return _error(refusal.status, str(refusal))
+            if answer.status_code == 200:
+                self._points.take()
+            return answer
 
         return guarded
 
@@ -110,7 +122,7 @@ class _Desk:
         start, end = _period(request, "%d/%m/%Y")
         if end - start <= timedelta(days=1):
             raise Refused(400, "dateFrom должна быть меньше dateTo")
-        kinds = {"CALL": " AND o.kind = 'call'", "REQUEST": " AND o.kind = 'request'"}
+        kinds = {name.upper(): f" AND o.kind = '{name}'" for name in ("call", "request", "chat")}
         kind = kinds.get(request.query_params.get("orderSource", ""), "")
         source = f"FROM calltouch_order o WHERE o.ordered_at >= ? AND o.ordered_at < ?{kind}"
         return self._page(request, "o", source, start, end, "order")
@@ -186,22 +198,46 @@ class _Desk:
     # --- writes -------------------------------------------------------------------------------
 
     async def write(self, request: Request) -> Response:
+        handle = WRITES.get(request.path_params["what"])
+        body = await self._change(request)
+        if handle is None:
+            return await _lost(request)
+        with self._world.transaction() as db:
+            status, answer = handle(body, db, int(self._world.now().timestamp()))
+        if request.path_params["what"] in ("client-order/create", "client-order/update"):
+            for order in answer["data"]["orders"]:
+                self._hooks.deal_changed(order["calltouchOrderId"], self._world.db)
+        return _json(answer, status)
+
+    async def costs(self, request: Request) -> Response:
+        handle = COSTS.get(request.path_params["what"])
+        body = await self._change(request)
+        if handle is None:
+            return await _lost(request)
+        with self._world.transaction() as db:
+            status, answer = handle(body, db)
+        return _json(answer, status)
+
+    async def chat(self, request: Request) -> Response:
+        """Not Calltouch's: ``{"name", "phone", "email", "text", "sessionId"}``, all of them optional."""
+        with self._world.transaction() as db:
+            chat = open_chat(await request.json(), db, int(self._world.now().timestamp()))
+        self._hooks.chat_began(chat, self._world.db)
+        return _json({"chatId": chat})
+
+    async def _change(self, request: Request) -> dict[str, Any]:
+        """The body of a change, from somebody who may make one."""
         if request.headers.get("access-token") != self._token:
             raise Refused(401, "Неверный Access-Token")
         if request.headers.get("siteid") != self._site:
             raise Refused(403, "Нет прав на сайт")
-        handle = WRITES.get(request.path_params["what"])
-        if handle is None:
-            return await _lost(request)
         try:
             body = orjson.loads(await request.body())
         except orjson.JSONDecodeError as error:
             raise Refused(400, "Тело запроса не JSON") from error
         if not isinstance(body, dict):
             raise Refused(400, "Тело запроса должно быть объектом")
-        with self._world.transaction() as db:
-            status, answer = handle(body, db, int(self._world.now().timestamp()))
-        return _json(answer, status)
+        return body
 
 
 def _period(request: Request, order: str) -> tuple[date, date]:

@@ -165,7 +165,7 @@ class Journal:
         """One record of orders-diary: the source and the revenue in one row."""
         lead: Row = {}
         if row["kind"]:
-            query = f"SELECT * FROM calltouch_{row['kind']} WHERE id = ?"  # noqa: S608 - 'call' or 'request'
+            query = f"SELECT * FROM calltouch_{row['kind']} WHERE id = ?"  # noqa: S608 - the kind of a lead
             lead = next(iter(rows(self._db, query, (row["lead"],))), {})
         session, merited = self._sessions(lead.get("session"))
         phone = lead.get("caller") or lead.get("phone")
@@ -182,7 +182,7 @@ class Journal:
             "funnel": row["funnel"],
             "manager": row["manager"],
             "comment": row["comment"],
-            "tags": [],
+            "tags": self._tags("order", row, "withOrdersTags"),
             "client": {
                 "fio": lead.get("fio"),
                 "phones": [phone] if phone else [],
@@ -194,6 +194,8 @@ class Journal:
                 "city": session.get("city"),
                 "url": session.get("url"),
                 "ref": session.get("ref"),
+                "sessionDate": text_time(session["at"]) if session else None,
+                "yaClientId": session.get("visitor"),
                 "yandexDirect": self._direct(merited, always=True),
                 "googleAdWords": None,
             },
@@ -201,6 +203,7 @@ class Journal:
                 "type": (row["kind"] or "without_source").upper(),
                 "callId": row["lead"] if row["kind"] == "call" else None,
                 "requestId": row["lead"] if row["kind"] == "request" else None,
+                "chatId": row["lead"] if row["kind"] == "chat" else None,
             },
         }
 
@@ -219,10 +222,14 @@ class Journal:
 
     @staticmethod
     def _source(session: Row, keyword: str) -> dict[str, Any]:
+        return {keyword: session.get("utm_term") or NOT_FILLED, **Journal.source_of(session)}
+
+    @staticmethod
+    def source_of(session: Row) -> dict[str, Any]:
+        """Source and tags of a session, or of none."""
         return {
             "source": session.get("source") or DIRECT,
             "medium": session.get("medium") or "(none)",
-            keyword: session.get("utm_term") or NOT_FILLED,
             "utmSource": session.get("utm_source") or NOT_GIVEN,
             "utmMedium": session.get("utm_medium") or NOT_GIVEN,
             "utmCampaign": session.get("utm_campaign") or NOT_GIVEN,

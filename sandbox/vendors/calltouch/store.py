@@ -6,18 +6,17 @@ referrer tell, so an ad whose tags were lost looks like search or a direct visit
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import date
 from sqlite3 import Connection
 
-from sandbox.vendors.calltouch.hook import FORM, call_form
-from sandbox.vendors.calltouch.words import DIRECT, SWITCHES
+from sandbox.vendors.calltouch import costs, points
+from sandbox.vendors.calltouch.hook import Hooks
+from sandbox.vendors.calltouch.words import DIRECT, FIRST_CALL, FIRST_REQUEST, FIRST_SESSION, SWITCHES, digits
 from sandbox.vendors.contract import World
 from sandbox.vendors.switches import Switches
 from sandbox.world.happenings import Called, FormSent, Happening, Traffic, Visited
 
-FIRST_SESSION, FIRST_CALL, FIRST_REQUEST, FIRST_ORDER = 700_000_000, 900_000_000, 500_000_000, 300_000_000
 MSK = 3 * 3600
 
 _SCHEMA = """
@@ -42,6 +41,10 @@ CREATE TABLE IF NOT EXISTS calltouch_request (
 );
 CREATE INDEX IF NOT EXISTS calltouch_request_at ON calltouch_request (at, id);
 CREATE INDEX IF NOT EXISTS calltouch_request_phone ON calltouch_request (phone, at);
+CREATE TABLE IF NOT EXISTS calltouch_chat (
+  id INTEGER PRIMARY KEY, at INTEGER NOT NULL, session INTEGER, fio TEXT NOT NULL, phone TEXT NOT NULL,
+  email TEXT NOT NULL, text TEXT NOT NULL, first INTEGER NOT NULL
+);
 CREATE TABLE IF NOT EXISTS calltouch_tag (
   kind TEXT NOT NULL, lead INTEGER NOT NULL, tag TEXT NOT NULL, PRIMARY KEY (kind, lead, tag)
 ) WITHOUT ROWID;
@@ -58,24 +61,17 @@ CREATE INDEX IF NOT EXISTS calltouch_order_lead ON calltouch_order (kind, lead);
 """
 
 
-def digits(phone: str) -> str:
-    """A phone as Calltouch keeps it: 7XXXXXXXXXX where that can be told, otherwise the typed digits."""
-    found = re.sub(r"\D", "", phone)
-    if len(found) == 11 and found[0] == "8":
-        return "7" + found[1:]
-    return "7" + found if len(found) == 10 else found
-
-
 class CalltouchStore:
     """The projection of the world into Calltouch's tables."""
 
     def __init__(self, world: World) -> None:
         self._world = world
         self._switches = Switches(world, "calltouch", SWITCHES)
+        self._hooks = Hooks(world, self._switches)
         self._next: dict[str, int] = {}
 
     def prepare(self, db: Connection) -> None:
-        db.executescript(_SCHEMA)
+        db.executescript(_SCHEMA + costs.SCHEMA + points.SCHEMA)
         self._switches.prepare()
         firsts = {"session": FIRST_SESSION, "call": FIRST_CALL, "request": FIRST_REQUEST}
         for table, first in firsts.items():
@@ -83,6 +79,7 @@ class CalltouchStore:
             self._next[table] = (last or first) + 1
 
     def apply(self, happening: Happening, db: Connection) -> None:
+        self._hooks.calls_ended(int(happening.at.timestamp()), db)
         match happening:
             case Visited():
                 self._visited(happening, db)
@@ -131,9 +128,8 @@ class CalltouchStore:
             ),
         )  # fmt: skip
         self._world.truth.record("calltouch", "call", call, called.person, called.call)
-        hook = self._switches.get("webhook_url", str)
-        if hook:
-            self._world.deliver(hook, call_form(db, call, int(called.at.timestamp())), FORM)
+        began = int(called.at.timestamp())
+        self._hooks.call_began(call, began, began + called.wait_seconds + called.talk_seconds, db)
 
     def _form_sent(self, form: FormSent, db: Connection) -> None:
         request, phone = self._take("request"), digits(form.typed_phone)
@@ -147,6 +143,7 @@ class CalltouchStore:
             ),
         )  # fmt: skip
         self._world.truth.record("calltouch", "request", request, form.person, form.form)
+        self._hooks.request_came(request, int(form.at.timestamp()), db)
 
     @staticmethod
     def _session(visit: int | None, db: Connection) -> int | None:

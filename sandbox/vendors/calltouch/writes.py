@@ -11,11 +11,10 @@ from datetime import datetime
 from sqlite3 import Connection
 from typing import Any
 
-from sandbox.vendors.calltouch.store import FIRST_ORDER, FIRST_REQUEST, digits
-from sandbox.vendors.calltouch.words import MOSCOW
+from sandbox.vendors.calltouch.words import FIRST_CHAT, FIRST_ORDER, FIRST_REQUEST, MOSCOW, digits
 
 BATCH = 100  # leads a request
-Lead = tuple[str, int]  # 'call' or 'request', its id
+Lead = tuple[str, int]  # 'call', 'request' or 'chat', its id
 Answer = tuple[int, dict[str, Any]]
 
 
@@ -77,6 +76,9 @@ def _put_order(number: str, order: dict[str, Any], lead: Lead | None, db: Connec
         if value is not None:
             db.execute(f"UPDATE calltouch_order SET {column} = ? WHERE id = ?", (value, known))  # noqa: S608 - fixed names
     db.execute("UPDATE calltouch_order SET updated_at = ? WHERE id = ?", (now, known))
+    _add_tags(("order", known), order.get("addTags") or [], db)
+    if lead is not None:
+        _add_tags(lead, order.get("addTagsToLead") or [], db)
     return known
 
 
@@ -87,6 +89,7 @@ def delete_orders(body: dict[str, Any], db: Connection, now: int) -> Answer:
         known = _known_order(str(order.get("orderNumber")), db)
         if known is not None:
             db.execute("DELETE FROM calltouch_order WHERE id = ?", (known,))
+            db.execute("DELETE FROM calltouch_tag WHERE kind = 'order' AND lead = ?", (known,))
             done.append({"orderNumber": order["orderNumber"], "calltouchOrderId": known})
     return 200, {"data": {"orders": done}}
 
@@ -148,6 +151,19 @@ def comment_leads(body: dict[str, Any], db: Connection, now: int) -> Answer:
     return 200, {"data": {"comments": answers}}
 
 
+def open_chat(said: dict[str, Any], db: Connection, now: int) -> int:
+    """A visitor's chat, which stands in no journal. Its id."""
+    (last,) = db.execute("SELECT coalesce(max(id), ?) FROM calltouch_chat", (FIRST_CHAT,)).fetchone()
+    phone = digits(str(said.get("phone") or ""))
+    known = db.execute("SELECT 1 FROM calltouch_chat WHERE phone = ? LIMIT 1", (phone,)).fetchone()
+    told = (str(said.get("name") or ""), phone, str(said.get("email") or ""), str(said.get("text") or ""))
+    db.execute(
+        "INSERT INTO calltouch_chat VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (int(last) + 1, now, said.get("sessionId"), *told, known is None),
+    )
+    return int(last) + 1
+
+
 WRITES: dict[str, Callable[[dict[str, Any], Connection, int], Answer]] = {
     "client-order/create": put_orders,
     "client-order/update": put_orders,
@@ -181,23 +197,26 @@ def _match(matching: list[dict[str, Any]], db: Connection, now: int) -> tuple[bo
 
 
 def _lead(kind: str, params: dict[str, Any], db: Connection, now: int) -> Lead | None:
-    if kind in ("call", "request"):
-        query = f"SELECT id FROM calltouch_{kind} WHERE id = ?"  # noqa: S608 - one of two names
+    if kind in ("call", "request", "chat"):
+        query = f"SELECT id FROM calltouch_{kind} WHERE id = ?"  # noqa: S608 - one of three names
         row = db.execute(query, (params.get(f"{kind}Id"),)).fetchone()
         return (kind, row[0]) if row else None
-    if kind not in ("leadContact", "callContact", "requestContact"):
+    if kind not in ("leadContact", "callContact", "requestContact", "chatContact"):
         return None
+    chats = kind == "chatContact" or (kind == "leadContact" and params.get("withChats"))
     at = _time(params["date"]) if params.get("date") else now
     since = at - int(params.get("searchDepth", 262_800)) * 60
     wanted = params.get(f"{kind.removesuffix('Contact')}TypeToMatch", "nearestUniq")
     first = " AND first" if wanted == "nearestUniq" else ""
     nearest: list[tuple[int, Lead]] = []
     for phone in map(digits, map(str, params.get("phones") or [])):
-        if kind != "requestContact":
+        if chats:
+            nearest += _nearest("chat", "phone", phone, since, at, first, db)
+        if kind in ("leadContact", "callContact"):
             nearest += _nearest("call", "caller", phone, since, at, first, db)
-        if kind != "callContact":
+        if kind in ("leadContact", "requestContact"):
             nearest += _nearest("request", "phone", phone, since, at, first, db)
-    if kind != "callContact":
+    if kind in ("leadContact", "requestContact"):
         for email in params.get("emails") or []:
             nearest += _nearest("request", "email", str(email), since, at, first, db)
     return max(nearest)[1] if nearest else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -13,6 +14,7 @@ from urllib.parse import parse_qs
 import httpx
 import pytest
 
+from sandbox.running import open_to_read
 from sandbox.server import Sandbox
 
 EMPTY = ("<не заполнено>", "<не указано>")
@@ -312,23 +314,121 @@ class _Receiver(BaseHTTPRequestHandler):
         """Silence."""
 
 
-def test_a_hook_tells_of_each_new_call(own_sandbox: Sandbox, own: Calltouch) -> None:
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 128  # a day's hooks come all at once when time is moved on
+
+
+@contextmanager
+def receiving(own: Calltouch, *switches: str) -> Iterator[list[dict[str, list[str]]]]:
+    """A receiver of hooks, to which the switches' kinds are sent."""
     _Receiver.forms.clear()
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Receiver) as receiver:
+    with _Server(("127.0.0.1", 0), _Receiver) as receiver:
         thread = Thread(target=receiver.serve_forever, daemon=True)
         thread.start()
-        own.http.put("/_switches", json={"webhook_url": f"http://127.0.0.1:{receiver.server_port}/hook"})
-        own_sandbox.advance(days=2)
-        new = {
-            str(call["callId"]): call for call in own.calls(dateFrom="01/05/2026", dateTo="02/05/2026")["records"]
-        }
-        deadline = time.monotonic() + 10
-        while len(_Receiver.forms) < len(new) and time.monotonic() < deadline:
-            time.sleep(0.02)
+        address = f"http://127.0.0.1:{receiver.server_port}/hook"
+        own.http.put("/_switches", json=dict.fromkeys(switches, address))
+        yield _Receiver.forms
         receiver.shutdown()
         thread.join()
-    assert new
-    assert {form["id"][0]: form["callerphone"][0] for form in _Receiver.forms} == {
-        number: call["callerNumber"] for number, call in new.items()
+
+
+def wait_for(forms: list[dict[str, list[str]]], count: int) -> None:
+    deadline = time.monotonic() + 10
+    while len(forms) < count and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert len(forms) >= count
+
+
+def test_hooks_tell_of_the_start_and_the_end_of_calls_and_of_requests(own_sandbox: Sandbox, own: Calltouch) -> None:
+    with receiving(own, "webhook_url") as forms:
+        own_sandbox.advance(days=3)
+        period = {"dateFrom": "01/05/2026", "dateTo": "02/05/2026"}
+        new = {str(call["callId"]): call for call in own.calls(**period)["records"]}
+        requests = own.requests(dateFrom="05/01/2026", dateTo="05/02/2026")
+        wait_for(forms, 2 * len(new) + len(requests))
+        told = list(forms)
+    calls = [form for form in told if "callerphone" in form]
+    assert {form["id"][0]: form["callerphone"][0] for form in calls}.items() >= {
+        (number, call["callerNumber"]) for number, call in new.items()
     }
-    assert {form["unique"][0] for form in _Receiver.forms} <= {"true", "false"}
+    for number, call in new.items():
+        durations = [int(form["duration"][0]) for form in calls if form["id"][0] == number]
+        assert sorted(durations) == [0, call["duration"]]
+    assert {form["unique"][0] for form in calls} <= {"true", "false"}
+    assert requests
+    assert {form["requestId"][0] for form in told if "requestId" in form} >= {
+        str(request["requestId"]) for request in requests
+    }
+
+
+def test_deals_and_chats_have_hooks_of_their_own(own: Calltouch) -> None:
+    call = own.calls()["records"][-1]
+    with receiving(own, "deals_webhook_url", "chats_webhook_url") as forms:
+        matching = [{"type": "call", "callParams": {"callId": call["callId"]}}]
+        deal = own.write("client-order/create", _order("A-7", matching, status="Новая")).json()
+        said = {"phone": "8 (999) 000-11-22", "text": "Сколько стоит?", "sessionId": call["sessionId"]}
+        chat = own.http.post("/_chat", json=said).json()["chatId"]
+        wait_for(forms, 2)
+        about_deal = next(form for form in forms if "orderId" in form)
+        about_chat = next(form for form in forms if "chatId" in form)
+    assert about_deal["orderId"] == [str(deal["data"]["orders"][0]["calltouchOrderId"])]
+    assert (about_deal["orderNumber"], about_deal["orderStatus"]) == (["A-7"], ["Новая"])
+    assert (about_chat["chatId"], about_chat["phone"]) == ([str(chat)], ["79990001122"])
+
+
+def test_a_deal_may_be_put_on_a_chat_and_bears_its_own_tags(own: Calltouch) -> None:
+    chat = own.http.post("/_chat", json={"phone": "+79990001122"}).json()["chatId"]
+    contact = {"phones": ["8 (999) 000-11-22"], "withChats": True}
+    for number, matching in (
+        ("A-8", {"type": "chat", "chatParams": {"chatId": chat}}),
+        ("A-9", {"type": "leadContact", "leadContactParams": contact}),
+    ):
+        order = _order(number, [matching], orderDate="29-04-2026 10:00:00", addTags=[{"tag": "Опт"}])
+        assert own.write("client-order/create", order).status_code == 200
+    path = f"/calls-service/RestAPI/{own.site}/orders-diary/orders"
+    period = {"dateFrom": "29/04/2026", "dateTo": LAST_DAY, "page": 1, "limit": 10}
+    found = own.get(path, **period, orderSource="CHAT", withOrdersTags="true").json()["records"]
+    assert [order["orderSource"]["chatId"] for order in found] == [chat, chat]
+    assert [order["tags"] for order in found] == [[{"category": "", "type": "MANUAL", "names": ["Опт"]}]] * 2
+    assert {order["tags"] for order in own.get(path, **period).json()["records"]} == {None}
+
+
+def _costs(own_sandbox: Sandbox) -> list[tuple[str, str, str]]:
+    with closing(open_to_read(own_sandbox.home)) as db:
+        return db.execute("SELECT day, campaign, price FROM calltouch_cost ORDER BY day, campaign").fetchall()
+
+
+def test_added_costs_sum_up_and_an_update_wants_the_very_same_names(own_sandbox: Sandbox, own: Calltouch) -> None:
+    def send(what: str, **item: Any) -> httpx.Response:
+        whole = {"dateFrom": "01-04-2026", "dateTo": "02-04-2026", "price": 100} | item
+        headers = {"Access-Token": own.token, "SiteId": own.site}
+        return own.http.post(
+            f"/report-service/RestAPI/api/costs-import/{what}", json={"costs": [whole]}, headers=headers
+        )
+
+    assert send("add", source="vk", campaign="весна").status_code == 200
+    assert send("add", source="vk", campaign="весна").status_code == 200
+    assert _costs(own_sandbox) == [("2026-04-01", "весна", "100"), ("2026-04-02", "весна", "100")]
+    send("update", campaign="весна", source="vk", price=10)  # the same names in another order
+    send("update", source="vk", price=10)
+    assert [price for _, _, price in _costs(own_sandbox)] == ["100", "100"]
+    send("update", source="vk", campaign="весна", price=10)
+    assert [price for _, _, price in _costs(own_sandbox)] == ["5", "5"]
+    send("add", source="vk")
+    assert _costs(own_sandbox)[0][1] == "<не заполнено>"
+    assert send("add").status_code == 400
+    assert send("add", source="vk", dateFrom="2026-04-01").status_code == 400
+    assert send("remove", source="vk").status_code == 302
+
+
+def test_a_days_points_are_spent_by_successful_requests_and_come_again(
+    own_sandbox: Sandbox, own: Calltouch
+) -> None:
+    own.http.put("/_switches", json={"daily_points": 2})
+    day = {"dateFrom": LAST_DAY, "dateTo": LAST_DAY}
+    statuses = [own.get(own.diary, **day).status_code, own.get(own.diary, dateFrom="x", dateTo="x").status_code]
+    statuses += [own.get(own.diary, **day).status_code for _ in range(2)]
+    assert statuses == [200, 400, 200, 429]
+    assert "баллов" in own.get(own.diary, **day).text
+    own_sandbox.advance(days=1)
+    assert own.get(own.diary, **day).status_code == 200
