@@ -169,7 +169,8 @@ def _number(metric: Metric, row: CampaignRow) -> int | float | None:
     value = metric.value(row.sums)
     if value is None:
         return None
-    return int(value) if metric.unit is Unit.COUNT else float(value)
+    # Models that split conversions give fractions of them.
+    return int(value) if metric.unit is Unit.COUNT and value % 1 == 0 else float(value)
 
 
 def _written(metric: Metric, row: CampaignRow) -> str:
@@ -177,10 +178,11 @@ def _written(metric: Metric, row: CampaignRow) -> str:
     if value is None:
         return "–"
     if metric.unit is Unit.PERCENT:
-        return f"{_grouped(value, 0)} %"
-    return _grouped(value, 0)
+        return f"{grouped(value, 0)} %"
+    return grouped(value, 2 if metric.unit is Unit.COUNT and value % 1 else 0)
 
 
-def _grouped(value: Decimal, places: int) -> str:
+def grouped(value: Decimal, places: int) -> str:
+    """A number for people, with thin spaces between thousands."""
     rounded = round(value, places) or Decimal(0)  # not −0
     return f"{rounded:,.{places}f}".replace(",", "\u202f").replace("-", "−")
