@@ -56,7 +56,7 @@ def kept(written: Written) -> dict[str, Any]:
 
 def recalled(answer: dict[str, Any]) -> Written:
     """What a mutation did, out of what was remembered."""
-    rows = {name: UUID(answer[name]) for name in _ROWS if name in answer}
+    rows: dict[str, Any] = {name: UUID(answer[name]) for name in _ROWS if name in answer}
     return Written(**rows, sentence=answer["sentence"])
 
 

@@ -85,7 +85,8 @@ async def test_a_stream_that_is_being_read_leaves_it_to_the_next_run(
     connection = await bench.connect(market, "calltouch")
     await bench.sync(connection)
     usual = (await bench.sync(connection)).counts.fetched
-    fetch, told, first = running._fetch, [], connector("calltouch").streams[0].name
+    fetch, first = running._fetch, connector("calltouch").streams[0].name
+    told: list[Any] = []
 
     async def asking_meanwhile(*given: Any) -> Any:
         if not told:
