@@ -10,7 +10,7 @@ from core.database import rls_statements
 from core.roles import Role, role_name
 
 APPEND_ONLY = frozenset(
-    {"source_version", "merge_log", "campaign_name", "outbox_attempt", "change", "webhook_attempt"}
+    {"source_version", "merge_log", "campaign_name", "outbox_attempt", "change", "webhook_attempt", "rule_set"}
 )
 """Tables of which the app may only read and add rows (the loader may clear them, when a connection goes)."""
 

@@ -35,6 +35,7 @@ from schema.tables.interactions import Call, Lead, Message, Visit
 from schema.tables.marketing import Ad, AdGroup, AdSpend, Campaign, CampaignName, Keyword
 from schema.tables.outbox import Conflict, Delivery, Outbox, OutboxAttempt, WriteRule
 from schema.tables.parties import Assignment, Company, Contact, User
+from schema.tables.reporting import CostRule, FrozenPeriod, ManualCost, OwnMetric, Plan, RuleSet
 from schema.tables.sales import Deal, Invoice, Order, OrderItem, Payment, Pipeline, Stage, StageChange
 from schema.tables.work import Note, Task
 
@@ -56,12 +57,14 @@ __all__ = [
     "Conflict",
     "Connection",
     "Contact",
+    "CostRule",
     "CustomField",
     "Deal",
     "Delivery",
     "Door",
     "FeedHorizon",
     "FieldMapping",
+    "FrozenPeriod",
     "Idempotency",
     "Identifier",
     "IdentityDecision",
@@ -70,6 +73,7 @@ __all__ = [
     "Invoice",
     "Keyword",
     "Lead",
+    "ManualCost",
     "MatchBlock",
     "MatchProposal",
     "MatchTraits",
@@ -81,14 +85,17 @@ __all__ = [
     "OrderItem",
     "Outbox",
     "OutboxAttempt",
+    "OwnMetric",
     "Path",
     "Payment",
     "Pipeline",
+    "Plan",
     "Quarantine",
     "RateBudget",
     "ReceivedWebhook",
     "RollupDay",
     "RollupMonth",
+    "RuleSet",
     "SchemaChange",
     "SettledCall",
     "SettledPerson",
