@@ -16,6 +16,7 @@ from sqlalchemy import Connection, text
 
 from core.database import Database, open_database
 from core.settings import Settings
+from schema import analytics
 from schema.tables import Base
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ async def migrate(database: Database) -> bool:
 async def is_current(database: Database) -> bool:
     """Whether the database has the schema that this code expects."""
     async with database.owner_engine.connect() as connection:
-        return await connection.run_sync(_revision) == newest_revision()
+        return await connection.run_sync(_is_current)
 
 
 async def drift(database: Database) -> list[Any]:
@@ -57,12 +58,20 @@ def draft(connection: Connection, role_prefix: str, message: str, revision: str)
     command.revision(_config(connection, role_prefix), message, autogenerate=True, rev_id=revision)
 
 
-def _upgrade(connection: Connection, role_prefix: str) -> bool:
-    if _revision(connection) == newest_revision():
-        return False
-    from alembic import command
+def _is_current(connection: Connection) -> bool:
+    return _revision(connection) == newest_revision() and analytics.are_current(connection)
 
-    command.upgrade(_config(connection, role_prefix), "head")
+
+def _upgrade(connection: Connection, role_prefix: str) -> bool:
+    """Views for analysts are made anew around the migrations: they hold on to columns that these may change."""
+    if _is_current(connection):
+        return False
+    analytics.drop(connection)
+    if _revision(connection) != newest_revision():
+        from alembic import command
+
+        command.upgrade(_config(connection, role_prefix), "head")
+    analytics.create(connection, role_prefix)
     return True
 
 
