@@ -11,7 +11,7 @@ from connectors.auth import QueryKey
 from connectors.calltouch.chats import ask_chats, map_chat, read_chats, start_chats
 from connectors.calltouch.health import check, error_of
 from connectors.calltouch.mapping import map_call, map_request
-from connectors.calltouch.orders import ask_orders, map_order, read_orders, start_orders
+from connectors.calltouch.orders import ask_orders, map_deal, map_order, read_orders, start_deals, start_orders
 from connectors.calltouch.reads import (
     ask_calls,
     ask_requests,
@@ -79,12 +79,21 @@ CONNECTOR = Connector(
         ),
         Stream(
             name="orders",
-            title="Deals of the cabinet (by the setting)",
-            makes=(RecordKind.ORDER, RecordKind.DEAL, RecordKind.CONTACT, RecordKind.VISIT),
+            title="Deals of the cabinet, as evidence",
+            makes=(RecordKind.ORDER, RecordKind.VISIT),
             start=start_orders,
             request=ask_orders,
             read=read_orders,
             map=map_order,
+        ),
+        Stream(
+            name="deals",
+            title="Deals of the cabinet, as sales",
+            makes=(RecordKind.DEAL, RecordKind.CONTACT, RecordKind.VISIT),
+            start=start_deals,
+            request=ask_orders,
+            read=read_orders,
+            map=map_deal,
         ),
         Stream(
             name="chats",

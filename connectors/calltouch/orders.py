@@ -1,12 +1,15 @@
 """The journal of deals: copies of a CRM's deals, each with the call or request that it came from.
 
-They are read only where the settings ask for it (``settings.orders``), and count as sales only where no CRM does.
+They are read only where the settings ask for it (``settings.orders``): as orders, which are evidence and no sales,
+or as deals, where no CRM tells of them. Each use is a stream of its own, since a record that doesn't change isn't
+mapped anew when a setting does.
 The numbers in brackets are facts in BEHAVIOR.md.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -23,8 +26,8 @@ from connectors.contract import Mapped, Page, Position, Skip, Start, VendorReque
 from connectors.errors import BadRecord, VendorChanged
 from connectors.windows import Window
 from schema.enums import DealStatus, OrderState
-from schema.records import ContactRecord, DealRecord, OrderRecord
-from schema.traffic import present
+from schema.records import ContactRecord, DealRecord, OrderRecord, VisitRecord
+from schema.traffic import Traffic, present
 
 ORDERS_DAYS = 30  # in one window
 ORDERS_REREAD_DAYS = 90  # [35] a deal changes for months, and is found by its own day only
@@ -38,8 +41,14 @@ _ORDER = msgspec.json.Decoder(Order)
 
 
 def start_orders(settings: CalltouchSettings, start: Start) -> Position | None:
-    if settings.orders == "ignored":
-        return None
+    return _opening(settings, start) if settings.orders == "evidence" else None
+
+
+def start_deals(settings: CalltouchSettings, start: Start) -> Position | None:
+    return _opening(settings, start) if settings.orders == "deals" else None
+
+
+def _opening(settings: CalltouchSettings, start: Start) -> Position | None:
     again = max(settings.reread_days, ORDERS_REREAD_DAYS)
     window = Window.opening(start, days=ORDERS_DAYS, reread_days=again, zone=settings.zone)
     return None if window is None else {**window.position(), "page": 1}
@@ -73,83 +82,134 @@ def read_orders(_settings: CalltouchSettings, position: Position, response: Vend
 
 
 def map_order(settings: CalltouchSettings, body: bytes) -> Mapped:
-    """A deal of the cabinet as an order that counts in no sales, or (by the settings) as a deal that does."""
+    """A deal of the cabinet as an order that names no deal, and so counts in no sales."""
+    told = _told(settings, body)
+    if isinstance(told, Skip):
+        return told
+    wire, client = told.wire, told.wire.client or OrderClient()
+    order = OrderRecord(
+        external_id=told.id,
+        updated_at=told.updated_at,
+        created_at=told.created_at,
+        state=OrderState.DONE if told.won else OrderState.OPEN,
+        number=identifier(wire.order_number),
+        status=present(wire.order_status),
+        amount=told.amount,
+        currency=CURRENCY,
+        name=present(client.fio),
+        phones=told.phones,
+        emails=told.emails,
+        visitor_ids=told.visitor_ids,
+        visit=told.visit,
+        lead=told.lead,
+        tags=told.tags,
+        comment="\n".join(_texts(wire.comment)) or None,
+        traffic=told.traffic,
+        custom=_custom(wire),
+    )
+    return [*told.visits, order]
+
+
+def map_deal(settings: CalltouchSettings, body: bytes) -> Mapped:
+    """A deal of the cabinet as a deal, with the client whom it names as a contact."""
+    told = _told(settings, body)
+    if isinstance(told, Skip):
+        return told
+    wire, client = told.wire, told.wire.client or OrderClient()
+    number = identifier(wire.order_number)
+    contact = ContactRecord(
+        external_id=f"order-{told.id}",
+        name=present(client.fio),
+        phones=told.phones,
+        emails=told.emails,
+        created_at=told.created_at,
+        traffic=told.traffic,
+    )
+    known = bool(told.phones or told.emails)
+    completed_at = _time(wire.completed_date, settings) or told.updated_at or told.created_at
+    deal = DealRecord(
+        external_id=told.id,
+        updated_at=told.updated_at,
+        title=present(wire.order_name) or number or f"Deal {told.id}",
+        created_at=told.created_at,
+        status=DealStatus.WON if told.won else DealStatus.OPEN,
+        amount=told.amount,
+        currency=CURRENCY,
+        closed_at=completed_at if told.won else None,
+        contact=contact.external_id if known else None,
+        lead=told.lead,
+        tags=told.tags,
+        traffic=told.traffic,
+        custom=_custom(wire, number=number, status=present(wire.order_status)),
+    )
+    return [*told.visits, *((contact,) if known else ()), deal]
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What a deal of the cabinet says, whatever it becomes."""
+
+    wire: Order
+    id: str
+    created_at: datetime
+    updated_at: datetime | None
+    visits: tuple[VisitRecord, ...]
+    visit: str | None
+    visitor_ids: tuple[str, ...]
+    traffic: Traffic | None
+    phones: tuple[str, ...]
+    emails: tuple[str, ...]
+    lead: str | None
+    tags: tuple[str, ...]
+    amount: Decimal | None
+    won: bool
+
+
+def _told(settings: CalltouchSettings, body: bytes) -> _Told | Skip:
     wire = _ORDER.decode(body)
     order_id = identifier(wire.order_id)
     if order_id is None:
         raise BadRecord("A deal without orderId.")
-    if OWN_TAG in _texts(wire.tags):
+    tags = distinct(_texts(wire.tags))
+    if OWN_TAG in tags:
         return Skip("Skvoz itself put this deal there.")
     created_at = _time(wire.created_date, settings) or _time(wire.order_date, settings)
     if created_at is None:
         raise BadRecord("A deal without a time.")
-    session = wire.visit or OrderVisit()
+    session, client = wire.visit or OrderVisit(), wire.client or OrderClient()
     visitors = visitor_ids_of(session.ct_client_id, session.ya_client_id, session.gua_client_id)
     ads = ads_of(session.yandex_direct, session.google_ad_words)
     visits = visits_of(session, ads, visitors, None, created_at, settings.zone)
     visit = identifier(session.session_id)
-    traffic = visits[visit].traffic if visit else origin_of(traffic_of(session), ads)
-    client = wire.client or OrderClient()
-    phones, emails = distinct(_texts(client.phones)), distinct(_texts(client.emails))
-    source = wire.order_source or OrderSource()
-    updated_at = _time(wire.updated_date, settings)
     value, won = _value(wire)
-    number, comment = identifier(wire.order_number), "\n".join(_texts(wire.comment)) or None
-    tags, lead = distinct(_texts(wire.tags)), identifier(source.request_id)
-    custom = custom_of(
+    return _Told(
+        wire=wire,
+        id=order_id,
+        created_at=created_at,
+        updated_at=_time(wire.updated_date, settings),
+        visits=tuple(visits.values()),
+        visit=visit,
+        visitor_ids=visitors,
+        traffic=visits[visit].traffic if visit else origin_of(traffic_of(session), ads),
+        phones=distinct(_texts(client.phones)),
+        emails=distinct(_texts(client.emails)),
+        lead=identifier((wire.order_source or OrderSource()).request_id),
+        tags=tags,
+        amount=value,
+        won=won,
+    )
+
+
+def _custom(wire: Order, **more: str | None) -> dict[str, Any] | None:
+    source = wire.order_source or OrderSource()
+    return custom_of(
         manager=next(_texts(wire.manager), None),
         funnel=present(wire.funnel),
         sourceType=present(source.type),
         callId=identifier(source.call_id),
         chatId=identifier(source.chat_id),
+        **more,
     )
-    if settings.orders != "deals":
-        order = OrderRecord(
-            external_id=order_id,
-            updated_at=updated_at,
-            created_at=created_at,
-            state=OrderState.DONE if won else OrderState.OPEN,
-            number=number,
-            status=present(wire.order_status),
-            amount=value,
-            currency=CURRENCY,
-            name=present(client.fio),
-            phones=phones,
-            emails=emails,
-            visitor_ids=visitors,
-            visit=visit,
-            lead=lead,
-            tags=tags,
-            comment=comment,
-            traffic=traffic,
-            custom=custom,
-        )
-        return [*visits.values(), order]
-    contact = ContactRecord(
-        external_id=f"order-{order_id}",
-        name=present(client.fio),
-        phones=phones,
-        emails=emails,
-        created_at=created_at,
-        traffic=traffic,
-    )
-    known = bool(phones or emails)
-    deal = DealRecord(
-        external_id=order_id,
-        updated_at=updated_at,
-        title=present(wire.order_name) or number or f"Deal {order_id}",
-        created_at=created_at,
-        status=DealStatus.WON if won else DealStatus.OPEN,
-        amount=value,
-        currency=CURRENCY,
-        closed_at=(_time(wire.completed_date, settings) or updated_at or created_at) if won else None,
-        contact=contact.external_id if known else None,
-        lead=lead,
-        tags=tags,
-        traffic=traffic,
-        custom={**(custom or {}), **(custom_of(status=present(wire.order_status), number=number) or {})} or None,
-    )
-    return [*visits.values(), *((contact,) if known else ()), deal]
 
 
 def _value(wire: Order) -> tuple[Decimal | None, bool]:

@@ -56,7 +56,7 @@ class CalltouchSettings(ConnectorSettings):
             "The cabinet holds copies of a CRM's deals. 'ignored': they aren't read. 'evidence': they are read as "
             "orders, with the call or request that each belongs to, and count in no figure of sales. 'deals': they "
             "are read as deals and count; only where the CRM itself isn't connected, or revenue is counted twice. "
-            "Deals that Skvoz wrote there are never read back."
+            "Deals that Skvoz wrote there are never read back, and what was read once stays."
         ),
     )
     base_url: str = Field(

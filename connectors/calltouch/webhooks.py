@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from urllib.parse import parse_qsl
 
 import msgspec
-import xxhash
 
 from connectors.calltouch.chats import CHAT_IDS
 from connectors.calltouch.settings import CalltouchSettings
@@ -61,15 +60,10 @@ def read_delivery(settings: CalltouchSettings, delivery: Delivery) -> Sequence[T
             body = {name: each for name, each in told.items() if name != ABOUT}
             return (Touched("chats", external_id, msgspec.json.encode(body)),)
         case "deals":
-            return () if settings.orders == "ignored" else (Touched("orders", external_id),)
+            streams = {"evidence": "orders", "deals": "deals"}
+            return (Touched(streams[settings.orders], external_id),) if settings.orders in streams else ()
         case _:
             return (Touched(kind, external_id),)
-
-
-def delivery_id(_settings: CalltouchSettings, delivery: Delivery) -> str:
-    """Equal parameters are one delivery, however they were sent: a GET has all of them in its address."""
-    told = sorted(parameters(delivery).items())
-    return xxhash.xxh3_128_hexdigest(msgspec.json.encode(told))
 
 
 def parameters(delivery: Delivery) -> dict[str, str]:
@@ -117,5 +111,4 @@ WEBHOOKS = Webhooks(
     events=("start of a call", "end of a call", "request", "chat", "deal"),
     setup=SETUP,
     read=read_delivery,
-    delivery_id=delivery_id,
 )

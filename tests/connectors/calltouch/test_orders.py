@@ -13,12 +13,12 @@ import pytest
 
 from connectors.calltouch import CONNECTOR
 from connectors.calltouch.settings import CalltouchSettings
-from connectors.contract import Skip, Start, VendorResponse
+from connectors.contract import Skip, Start, Stream, VendorResponse
 from connectors.errors import BadRecord, VendorChanged
 from schema.enums import DealStatus, OrderState
 from schema.records import ContactRecord, DealRecord, OrderRecord, VisitRecord
 
-ORDERS = CONNECTOR.stream("orders")
+ORDERS, SALES = CONNECTOR.stream("orders"), CONNECTOR.stream("deals")
 MOSCOW = timezone(timedelta(hours=3))
 IGNORED = CalltouchSettings(token="secret-token", site_id="12345")
 EVIDENCE = IGNORED.model_copy(update={"orders": "evidence"})
@@ -63,15 +63,19 @@ def order(**changes: Any) -> bytes:
 
 
 def mapped(settings: CalltouchSettings, body: bytes) -> list[Any]:
-    records = ORDERS.map(settings, body)
+    stream = ORDERS if settings is EVIDENCE else SALES
+    records = stream.map(settings, body)
     assert isinstance(records, list)
     return records
 
 
 def test_deals_are_not_read_unless_they_are_asked_for() -> None:
-    assert ORDERS.start(IGNORED, START) is None
-    for settings in (EVIDENCE, DEALS):
-        assert ORDERS.start(settings, START) is not None
+    reading = {
+        (stream.name, settings.orders): stream.start(settings, START) is not None
+        for stream in (ORDERS, SALES)
+        for settings in (IGNORED, EVIDENCE, DEALS)
+    }
+    assert {key for key, reads in reading.items() if reads} == {("orders", "evidence"), ("deals", "deals")}
 
 
 def test_a_window_is_asked_for_with_the_day_after_it() -> None:
@@ -146,13 +150,13 @@ def test_a_deal_without_completed_money_is_open() -> None:
     assert deal.traffic is None
 
 
-@pytest.mark.parametrize("settings", [EVIDENCE, DEALS])
+@pytest.mark.parametrize("stream", [ORDERS, SALES])
 @pytest.mark.parametrize(
     "tags",
     [[{"tag": "Skvoz"}], ["Skvoz"], [{"category": "", "type": "MANUAL", "names": ["VIP", "Skvoz"]}], "Skvoz"],
 )
-def test_what_skvoz_put_there_is_left_out(settings: CalltouchSettings, tags: Any) -> None:
-    assert isinstance(ORDERS.map(settings, order(tags=tags)), Skip)
+def test_what_skvoz_put_there_is_left_out(stream: Stream[Any], tags: Any) -> None:
+    assert isinstance(stream.map(EVIDENCE, order(tags=tags)), Skip)
 
 
 def test_times_may_be_texts_or_numbers() -> None:
