@@ -104,7 +104,7 @@ def campaign_report_statement(
     params: dict[str, Any] = {"report_workspace": workspace_id, "report_start": start, "report_end": end}
     others = _FIGURES if credits_json is None else _WITHOUT_CONVERSIONS
     if as_known_at is None:
-        cells, name = _present_cells(start, end, grain, others, params), "k.name"
+        cells, name = present_cells(start, end, grain, others, params), "k.name"
     else:
         params["report_known"] = as_known_at
         cells, name = _OTHERS_AS_KNOWN, _NAME_AS_KNOWN
@@ -159,7 +159,7 @@ async def read_report(conn: PsycopgConnection, workspace_id: UUID, statement: St
 async def channels_of_campaigns(conn: PsycopgConnection, workspace_id: UUID) -> dict[bytes, str]:
     """The channel in which the report counts each campaign, by the campaign's id as bytes."""
     found = await conn.execute(
-        f"select k.id, {_CHANNEL} from campaign k where k.workspace_id = %s",  # noqa: S608
+        f"select k.id, {CHANNEL_OF_CAMPAIGN} from campaign k where k.workspace_id = %s",  # noqa: S608
         (workspace_id,),
     )
     return {campaign.bytes: channel async for campaign, channel in found}
@@ -183,7 +183,7 @@ def _row(values: tuple[Any, ...]) -> CampaignRow:
 def shown_columns(grain: Grain, name: str) -> dict[str, str]:
     """What the grain shows of a cell; each is an expression over the cell ``c`` and its campaign ``k``."""
     hidden = "null::text"
-    channel = f"nullif(case when c.reason = '' then {_CHANNEL} else c.channel end, '')"
+    channel = f"nullif(case when c.reason = '' then {CHANNEL_OF_CAMPAIGN} else c.channel end, '')"
     columns = {
         "campaign_id": "null::uuid",
         "name": hidden,
@@ -215,7 +215,7 @@ def period_of(grain: Grain, day: str) -> str:
     return {"day": day, "month": f"date_trunc('month', {day})::date"}.get(grain.period or "", "null::date")
 
 
-def _present_cells(start: date, end: date, grain: Grain, figures: str, params: dict[str, Any]) -> str:
+def present_cells(start: date, end: date, grain: Grain, figures: str, params: dict[str, Any]) -> str:
     """Cells out of the rollups: whole months, and days at the edges. Days alone where days are asked for."""
     first = start if start.day == 1 else _next_month(start)
     beyond = _next_month(end) if (end + timedelta(days=1)).day == 1 else end.replace(day=1)
@@ -289,17 +289,18 @@ _NAME_AS_KNOWN = """coalesce((
 ), k.external_id)"""
 
 # The channel of a campaign, as schema.traffic tells it of a record that names a campaign.
-_SOURCE = f"""coalesce(
+SOURCE_OF_CAMPAIGN = f"""coalesce(
     nullif(lower(k.source), ''), case k.platform when '{traffic.YANDEX_DIRECT}' then 'yandex' else k.platform end
 )"""
 _MEDIUM = "coalesce(lower(k.medium), '')"
-_CHANNEL = f"""case
+CHANNEL_OF_CAMPAIGN = f"""case
     when k.id is null then null
-    when {_MEDIUM} in ('email', 'e-mail', 'newsletter') or {_SOURCE} = 'email' then '{Channel.EMAIL}'
+    when {_MEDIUM} in ('email', 'e-mail', 'newsletter') or {SOURCE_OF_CAMPAIGN} = 'email' then '{Channel.EMAIL}'
     when {_MEDIUM} not in ('organic', 'referral', 'social') then case
-        when {_SOURCE} in ({_words(traffic._SOCIAL)}) then '{Channel.PAID_SOCIAL}'
-        when {_SOURCE} in ({_words(traffic._SEARCH_ENGINES | traffic._YANDEX)}) then '{Channel.PAID_SEARCH}'
+        when {SOURCE_OF_CAMPAIGN} in ({_words(traffic._SOCIAL)}) then '{Channel.PAID_SOCIAL}'
+        when {SOURCE_OF_CAMPAIGN} in ({_words(traffic._SEARCH_ENGINES | traffic._YANDEX)})
+            then '{Channel.PAID_SEARCH}'
         else '{Channel.PAID_OTHER}' end
     when {_MEDIUM} = 'organic' then '{Channel.ORGANIC}'
-    when {_SOURCE} in ({_words(traffic._SOCIAL)}) or {_MEDIUM} = 'social' then '{Channel.SOCIAL}'
+    when {SOURCE_OF_CAMPAIGN} in ({_words(traffic._SOCIAL)}) or {_MEDIUM} = 'social' then '{Channel.SOCIAL}'
     else '{Channel.REFERRAL}' end"""

@@ -144,12 +144,12 @@ DETAIL_METRICS: Mapping[str, Metric] = {metric.key: metric for metric in _DEFINI
 
 # Written so that the partial index of current versions, which doesn't begin with the client, isn't taken.
 _CURRENT = "coalesce({row}.known_until, 'infinity') = 'infinity'"
-_FIRST_DEAL = f"""
+FIRST_DEAL_OF_PATH = f"""
 select n.record_id from path n where n.workspace_id = p.workspace_id and n.client_id = p.client_id
 and n.kind = 'new_client' and n.record_id = p.record_id and {_CURRENT.format(row="n")} limit 1
 """  # noqa: S608
 # A call that several systems tell of was answered if one says so.
-_CALL = f"""
+CALL_OF_PATH = f"""
 select bool_or(r.answered) as answered, bool_or(r.is_target) as is_target, bool_or(r.is_unique) as is_unique,
     max(r.talk_seconds) as talk_seconds, max(r.wait_seconds) as wait_seconds,
     exists (
@@ -173,8 +173,8 @@ select {keys}, {sums}
 from (
     select p.campaign_id, p.reason, p.channel, {period_of(grain, "p.day")} as period, {counted}
     from path p
-    left join lateral ({_CALL}) c on p.kind = 'call'
-    left join lateral ({_FIRST_DEAL}) n on p.kind = 'won_deal'
+    left join lateral ({CALL_OF_PATH}) c on p.kind = 'call'
+    left join lateral ({FIRST_DEAL_OF_PATH}) n on p.kind = 'won_deal'
     where p.workspace_id = %(report_workspace)s and p.day between %(report_start)s and %(report_end)s
     and p.known_until is null
     group by 1, 2, 3, 4

@@ -1,4 +1,4 @@
-"""What people decide about reports: metrics and rules of their own, costs and plans entered by hand, closed periods."""
+"""What people decide about reports: metrics and rules of their own, costs and plans by hand, closed periods."""
 
 from __future__ import annotations
 

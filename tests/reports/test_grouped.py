@@ -1,0 +1,177 @@
+"""Reports by any dimensions: equal to the rollups where those serve, and by hand where they don't."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import date
+from decimal import Decimal
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from psycopg.rows import dict_row
+
+from core import clock
+from reports.campaigns import campaign_report
+from reports.details import DETAILS, detailed_report
+from reports.facts import ALL_METRICS
+from reports.grouped import COLUMNS, Dimension, ServedFrom, grouped_statement
+from reports.rollups import FIGURES
+from reports.terms import read_terms
+from tests.reports.conftest import WORKSPACE, Account, ad, day, ident
+
+YEAR = (date(2026, 1, 1), date(2026, 12, 31))
+EVERY_FIGURE = sorted(set().union(*(metric.formula.figures() for metric in ALL_METRICS.values())))
+
+
+async def grouped(
+    account: Account, by: str, figures: Collection[str], days: tuple[date, date] = YEAR
+) -> tuple[list[dict[str, Any]], ServedFrom]:
+    terms = await read_terms(account.conn, WORKSPACE)
+    statement, served = grouped_statement(terms, *days, [Dimension(each) for each in by.split()], figures)
+    async with account.conn.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(statement.sql.encode(), statement.params)
+        return await cursor.fetchall(), served
+
+
+def totals(rows: list[dict[str, Any]], figures: Collection[str]) -> dict[str, Decimal]:
+    return {figure: sum((Decimal(row[figure]) for row in rows), Decimal(0)) for figure in figures}
+
+
+def cells(rows: list[dict[str, Any]], *keys: str, figure: str) -> dict[Any, Any]:
+    found = {tuple(row[key] for key in keys): row[figure] for row in rows if row[figure]}
+    return {key[0] if len(key) == 1 else key: value for key, value in found.items()}
+
+
+@pytest.mark.parametrize(
+    "by", ["campaign", "channel", "campaign month", "channel day", "day", "month", "source week"]
+)
+async def test_the_tree_and_time_come_from_rollups_and_paths_alike(shop: Account, by: str) -> None:
+    kept, served = await grouped(shop, by, FIGURES)
+    counted, counted_from = await grouped(shop, by, [*FIGURES, "answered_calls"])
+    assert (served, counted_from) == (ServedFrom.ROLLUPS, ServedFrom.PATHS)
+    whole = await campaign_report(shop.conn, WORKSPACE, *YEAR)
+    assert totals(kept, FIGURES) == {figure: whole.totals.sums[figure] for figure in FIGURES}
+    keys = [*COLUMNS, *FIGURES]
+
+    def plain(rows: list[dict[str, Any]]) -> set[tuple[Any, ...]]:
+        return {tuple(row[key] for key in keys) for row in rows if any(row[figure] for figure in FIGURES)}
+
+    assert plain(kept) == plain(counted)
+    assert len(plain(kept)) > 2
+
+
+async def test_other_dimensions_add_up_to_the_same(shop: Account) -> None:
+    detailed = await detailed_report(shop.conn, WORKSPACE, *YEAR)
+    figures = [*FIGURES, *DETAILS]
+    for by in ("city device", "manager landing_page month", "keyword ad ad_group", "stage lost_reason", ""):
+        rows, served = await grouped(shop, by, figures)
+        assert served is ServedFrom.PATHS or not by
+        assert totals(rows, figures) == {figure: detailed.totals.sums[figure] for figure in figures}
+
+
+async def a_day(account: Account) -> None:
+    """Anna comes from Kazan by an ad, calls manager Oleg and buys; Bella's deal is lost; money comes and goes."""
+    oleg = ident("oleg")
+    await account.campaign("brand", name="Brand")
+    await account.visit(
+        "v1", "anna", day(0), **ad("brand"), city="Kazan", device="mobile", landing_url="https://a.ru/x?y=1",
+        keyword_key="77",
+    )  # fmt: skip
+    await account.visit("v2", "bella", day(0), **ad("brand"), city="Perm", device="desktop")
+    await account.call("c1", "anna", day(1), responsible_id=oleg)
+    await account.lead("l1", "anna", day(2))
+    await account.lead("l2", "bella", day(2))
+    await account.deal("d1", "anna", day(9), "100", created_at=day(4), responsible_id=oleg)
+    lost = {"status": "lost", "lost_reason": "price", "stage_id": ident("closed")}
+    await account.deal("d2", "bella", day(9), "40", created_at=day(40), **lost)
+    await account.deal("d3", "carol", day(60), "1", status="open", created_at=day(3), closed_at=None)
+    told = {"connection_id": ident("x"), "loaded_at": day(0), "stream": "s"}
+    for name, kind, amount in (("p1", "payment", 90), ("p2", "refund", 5)):
+        await account.put(
+            "payment", id=ident(name), external_id=name, source_id=name, client_id=ident("anna"), kind=kind,
+            paid_at=day(20), amount=amount, currency="RUB", **told,
+        )  # fmt: skip
+    await account.put(
+        "invoice", id=ident("i1"), external_id="i1", source_id="i1", client_id=ident("anna"), kind="invoice",
+        issued_at=day(3), paid_at=day(10), amount=95, currency="RUB", cancelled=False, **told,
+    )  # fmt: skip
+    await account.put(
+        "sales_order", id=ident("o1"), external_id="o1", source_id="o1", client_id=ident("anna"), created_at=day(4),
+        state="done", cost=60, currency="RUB", deal_id=ident("d1"), phones=[], emails=[], tags=[], **told,
+    )  # fmt: skip
+    on = day(0).date()
+    await account.spend("brand", on, "24.40")
+    await account.settle_spend(("brand", on))
+    await account.settle_visits("v1", "v2")
+    with clock.replaced(clock.Clock(day(90))):
+        await account.settle("anna", "bella")
+
+
+async def test_by_hand(account: Account) -> None:
+    await a_day(account)
+    rows, _ = await grouped(account, "city device landing_page", EVERY_FIGURE)
+    assert cells(rows, "city", "device", "landing_page", figure="revenue") == {
+        ("Kazan", "mobile", "https://a.ru/x"): 100
+    }
+    assert cells(rows, "city", figure="visits") == {"Kazan": 1, "Perm": 1}
+    assert cells(rows, "city", figure="cost") == {None: Decimal("24.40")}
+    rows, _ = await grouped(account, "manager keyword", EVERY_FIGURE)
+    assert cells(rows, "manager_id", "keyword_key", figure="calls") == {(ident("oleg"), "77"): 1}
+    assert cells(rows, "manager_id", figure="won_deals") == {ident("oleg"): 1}
+    rows, _ = await grouped(account, "lost_reason stage campaign", EVERY_FIGURE)
+    assert cells(rows, "lost_reason", "stage_id", "name", figure="lost_amount") == {
+        ("price", ident("closed"), "Brand"): 40
+    }
+    rows, _ = await grouped(account, "campaign", EVERY_FIGURE)
+    (brand,) = [row for row in rows if row["name"] == "Brand"]
+    expected = {"deals": 2, "lost_deals": 1, "payments": 90, "refunds": 5, "paid_invoices": 1, "paid_amount": 95}
+    expected |= {"qualified_leads": 1, "cost_of_goods": 60, "costed_revenue": 100, "open_deals": 0}
+    assert {figure: brand[figure] for figure in expected} == expected
+    sums = {figure: brand[figure] for figure in EVERY_FIGURE}
+    values = {"gross_profit": 40, "win_rate": 50, "romi_margin": Decimal("63.93"), "lead_to_qualified": 50}
+    assert {key: ALL_METRICS[key].value(sums) for key in values} == values
+    assert cells(rows, "reason", figure="open_deals") == {"no_touches": 1}
+
+
+async def test_costs_in_full(account: Account) -> None:
+    await a_day(account)
+    for kind, percent, since, platform in (
+        ("vat", "20", date(2020, 1, 1), None),
+        ("vat", "22", date(2026, 1, 1), None),
+        ("fee", "10", date(2026, 1, 1), "yandex_direct"),
+        ("fee", "50", date(2026, 2, 1), None),
+    ):
+        await account.conn.execute(
+            "insert into cost_rule (workspace_id, id, kind, percent, valid_from, platform, author)"
+            " values (%s, %s, %s, %s, %s, %s, 'k')",
+            (WORKSPACE, uuid4(), kind, percent, since, platform),
+        )
+    await account.conn.execute(
+        "insert into manual_cost (workspace_id, id, campaign_id, title, first_day, last_day, amount, author)"
+        " values (%s, %s, %s, 'Film', '2026-03-30', '2026-04-01', 100, 'k')",
+        (WORKSPACE, uuid4(), ident("brand")),
+    )
+    rows, _ = await grouped(account, "campaign", EVERY_FIGURE)
+    (brand,) = [row for row in rows if row["name"] == "Brand"]
+    expected = {"cost_net": 20, "cost_vat": Decimal("24.40"), "agency_fee": 2, "manual_cost": 100}
+    assert {figure: brand[figure] for figure in expected} == expected
+    assert ALL_METRICS["full_cost"].value(brand) == 122
+    assert ALL_METRICS["cac_full"].value(brand) == 122
+    by_month, _ = await grouped(account, "month", ["manual_cost"])
+    assert cells(by_month, "month", figure="manual_cost") == {
+        date(2026, 3, 1): Decimal("66.67"),
+        date(2026, 4, 1): Decimal("33.33"),
+    }
+
+
+async def test_what_can_not_be_asked(account: Account) -> None:
+    with pytest.raises(ValueError, match="There are no figures fame"):
+        await grouped(account, "day", ["fame"])
+    with pytest.raises(ValueError, match="before it starts"):
+        await grouped(account, "day", ["cost"], (YEAR[1], YEAR[0]))
+
+
+def test_metrics_are_told_apart() -> None:
+    assert len({metric.name_en for metric in ALL_METRICS.values()}) == len(ALL_METRICS)
+    assert {key for key, metric in ALL_METRICS.items() if key != metric.key} == set()
