@@ -19,6 +19,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import doors
 from api.auth import Authenticator, TooManyWrongTokens
+from api.exports import door as exports
+from api.exports.door import ExportDoor
 from api.graphiql import explorer_routes
 from api.graphql.limits import Limits
 from api.graphql.schema import build_schema
@@ -57,6 +59,7 @@ def create_app(office: Office, jobs: Jobs, rates: Rates | None = None) -> Starle
             Route("/graphql", GraphQLEndpoint(view, authenticator, rates or Rates(settings.requests_per_minute))),
             WebSocketRoute("/graphql", view),  # who asks is told in its first message
             Route(doors.PATH, doors.Doors(office, jobs, metrics.registry)),
+            Route(exports.PATH, ExportDoor(office.database, authenticator)),
             Route("/healthz", Health(office.database), methods=["GET"]),
             Route("/metrics", metrics.endpoint, methods=["GET"]),
             Route("/", _to_explorer, methods=["GET"]),

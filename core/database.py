@@ -97,6 +97,15 @@ class Database:
             yield own
 
     @asynccontextmanager
+    async def snapshot(self, workspace_id: UUID) -> AsyncIterator[AsyncConnection]:
+        """As `workspace`, to read only: all statements see one moment, however long they take."""
+        async with self.app_engine.connect() as connection:
+            still = await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            async with still.begin():
+                await _bind(still, workspace_id)
+                yield still
+
+    @asynccontextmanager
     async def loading(self, workspace_id: UUID) -> AsyncIterator[AsyncConnection]:
         """A transaction as the loader, whom nothing binds: its statements must name the workspace themselves."""
         async with self.loader_engine.begin() as connection:

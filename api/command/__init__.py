@@ -25,6 +25,7 @@ COMMANDS = {
     "keys": "keys",
     "sandbox": "sandbox",
     "report": "report",
+    "export": "export",
     "attribute": "attribute",
     "match": "match",
     "why": "why",
