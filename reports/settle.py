@@ -92,13 +92,28 @@ async def settle(conn: PsycopgConnection, workspace_id: UUID, run_id: UUID | Non
     marks = await take_marks(conn, terms, batch)
     paths = cells = 0
     if marks:
-        clients = marks.keys() | await histories.companies_of(conn, terms, marks.keys())
-        known = await histories.read(conn, terms, clients, marks.keys())
-        paths, differences = await settle_known(conn, terms, known, marks=marks, run_id=run_id)
+        paths, differences = await _settle_marks(conn, terms, marks, run_id)
         cells = await rollups.apply(conn, workspace_id, differences)
     found = await conn.execute("select count(*) from client_mark where workspace_id = %s", (workspace_id,))
     remaining = await found.fetchone()
     return Settled(len(marks), paths, cells, remaining[0] if remaining else 0)
+
+
+async def _settle_marks(
+    conn: PsycopgConnection, terms: Terms, marks: Mapping[UUID, str], run_id: UUID | None
+) -> tuple[int, rollups.Differences]:
+    clients = marks.keys() | await histories.companies_of(conn, terms, marks.keys())
+    known = await histories.read(conn, terms, clients, marks.keys())
+    return await settle_known(conn, terms, known, marks=marks, run_id=run_id)
+
+
+async def differences_of(
+    conn: PsycopgConnection, workspace_id: UUID, marks: Mapping[UUID, str]
+) -> rollups.Differences:
+    """What settling these clients (with the cause of each) would change in the sums. It writes versions of paths
+    and leaves the sums alone: for a caller who takes all of it back."""
+    _, differences = await _settle_marks(conn, await enter(conn, workspace_id), marks, None)
+    return differences
 
 
 async def take_marks(conn: PsycopgConnection, terms: Terms, limit: int | None) -> dict[UUID, str]:

@@ -12,13 +12,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from api.graphql.build import field as graphql_field
 from api.graphql.build import list_of, optional
 from api.graphql.once import IdempotencyKey, once
-from api.graphql.problems import InputProblem, InputRefused, problem, row_id, short_text
+from api.graphql.problems import InputProblem, InputRefused, problem, row_id, said, short_text
 from api.graphql.roots import Root, payload
 from api.graphql.scalars import DateText, DateTimeText, JsonValue
-from api.graphql.sentences import SENTENCES
 from api.graphql.types import Types
 from api.graphql.written import REMOVAL, Info, Written, act, allowed, kept, payload_type, recalled
-from api.language import spoken
 from schema.enums import Role, RunTrigger
 from sync import connections
 from sync.errors import NotFound
@@ -221,7 +219,7 @@ def _to_read(asked: Asked) -> list[StreamToRead]:
 def _when(asked: Asked) -> str:
     """When it is read, in the caller's language."""
     code = "READ_AFTER_THIS_SYNC" if asked.under_way else "READ_BY_NEXT_SYNC"
-    return SENTENCES[code][spoken()]
+    return said(code)
 
 
 async def _replay(

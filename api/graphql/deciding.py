@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from typing import Annotated, Any
 from uuid import UUID
 
 import strawberry
 
 from api.graphql.ids import global_id
-from api.graphql.problems import InputProblem, InputRefused, of_decision, row_id
+from api.graphql.problems import InputProblem, InputRefused, of_decision, row_id, said
 from api.graphql.roots import Root, payload
 from api.graphql.run import RequestContext
 from api.graphql.scalars import DecimalText
@@ -20,6 +21,7 @@ from sync import previews
 from sync.decisions import merge_clients, split_client
 from sync.identity.decisions import DecisionRefused
 
+_COUNTS = ("calls", "leads", "new_clients", "won_deals")
 _SPLITTABLE = ("Contact", "Company", "Call", "Lead", "Order", "Message", "Visit")
 
 _One = Annotated[strawberry.ID, strawberry.argument(description="Global id of one client.")]
@@ -59,12 +61,34 @@ class PreviewedMoney:
     deals: int = strawberry.field(description="How many.")
 
 
+@strawberry.type(description="What a campaign would be credited more with, or less (below zero), over all days.")
+class PreviewedCredit:
+    campaign: strawberry.ID | None = strawberry.field(
+        description="Global id of the campaign; null where no campaign is known: see `reason`."
+    )
+    campaignName: str | None = strawberry.field(description="The campaign's name.")  # noqa: N815
+    reason: str | None = strawberry.field(description="Why there is no campaign: `no_touches`, `direct_only`, …")
+    channel: str | None = strawberry.field(description="The channel, where it is known without a campaign.")
+    calls: int = strawberry.field(description="Calls.")
+    leads: int = strawberry.field(description="Leads.")
+    newClients: int = strawberry.field(description="New clients.")  # noqa: N815
+    wonDeals: int = strawberry.field(description="Won deals.")  # noqa: N815
+    revenue: DecimalText = strawberry.field(description="Revenue, in the workspace's currency.")
+    sentence: str = strawberry.field(
+        description="The same in words of the caller's language: «Revenue of «Spring» falls by 40000.00 RUB.»"
+    )
+
+
 @strawberry.type(description="What a merge or a split would do. Nothing is changed by asking.")
 class DecisionPreview:
     moves: list[PreviewedMove] = strawberry.field(description="The records that would change client.")
     fields: list[PreviewedField] = strawberry.field(description="The fields that would change.")
     deals: list[strawberry.ID] = strawberry.field(description="Global ids of the deals that would change client.")
     money: list[PreviewedMoney] = strawberry.field(description="Their sums, by status and currency.")
+    credits: list[PreviewedCredit] = strawberry.field(
+        description="How the figures of campaigns would change by the default model (last non-direct touch), the "
+        "largest change of revenue first. Figures that stay are not named."
+    )
     problems: list[InputProblem] = strawberry.field(description="Why it can't be done; empty if it can.")
 
 
@@ -179,8 +203,38 @@ def _told(found: previews.Consequences) -> DecisionPreview:
             )
             for each in found.money
         ],
+        credits=[_credit(each, found.currency) for each in found.credits],
         problems=[],
     )
+
+
+def _credit(credit: previews.Credit, currency: str) -> PreviewedCredit:
+    revenue = credit.figures.get("revenue", Decimal(0))
+    counts = {
+        figure: int(credit.figures.get(figure, 0)) for figure in ("calls", "leads", "new_clients", "won_deals")
+    }
+    return PreviewedCredit(
+        campaign=None if credit.campaign_id is None else _of("Campaign", credit.campaign_id),
+        campaignName=credit.campaign,
+        reason=credit.reason or None,
+        channel=credit.channel or None,
+        calls=counts["calls"],
+        leads=counts["leads"],
+        newClients=counts["new_clients"],
+        wonDeals=counts["won_deals"],
+        revenue=DecimalText(str(revenue)),
+        sentence=_in_words(credit, revenue, counts, currency),
+    )
+
+
+def _in_words(credit: previews.Credit, revenue: Decimal, counts: dict[str, int], currency: str) -> str:
+    name = credit.campaign or said("WITHOUT_CAMPAIGN")
+    if revenue:
+        return said(
+            "REVENUE_RISES" if revenue > 0 else "REVENUE_FALLS", name=name, by=abs(revenue), currency=currency
+        )
+    told = ", ".join(f"{said(figure.upper())} {count:+}" for figure, count in counts.items() if count)
+    return said("COUNTS_CHANGE", name=name, told=told)
 
 
 def _of(type_name: str, id: UUID) -> strawberry.ID:
@@ -188,4 +242,4 @@ def _of(type_name: str, id: UUID) -> strawberry.ID:
 
 
 def _refused(*problems: InputProblem) -> DecisionPreview:
-    return DecisionPreview(moves=[], fields=[], deals=[], money=[], problems=list(problems))
+    return DecisionPreview(moves=[], fields=[], deals=[], money=[], credits=[], problems=list(problems))

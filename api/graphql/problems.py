@@ -48,7 +48,12 @@ class InputRefused(SkvozError):
 
 
 def problem(field: str | None, code: str, **values: object) -> InputProblem:
-    return InputProblem(field=field, code=code, message=SENTENCES[code][spoken()].format(**values))
+    return InputProblem(field=field, code=code, message=said(code, **values))
+
+
+def said(code: str, **values: object) -> str:
+    """The sentence of that code in the caller's language."""
+    return SENTENCES[code][spoken()].format(**values)
 
 
 def of_refusal(refused: Refused) -> list[InputProblem]:

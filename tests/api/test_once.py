@@ -136,7 +136,9 @@ def test_the_language_is_the_one_liked_best(accept: str, language: str) -> None:
 
 
 PREVIEW = """query ($a: ID!, $b: ID!) { previewMerge(client: $a, other: $b) { moves { client to records }
-    fields { client field before after } deals money { status currency amount deals } problems { code message } } }"""
+    fields { client field before after } deals money { status currency amount deals }
+    credits { campaign campaignName reason channel calls leads newClients wonDeals revenue sentence }
+    problems { code message } } }"""
 
 
 async def test_a_preview_tells_what_the_merge_then_does(api: Api) -> None:
@@ -159,6 +161,16 @@ async def test_a_preview_tells_what_the_merge_then_does(api: Api) -> None:
     assert found["moves"] == [{"client": other, "to": one, "records": [card]}]
     assert found["deals"] == [f"Deal:{uuid('deal', 40)}"]
     assert found["money"] == [{"status": "won", "currency": "RUB", "amount": "40000.00", "deals": 1}]
+    # The deal wasn't in the figures yet: what the merge settles counts it, for a reason as no campaign brought it.
+    (credit,) = found["credits"]
+    assert (credit["campaign"], credit["campaignName"], credit["wonDeals"], credit["newClients"]) == (
+        None,
+        None,
+        1,
+        1,
+    )
+    assert (credit["reason"], credit["revenue"]) == ("no_touches", "40000.00")
+    assert credit["sentence"] == "Revenue of «what has no campaign» rises by 40000.00 RUB."
     gone = [each for each in found["fields"] if each["client"] == other]
     assert {"client": other, "field": "name", "before": "Вера Громова", "after": None} in gone
     query = "query ($id: ID!) { client(id: $id) { id name phone merges { kind } } }"
