@@ -14,11 +14,13 @@ from typing import Any
 from sqlalchemy import Table
 from sqlalchemy.dialects import registry
 
+from api.exports.credits import credits_schema
 from connectors.contract import Connector
 from connectors.registry import all_connectors
 from core.settings import Settings
 from reports.metrics import METRICS
 from reports.render import REASONS
+from schema.analytics import VIEWS
 from schema.tables import Base
 
 ROOT = Path(__file__).parents[1]
@@ -27,6 +29,7 @@ PAGES = (
     "docs/README.md",
     "docs/figures.md",
     "docs/data-dictionary.md",
+    "docs/exports.md",
     *(f"docs/connect/{key}.md" for key in all_connectors()),
 )
 _PART = re.compile(r"(<!-- generated: (?P<name>[\w ./]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -152,6 +155,26 @@ def tables() -> str:
     return "\n\n".join(parts)
 
 
+def exports() -> str:
+    """Every table for analysts with its columns."""
+    parts = []
+    for view in VIEWS:
+        columns = [
+            (f"`{each.name}`", str(each.holds), "masked" if each.personal else "", each.meaning)
+            for each in view.columns
+        ]
+        parts.append(
+            f"### {view.name}\n\n{view.meaning} Key: {', '.join(f'`{name}`' for name in view.key)}.\n\n"
+            + _table(("Column", "Type", "For analysts", "Meaning"), columns)
+        )
+    columns = [
+        (f"`{field.name}`", str(field.type), "", field.metadata[b"meaning"].decode()) for field in credits_schema()
+    ]
+    table = _table(("Column", "Type", "For analysts", "Meaning"), columns)
+    parts.append(f"### credits\n\n{credits_schema().metadata[b'meaning'].decode()}\n\n{table}")
+    return "\n\n".join(parts)
+
+
 PARTS: dict[str, Callable[..., str]] = {
     "settings": settings,
     "systems": systems,
@@ -159,6 +182,7 @@ PARTS: dict[str, Callable[..., str]] = {
     "figures": figures,
     "reasons": reasons,
     "tables": tables,
+    "exports": exports,
 }
 
 
