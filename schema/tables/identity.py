@@ -152,8 +152,8 @@ class MatchBlock(InWorkspace, Base):
 
 
 class MatchWeights(InWorkspace, Base):
-    """How much each agreement of two records says, learnt from the workspace's own records, and from which weight on
-    a match is applied or proposed. The newest version holds; rows are only ever added."""
+    """How much each agreement of two records says, learnt from the workspace's own records, and from which weight
+    on a match is applied or proposed. The newest version holds; rows are only ever added."""
 
     __tablename__ = "match_weights"
 

@@ -21,6 +21,7 @@ from schema.records import (
 )
 from sync.identity.keys import Key, call_key, desk_key, is_landline, keys_in
 from sync.identity.names import name_for_comparison
+from sync.identity.traits import Traits, traits_of
 
 _REFERRED_TO = frozenset({RecordKind.CONTACT, RecordKind.LEAD, RecordKind.VISIT})
 """Kinds of records that others name as the same client's; each carries its own id as a key."""
@@ -29,7 +30,7 @@ _REFERRED_TO = frozenset({RecordKind.CONTACT, RecordKind.LEAD, RecordKind.VISIT}
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """A record that can tell who a client is. ``at`` is its own time, by which the oldest founds the client;
-    ``names`` are the names on it, as they are spelled there."""
+    ``names`` are the names on it, as they are spelled there; ``traits`` what can be weighed though it is no key."""
 
     record_id: UUID
     record_kind: RecordKind
@@ -38,6 +39,7 @@ class Candidate:
     at: datetime
     keys: tuple[Key, ...]
     names: tuple[str, ...] = ()
+    traits: Traits | None = None
 
 
 def candidate_of(record: Record, connection_id: UUID, region: str) -> Candidate | None:
@@ -55,6 +57,8 @@ def candidate_of(record: Record, connection_id: UUID, region: str) -> Candidate 
     references: list[tuple[RecordKind, str | None]] = []
     names: tuple[str | None, ...] = ()
     client_kind = ClientKind.PERSON
+    firm: str | None = None
+    responsible: str | None = None
     match record:
         case ContactRecord():
             kind, at = RecordKind.CONTACT, record.created_at
@@ -62,6 +66,7 @@ def candidate_of(record: Record, connection_id: UUID, region: str) -> Candidate 
             other += [(IdentifierKind.MESSENGER, text) for text in record.messengers]
             parts = [record.first_name, record.middle_name, record.last_name]
             names = (" ".join(filter(None, parts)), record.name)
+            firm, responsible = record.company, record.responsible
         case CompanyRecord():
             kind, at = RecordKind.COMPANY, record.created_at
             client_kind = ClientKind.COMPANY
@@ -74,6 +79,7 @@ def candidate_of(record: Record, connection_id: UUID, region: str) -> Candidate 
             other += [(IdentifierKind.VISITOR, text) for text in record.visitor_ids]
             references += [(RecordKind.CONTACT, record.contact), (RecordKind.VISIT, record.visit)]
             names = (record.name,)
+            firm, responsible = record.company, record.responsible
         case CallRecord():
             kind, at = RecordKind.CALL, record.started_at
             phones = (record.client_phone,) if record.client_phone else ()
@@ -83,6 +89,7 @@ def candidate_of(record: Record, connection_id: UUID, region: str) -> Candidate 
                 (RecordKind.LEAD, record.lead),
                 (RecordKind.VISIT, record.visit),
             ]
+            responsible = record.responsible
         case OrderRecord() if record.company is None:
             kind, at = RecordKind.ORDER, record.created_at
             phones, emails = record.phones, record.emails
@@ -113,14 +120,25 @@ def candidate_of(record: Record, connection_id: UUID, region: str) -> Candidate 
     keys += _joint_keys(
         [key.value for key in keys if key.kind == IdentifierKind.PHONE], client_kind, kind, names, at
     )
+    at = at or record.updated_at or datetime.now(UTC)
+    spelled = tuple(dict.fromkeys(name for name in names if name and name.strip()))
     return Candidate(
         record_id=record_id(connection_id, kind, record.external_id),
         record_kind=kind,
         connection_id=connection_id,
         client_kind=client_kind,
-        at=at or record.updated_at or datetime.now(UTC),
+        at=at,
         keys=tuple({(key.kind, key.value): key for key in reversed(keys)}.values()),
-        names=tuple(dict.fromkeys(name for name in names if name and name.strip())),
+        names=spelled,
+        traits=traits_of(
+            client_kind,
+            kind,
+            at,
+            spelled,
+            keys,
+            firm=f"{connection_id.hex} {firm}" if firm else None,
+            taken=(connection_id.hex, responsible) if responsible else None,
+        ),
     )
 
 

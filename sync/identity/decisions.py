@@ -14,11 +14,12 @@ from uuid import UUID, uuid4
 from core.errors import SkvozError
 from schema.enums import ClientKind, IdentifierKind
 from sync.identity import reading, writing
-from sync.identity.absorb import Outcome, Settling, settle, write
+from sync.identity.absorb import Outcome, write
 from sync.identity.clusters import Apart, Member, NodeKey, decision_key
 from sync.identity.founding import moves
 from sync.identity.grouping import partition
 from sync.identity.reading import APART, LISTED, SAME, Conn
+from sync.identity.settling import Settling, settle
 
 
 class DecisionRefused(SkvozError):

@@ -22,6 +22,7 @@ from uuid import UUID
 from schema.enums import ClientKind, IdentifierKind, RecordKind
 from sync.identity.clusters import Apart, Member, NodeKey, carriers_of, is_decision, name_several_people
 from sync.identity.keys import is_landline
+from sync.identity.likely import edges_of, is_probable, unexplained, without_rivals
 from sync.identity.names import clearly_differ
 
 STRENGTH = {
@@ -30,12 +31,18 @@ STRENGTH = {
     IdentifierKind.EMAIL.value: 2,
     IdentifierKind.MESSENGER.value: 3,
     IdentifierKind.VISITOR.value: 4,
-    IdentifierKind.PHONE.value: 6,
+    IdentifierKind.PHONE.value: 7,
 }
 """In which order kinds of keys join, the strongest first."""
 
-FOUND_BY_PHONE = 5
+MADE_OF_CALL = 5
+"""The strength of a probable match of a call and the card that was made of it."""
+
+FOUND_BY_PHONE = 6
 """The strength of a card's (or a CRM lead's) own id on a call."""
+
+ALIKE = 8
+"""The strength of other probable matches."""
 
 OTHER_VISITOR_WITHIN = timedelta(days=14)
 """How near in time two visitors must be to be two people although they use one phone: later, the same person may
@@ -71,13 +78,16 @@ def partition(
     if carriers is None:
         carriers = carriers_of(members)
     joins = joins_of(carriers, shared)
+    edges = edges_of(carriers, shared)
+    likely = {member for edge in edges for member in (edge.one, edge.other)}
     groups: list[list[Member]] = []
     disputed: list[Member] = []
     bound = {record for decision in apart for side in (decision.taken_out, decision.rest) for record in side}
     for component, visitors in _components(members, joins, carriers):
-        if len(component) > 1 and (
+        if (len(component) > 1 or component[0] in likely) and (
             visitors > 1
             or _several_people(component)
+            or (likely and not likely.isdisjoint(component))
             or (bound and any(member.record_id in bound for member in component))
         ):
             disputed += component
@@ -86,8 +96,20 @@ def partition(
     if disputed:
         among = set(disputed)
         grouping = _Groups(disputed, apart)
-        for join in sorted((join for join in joins if join.who[0] in among), key=lambda join: join[:3]):
-            grouping.join(join)
+        ordered = sorted((join for join in joins if join.who[0] in among), key=lambda join: join[:3])
+        for join in ordered:
+            if join.strength < MADE_OF_CALL:
+                grouping.join(join)
+        calls = unexplained(edges, carriers, shared)
+        for edge in without_rivals(calls, grouping.group_of):
+            if edge.applies:
+                grouping.join(Join(MADE_OF_CALL, 2, edge.key, [edge.one, edge.other]))
+        for join in ordered:
+            if join.strength > MADE_OF_CALL:
+                grouping.join(join)
+        for edge in edges:
+            if edge.applies and not edge.of_call:
+                grouping.join(Join(ALIKE, 2, edge.key, [edge.one, edge.other]))
         groups += grouping.all()
     return groups
 
@@ -96,7 +118,7 @@ def joins_of(carriers: Mapping[NodeKey, list[Member]], shared: Collection[NodeKe
     """What each key joins, by its strength: not the calls that it says too little about."""
     joins = []
     for key, who in carriers.items():
-        if len(who) < 2 or key in shared:
+        if len(who) < 2 or key in shared or is_probable(key):
             continue
         strength = STRENGTH[key.kind]
         if key.kind == IdentifierKind.VENDOR:
@@ -151,13 +173,13 @@ def _components(
             parent[find(place[member])] = first
 
     for join in joins:
-        if join.strength < FOUND_BY_PHONE:
+        if join.strength < MADE_OF_CALL:
             unite(join.who)
     knowing = {
         find(place[member]) for key, who in carriers.items() if key.kind == IdentifierKind.VISITOR for member in who
     }
     for join in joins:
-        if join.strength >= FOUND_BY_PHONE:
+        if join.strength > MADE_OF_CALL:
             unite(join.who)
     components: dict[int, list[Member]] = defaultdict(list)
     for number, member in enumerate(members):
@@ -184,23 +206,23 @@ class _Groups:
     """Union-find whose groups know the names and visitors in them and the decisions that bind them."""
 
     def __init__(self, members: Sequence[Member], apart: Sequence[Apart]) -> None:
-        self._of: dict[Member, _Group] = {}
+        self.group_of: dict[Member, _Group] = {}
         for member in members:
             names = frozenset((member.name,)) if member.name else frozenset[str]()
             visitors = frozenset(key.value for key in member.keys if key.kind == IdentifierKind.VISITOR)
-            self._of[member] = _Group([member], names, visitors, (member.at, member.at))
+            self.group_of[member] = _Group([member], names, visitors, (member.at, member.at))
         if apart:
-            group_of = {member.record_id: group for member, group in self._of.items()}
+            group_of = {member.record_id: group for member, group in self.group_of.items()}
             for number, decision in enumerate(apart):
                 for side, records in ((TAKEN_OUT, decision.taken_out), (REST, decision.rest)):
                     for record in records & group_of.keys():
                         group_of[record].sides |= {(number, side)}
 
     def all(self) -> list[list[Member]]:
-        return [group.members for group in {id(group): group for group in self._of.values()}.values()]
+        return [group.members for group in {id(group): group for group in self.group_of.values()}.values()]
 
     def join(self, join: Join) -> None:
-        groups = list({id(group): group for m in join.who if (group := self._of[m])}.values())
+        groups = list({id(group): group for m in join.who if (group := self.group_of[m])}.values())
         if len(groups) < 2:
             return
         odds = _Odds(join)
@@ -218,7 +240,7 @@ class _Groups:
         groups = [group for group in groups if not any((n, TAKEN_OUT) in group.sides for n in took_out)]
         if not odds.among(groups):
             return groups
-        owners = {id(self._of[member]) for member in carriers if member.name}
+        owners = {id(self.group_of[member]) for member in carriers if member.name}
         owned = [group for group in groups if id(group) in owners]
         if odds.among(owned):
             return []
@@ -236,7 +258,7 @@ class _Groups:
         named_at = [member.at for member in carriers if member.name]
         for member in carriers:
             apart = min((abs(member.at - at).total_seconds() for at in named_at), default=0.0)
-            used[id(self._of[member])].append((apart, member.at, member.record_id))
+            used[id(self.group_of[member])].append((apart, member.at, member.record_id))
         chosen = list(owned)
         for group in sorted(fitting, key=lambda group: min(used[id(group)])):
             if not any(odds.between(group, other) for other in chosen):
@@ -255,7 +277,7 @@ class _Groups:
             if group is not largest:
                 largest.members += group.members
                 for member in group.members:
-                    self._of[member] = largest
+                    self.group_of[member] = largest
 
 
 class _Odds:
@@ -264,7 +286,7 @@ class _Odds:
     def __init__(self, join: Join) -> None:
         self._kind = join.key.client_kind
         self._names = not is_decision(join.key) and join.key.kind != IdentifierKind.TAX_ID
-        self._visitors = join.strength >= FOUND_BY_PHONE
+        self._visitors = join.strength >= MADE_OF_CALL
 
     def among(self, groups: Iterable[_Group]) -> bool:
         speaking = [group for group in groups if group.sides or group.names or group.visitors]

@@ -102,6 +102,30 @@ def comparable(name: str, kind: str) -> str | None:
     return " ".join(sorted(set(sounds))) or None
 
 
+@lru_cache(maxsize=65_536)
+def patronymic(name: str) -> str | None:
+    """The patronymic in a person's name, by sound."""
+    sounds = (_sound(word.replace("ё", "е")) for word in _WORD.findall(name.casefold()))
+    return next((sound for sound in sounds if _PATRONYMIC.match(sound)), None)
+
+
+@lru_cache(maxsize=65_536)
+def given_name(word: str) -> str:
+    """One spelling for all forms of a given name (by sound: Сергей, Серёжа); other words as they are."""
+    forms = _GIVEN_BY_SOUND.get(word)
+    return word if forms is None else f"#{min(forms)}"
+
+
+def alike(one: str, other: str) -> bool:
+    """Whether two words of persons' names, by sound, may be the same: a short form, or a slip of the finger."""
+    return _alike(one, other)
+
+
+def slipped(one: str, other: str) -> bool:
+    """Whether slips of the finger explain the difference of two words: one in a short word, two in a long one."""
+    return _slipped(one, other)
+
+
 def name_for_comparison(names: Iterable[str], kind: str) -> str | None:
     """The first of the names on a record that names somebody, comparable."""
     return next((found for name in names if (found := comparable(name, kind)) is not None), None)

@@ -211,7 +211,7 @@ async def test_a_call_that_two_systems_log_is_one(conn: Conn) -> None:
 async def test_a_full_name_tells_who_speaks_from_an_office(conn: Conn) -> None:
     world = World(conn)
     await world.take(contact("1", "Иван Петров", OFFICE), contact("2", "Мария Орлова", OFFICE))
-    await world.take(lead("l", "петров иван", OFFICE), lead("m", "Мария", OFFICE), connection=AMO)
+    await world.take(lead("l", "петров иван", OFFICE), lead("m", "Мария", OFFICE, at=30), connection=AMO)
     assert await world.client(RecordKind.LEAD, "l", AMO) == await world.contact("1")
     assert await world.client(RecordKind.LEAD, "m", AMO) is None
 

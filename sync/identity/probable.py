@@ -1,0 +1,288 @@
+"""Which records probably belong together: the candidates of new and changed records, and what speaks for each.
+
+Work is local: only the blocks of changed records are looked at, under an index. A block that too many records
+stand in says nothing and is left out; when one passes that number either way, all its records are weighed anew, so
+that the matches depend only on what is stored in the end.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from schema.enums import IdentifierKind
+from sync.identity import reading, writing
+from sync.identity.candidates import Candidate
+from sync.identity.clusters import Member, NodeKey
+from sync.identity.comparisons import COMPARISONS, Vector, compare, words_in_common
+from sync.identity.keys import Key, is_landline
+from sync.identity.likely import is_probable, probable_key
+from sync.identity.reading import Conn, texts, uuids
+from sync.identity.traits import Traits, blocks_of
+from sync.identity.weights import SHIPPED, Weights, score
+
+LARGEST_BLOCK = 50
+"""Records in a block, from which on what they have in common is too common to look at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """Two records, how they compare, and the weight of each comparison."""
+
+    one: UUID
+    other: UUID
+    vector: Vector
+    weights: Mapping[str, float]
+    score: float
+    of_call: bool
+
+    def waterfall(self) -> dict[str, list[Any]]:
+        """For each comparison that says anything its level and its weight, the prior first."""
+        levels = dict(zip(COMPARISONS, self.vector, strict=True))
+        return {name: [levels.get(name), bits] for name, bits in self.weights.items()}
+
+    def key(self, upper: float) -> Key:
+        """The key that both records carry."""
+        value = probable_key(
+            self.one, self.other, of_call=self.of_call, applies=self.score >= upper, score=self.score
+        )
+        return Key(IdentifierKind.VENDOR, value, msgspec.json.encode(self.waterfall()).decode())
+
+
+def weigh(one: UUID, ours: Traits, other: UUID, theirs: Traits, weights: Weights) -> Match | None:
+    """What speaks for two records being one client's; None if nothing does, or a key says so anyway."""
+    vector = compare(ours, theirs)
+    if vector is None or _have_a_key_in_common(ours, theirs):
+        return None
+    told = weights.weigh(vector, words_in_common(ours, theirs))
+    return Match(one, other, vector, told, score(told), ours.is_call or theirs.is_call)
+
+
+def _have_a_key_in_common(one: Traits, other: Traits) -> bool:
+    return not (
+        set(one.mailboxes).isdisjoint(other.mailboxes)
+        and all(is_landline(phone) for phone in set(one.phones) & set(other.phones))
+    )
+
+
+@dataclass(slots=True)
+class Linked:
+    """What weighing changed: the keys of probable matches that records get and lose, by record."""
+
+    got: dict[UUID, list[Key]] = field(default_factory=lambda: defaultdict(list))
+    lost: dict[UUID, set[NodeKey]] = field(default_factory=lambda: defaultdict(set))
+
+    def records(self) -> set[UUID]:
+        """The records that get or lose any."""
+        return self.got.keys() | self.lost.keys()
+
+    def applied_to(self, member: Member) -> Member:
+        """A record with its keys from now on."""
+        got = {NodeKey(member.client_kind, key.kind, key.value) for key in self.got.get(member.record_id, ())}
+        return replace(member, keys=(member.keys - self.lost.get(member.record_id, set())) | got)
+
+
+async def link(
+    conn: Conn,
+    workspace_id: UUID,
+    given: Mapping[UUID, Candidate],
+    gone: Collection[UUID],
+    before: Mapping[UUID, Member],
+) -> Linked:
+    """Store the traits of records given, forget those of the records ``gone``, and weigh what they may match."""
+    told = {id: candidate.traits for id, candidate in given.items() if candidate.traits is not None}
+    known = [id for id in (*given, *gone) if id in before]
+    old = await _stored_traits(conn, workspace_id, known) if known else {}
+    new = {id: traits for id, traits in told.items() if old.get(id) != traits}
+    left = {id: traits for id, traits in old.items() if id not in told or id in new}
+    linked = Linked()
+    if not new and not left:
+        return linked
+    ours = {id: blocks_of(traits) for id, traits in new.items()}
+    theirs = {id: blocks_of(traits) for id, traits in left.items()}
+    await _write_blocks(conn, workspace_id, new, left, ours, theirs)
+    changes = Counter(block for blocks in ours.values() for block in blocks)
+    changes.subtract(block for blocks in theirs.values() for block in blocks)
+    most = LARGEST_BLOCK + 1 + max(changes.values(), default=0)
+    standing = await _in_blocks(conn, workspace_id, changes, most)
+    passed = {
+        block
+        for block, change in changes.items()
+        if (len(standing[block]) > LARGEST_BLOCK) != (len(standing[block]) - change > LARGEST_BLOCK)
+    }
+    again = {id for block in passed for id in standing[block]} - new.keys()
+    mine: dict[UUID, Traits] = dict(new)
+    if again:
+        stored = await _stored_traits(conn, workspace_id, again)
+        mine |= stored
+        ours |= {id: blocks_of(traits) for id, traits in stored.items()}
+        more = {block for id in stored for block in ours[id]} - standing.keys()
+        standing |= await _in_blocks(conn, workspace_id, more, LARGEST_BLOCK + 1)
+    pairs = _pairs(mine, ours, standing)
+    partners = {id for pair in pairs for id in pair} - mine.keys()
+    traits = mine | (await _stored_traits(conn, workspace_id, partners) if partners else {})
+    weights = await weights_of(conn, workspace_id)
+    found: dict[str, tuple[Match, Key]] = {}
+    for one, other in pairs:
+        match = weigh(one, traits[one], other, traits[other], weights)
+        if match is not None and match.score >= weights.lower:
+            key = match.key(weights.upper)
+            found[key.value] = match, key
+    await _compare_with_stored(conn, workspace_id, {*mine, *left}, found, before, linked)
+    return linked
+
+
+async def _compare_with_stored(
+    conn: Conn,
+    workspace_id: UUID,
+    weighed: Collection[UUID],
+    found: Mapping[str, tuple[Match, Key]],
+    before: Mapping[UUID, Member],
+    linked: Linked,
+) -> None:
+    """Tell the matches of the records ``weighed`` that are new from those that stand, and from those that fall."""
+    unread = [id for id in weighed if id not in before]
+    members = {**before, **(await reading.members(conn, workspace_id, unread) if unread else {})}
+    standing = {key.value: key for id in weighed if id in members for key in members[id].keys if is_probable(key)}
+    for value, (match, key) in found.items():
+        if value not in standing:
+            for id in (match.one, match.other):
+                linked.got[id].append(key)
+    fallen = [key for value, key in standing.items() if value not in found]
+    for id, value in await _carriers(conn, workspace_id, [key.value for key in fallen]):
+        linked.lost[id].add(standing[value])
+
+
+def _pairs(
+    mine: Mapping[UUID, Traits], blocks: Mapping[UUID, Iterable[int]], standing: Mapping[int, list[UUID]]
+) -> set[tuple[UUID, UUID]]:
+    """Each pair of a record of ``mine`` and another of a block that isn't too large, once."""
+    return {
+        (id, other) if id < other else (other, id)
+        for id in mine
+        for block in blocks[id]
+        if len(standing[block]) <= LARGEST_BLOCK
+        for other in standing[block]
+        if other != id
+    }
+
+
+async def weights_of(conn: Conn, workspace_id: UUID) -> Weights:
+    """The newest weights that the workspace has learnt; the shipped ones until then."""
+    cursor = await conn.execute(
+        "select weights::text from match_weights where workspace_id = %s order by version desc limit 1",
+        (workspace_id,),
+    )
+    row = await cursor.fetchone()
+    return msgspec.json.decode(row[0], type=Weights) if row else SHIPPED
+
+
+async def _stored_traits(conn: Conn, workspace_id: UUID, ids: Iterable[UUID]) -> dict[UUID, Traits]:
+    cursor = await conn.execute(
+        """select w.id, t.traits from unnest(%s::uuid[]) as w (id) cross join lateral (
+            select traits::text from match_traits where workspace_id = %s and record_id = w.id offset 0) t""",
+        (uuids(ids), workspace_id),
+        binary=True,
+    )
+    decoder = msgspec.json.Decoder(Traits)
+    return {id: decoder.decode(traits) for id, traits in await cursor.fetchall()}
+
+
+async def traits_of_records(conn: Conn, workspace_id: UUID, ids: Iterable[UUID]) -> dict[UUID, Traits]:
+    """The stored traits of records, of those that have any."""
+    return await _stored_traits(conn, workspace_id, ids)
+
+
+async def _in_blocks(
+    conn: Conn, workspace_id: UUID, blocks: Iterable[int], most: int
+) -> defaultdict[int, list[UUID]]:
+    """Who stands in blocks, at most so many of each."""
+    found: defaultdict[int, list[UUID]] = defaultdict(list)
+    cursor = await conn.execute(
+        """select b.block, m.records from unnest(%(blocks)s::bigint[]) as b (block) cross join lateral (
+            select array_agg(record_id) as records from (
+                select record_id from match_block
+                where workspace_id = %(workspace)s and block = b.block limit %(most)s) few) m""",
+        {"blocks": _numbers(blocks), "workspace": workspace_id, "most": most},
+        binary=True,
+    )
+    for block, records in await cursor.fetchall():
+        found[block] = records or []
+    return found
+
+
+async def _write_blocks(
+    conn: Conn,
+    workspace_id: UUID,
+    new: Mapping[UUID, Traits],
+    left: Mapping[UUID, Traits],
+    ours: Mapping[UUID, frozenset[int]],
+    theirs: Mapping[UUID, frozenset[int]],
+) -> None:
+    """Bring the stored traits and blocks up to date."""
+    forgotten = [id for id in left if id not in new]
+    if forgotten:
+        await conn.execute(
+            "delete from match_traits where workspace_id = %s and record_id = any(%s::uuid[])",
+            (workspace_id, uuids(forgotten)),
+        )
+    nothing = frozenset[int]()
+    out = [(block, id) for id, blocks in theirs.items() for block in blocks - ours.get(id, nothing)]
+    if out:
+        await conn.execute(
+            """delete from match_block m using unnest(%s::bigint[], %s::uuid[]) as k (block, record_id)
+            where m.workspace_id = %s and m.block = k.block and m.record_id = k.record_id""",
+            (_numbers(block for block, _ in out), uuids(id for _, id in out), workspace_id),
+        )
+    if new:
+        encoder = msgspec.json.Encoder()
+        await conn.execute(
+            """insert into match_traits (workspace_id, record_id, traits)
+            select %s, k.id, k.traits::jsonb from unnest(%s::uuid[], %s::text[]) as k (id, traits)
+            on conflict (workspace_id, record_id) do update set traits = excluded.traits""",
+            (workspace_id, uuids(new), texts(encoder.encode(traits).decode() for traits in new.values())),
+        )
+    into = sorted((block, id) for id, blocks in ours.items() for block in blocks - theirs.get(id, nothing))
+    if into:
+        await conn.execute(
+            """insert into match_block (workspace_id, block, record_id)
+            select %s, * from unnest(%s::bigint[], %s::uuid[]) on conflict do nothing""",
+            (workspace_id, _numbers(block for block, _ in into), uuids(id for _, id in into)),
+        )
+
+
+async def _carriers(conn: Conn, workspace_id: UUID, values: Collection[str]) -> list[tuple[UUID, str]]:
+    """The records that carry these probable matches."""
+    if not values:
+        return []
+    cursor = await conn.execute(
+        """select i.record_id, k.value from unnest(%s::text[]) as k (value) cross join lateral (
+            select record_id from identifier
+            where workspace_id = %s and kind = %s and value = k.value offset 0) i""",
+        (texts(values), workspace_id, IdentifierKind.VENDOR.value),
+    )
+    return await cursor.fetchall()
+
+
+def _numbers(numbers: Iterable[int]) -> str:
+    """An array of numbers as PostgreSQL reads it."""
+    return "{" + ",".join(map(str, numbers)) + "}"
+
+
+async def write_partners(conn: Conn, workspace_id: UUID, linked: Linked, partners: Mapping[UUID, Member]) -> None:
+    """Store the keys that the partners of given records get and lose."""
+    await writing.drop_keys(conn, workspace_id, [(id, key) for id in partners for key in linked.lost.get(id, ())])
+    await writing.add_keys(
+        conn,
+        workspace_id,
+        [
+            (key.kind, key.value, id, member.record_kind, member.client_kind, key.raw)
+            for id, member in partners.items()
+            for key in linked.got.get(id, ())
+        ],
+    )
