@@ -110,12 +110,20 @@ class RawRecord:
 @dataclass(frozen=True, slots=True)
 class Page:
     """One page read. ``next`` is None at the end. ``cursor``, when set, becomes durable with this page: set it
-    only when nothing older can still come. ``done`` is the share of the run behind us (0..1), if known."""
+    only when nothing older can still come. ``done`` is the share of the run behind us (0..1), if known.
+
+    ``present`` names records that are there without telling them anew (a list of ids and versions): they count as
+    seen. ``touched`` are records of other streams, told by a list of changes. With ``commit_first`` the next
+    request is only sent when this page is committed: for one that makes the vendor forget what it told.
+    """
 
     records: Sequence[RawRecord]
     next: Position | None
     cursor: Cursor | None = None
     done: float | None = None
+    present: Sequence[str] = ()
+    touched: Sequence[Touched] = ()
+    commit_first: bool = False
 
 
 @dataclass(frozen=True, slots=True)

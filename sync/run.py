@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
@@ -16,10 +17,11 @@ from typing import Any
 from uuid import UUID
 
 import structlog
+import xxhash
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from connectors.contract import Page, Position, Start, Stream
+from connectors.contract import Page, Position, RawRecord, Start, Stream, Touched
 from connectors.errors import (
     AuthFailed,
     BadSettings,
@@ -37,7 +39,7 @@ from schema.enums import RunState, RunTrigger
 from sync.connections import Opened, open_connection, session
 from sync.custom_fields import fields_due, look_at_fields, sample_fields
 from sync.errors import LeaseLost, PagingLoop
-from sync.load import Counts, load_page
+from sync.load import Counts, load_page, retire
 from sync.mapped import Loading
 from sync.mapping_again import map_waiting
 from sync.office import Office
@@ -178,7 +180,7 @@ async def _read_stream(run: _Run, stream: Stream[Any], stop: asyncio.Event | Non
     total = Counts()
     listed = stream.sweeps or (stream.whole is not None and position is not None and stream.whole(position))
     sweep = Sweep(whole=listed and not resumed)
-    asked: set[str] = set()
+    asked: set[bytes] = set()
     ahead: asyncio.Task[tuple[Page, datetime]] | None = None
     run.tell(Progress(stream.name, stream.title, total, 0.0, finished=False))
     try:
@@ -186,9 +188,11 @@ async def _read_stream(run: _Run, stream: Stream[Any], stop: asyncio.Event | Non
             _refuse_loop(stream, asked, position)
             page, asked_at = await (ahead or _fetch(run, stream, position))
             # One page ahead and no more: the vendor prepares it while this one is loaded.
-            ahead = asyncio.ensure_future(_fetch(run, stream, page.next)) if page.next is not None else None
+            following = None if page.commit_first else page.next
+            ahead = None if following is None else asyncio.ensure_future(_fetch(run, stream, following))
             counts = await _commit_page(run, stream, lease, page, asked_at)
             sweep.saw(page.records)
+            sweep.saw_ids(page.present)
             total += counts
             position = page.next
             run.tell(Progress(stream.name, stream.title, total, page.done, finished=False))
@@ -209,8 +213,8 @@ async def _fetch(run: _Run, stream: Stream[Any], position: Position) -> tuple[Pa
     return stream.read(run.opened.settings, position, response), asked_at
 
 
-def _refuse_loop(stream: Stream[Any], asked: set[str], position: Position) -> None:
-    key = json.dumps(position, sort_keys=True, default=str)
+def _refuse_loop(stream: Stream[Any], asked: set[bytes], position: Position) -> None:
+    key = xxhash.xxh3_128_digest(json.dumps(position, sort_keys=True, default=str))
     if key in asked:
         raise PagingLoop(f"The pages of «{stream.title}» lead in a circle; nothing past it was read.")
     asked.add(key)
@@ -266,6 +270,21 @@ async def _commit_page(run: _Run, stream: Stream[Any], lease: _Lease, page: Page
         await _count(db, run, stream, counts, pages=1, done=page.done)
         crash_point("sync.page.before_commit")
     crash_point("sync.page.after_commit")
+    return counts
+
+
+async def _load_touched(db: AsyncConnection, run: _Run, touched: Sequence[Touched]) -> Counts:
+    """Records of other streams that a list of changes told of."""
+    by_stream: dict[str, list[Touched]] = defaultdict(list)
+    for each in touched:
+        by_stream[each.stream].append(each)
+    counts = Counts()
+    for name, some in by_stream.items():
+        loading = run.of(run.opened.connector.stream(name))
+        told = [RawRecord(each.external_id, each.body) for each in some if each.body is not None]
+        counts += await load_page(driver(db), loading, told)
+        gone = [each.external_id for each in some if each.deleted]
+        counts += Counts(deleted=await retire(driver(db), loading, gone))
     return counts
 
 

@@ -33,6 +33,11 @@ class Sweep:
         if self._seen is not None:
             self._seen.update(record.external_id for record in records)
 
+    def saw_ids(self, external_ids: Iterable[str]) -> None:
+        """Records that are there and were not told anew."""
+        if self._seen is not None:
+            self._seen.update(external_ids)
+
     async def retire_absent(self, conn: psycopg.AsyncConnection[tuple[Any, ...]], loading: Loading) -> int:
         """Mark as deleted what is here and was not seen there. Returns how many."""
         if self._seen is None:
