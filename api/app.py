@@ -17,7 +17,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api import doors
+from api import doors, recordings
 from api.auth import Authenticator, TooManyWrongTokens
 from api.exports import door as exports
 from api.exports.door import ExportDoor
@@ -28,6 +28,7 @@ from api.graphql.stored import StoredDocuments, read_trusted
 from api.http import LARGEST_BODY, GraphQLView, buffered, problem
 from api.language import Languages
 from api.rates import Rates, TooManyRequests
+from api.recordings import RecordingDoor
 from core.database import Database
 from schema.migrate import is_current
 from sync.jobs import Jobs
@@ -54,12 +55,14 @@ def create_app(office: Office, jobs: Jobs, rates: Rates | None = None) -> Starle
     metrics = Metrics()
     authenticator = Authenticator(office.database)
     view = GraphQLView(schema, office, jobs, authenticator, stored)
+    rates = rates or Rates(settings.requests_per_minute)
     return Starlette(
         routes=[
-            Route("/graphql", GraphQLEndpoint(view, authenticator, rates or Rates(settings.requests_per_minute))),
+            Route("/graphql", GraphQLEndpoint(view, authenticator, rates)),
             WebSocketRoute("/graphql", view),  # who asks is told in its first message
             Route(doors.PATH, doors.Doors(office, jobs, metrics.registry)),
             Route(exports.PATH, ExportDoor(office.database, authenticator)),
+            Route(recordings.PATH, RecordingDoor(office, authenticator, rates)),
             Route("/healthz", Health(office.database), methods=["GET"]),
             Route("/metrics", metrics.endpoint, methods=["GET"]),
             Route("/", _to_explorer, methods=["GET"]),

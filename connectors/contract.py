@@ -387,6 +387,8 @@ class Connector(Generic[S]):
     if any; the engine's own table of statuses comes after it. ``source`` answers requests in place of HTTP, for
     what is no network service: it gets the settings, the request, and the installation's folder of uploaded files.
     ``custom_fields`` asks for the account's own fields; without it they are told from the records alone.
+    ``recording`` asks for the sound of a call by the call's id, for systems whose addresses of recordings open only
+    with the connection's own token; a recording that isn't there is an accepted 404.
     """
 
     key: str
@@ -407,6 +409,7 @@ class Connector(Generic[S]):
     writes: tuple[Write[S], ...] = ()
     webhooks: Webhooks[S] | None = None
     custom_fields: CustomFields[S] | None = None
+    recording: Callable[[S, str], VendorRequest] | None = None
     verified_by: VerifiedBy = "documentation"
 
     def stream(self, name: str) -> Stream[S]:

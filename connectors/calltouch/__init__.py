@@ -10,6 +10,7 @@ import httpx
 from connectors.auth import QueryKey
 from connectors.calltouch.chats import ask_chats, map_chat, read_chats, start_chats
 from connectors.calltouch.health import check, error_of
+from connectors.calltouch.leadservice import TOKEN_HEADER
 from connectors.calltouch.mapping import map_call, map_request
 from connectors.calltouch.orders import ask_orders, map_deal, map_order, read_orders, start_deals, start_orders
 from connectors.calltouch.reads import (
@@ -20,9 +21,10 @@ from connectors.calltouch.reads import (
     start_calls,
     start_requests,
 )
+from connectors.calltouch.recordings import ask_recording
 from connectors.calltouch.settings import CalltouchSettings
 from connectors.calltouch.webhooks import WEBHOOKS
-from connectors.calltouch.writes import TOKEN_HEADER, WRITES
+from connectors.calltouch.writes import WRITES
 from connectors.contract import Connector, RateLimit, Stream, TokenStore
 from schema.enums import RecordKind
 
@@ -114,5 +116,6 @@ CONNECTOR = Connector(
     concurrency=2,
     writes=WRITES,
     webhooks=WEBHOOKS,
+    recording=ask_recording,
     verified_by="documentation",
 )

@@ -12,12 +12,13 @@ from zoneinfo import ZoneInfo
 import httpx
 import msgspec
 
+from connectors.calltouch.leadservice import refusal_of
 from connectors.calltouch.orders import ask_orders, read_orders
 from connectors.calltouch.reads import ask_calls, ask_requests, read_requests
 from connectors.calltouch.settings import CalltouchSettings
 from connectors.calltouch.values import instant, learnt_zone, local_time
 from connectors.calltouch.wire import Call, CallsPage, Site
-from connectors.calltouch.writes import ask_whether_writable, refusal_of
+from connectors.calltouch.writes import ask_whether_writable
 from connectors.contract import Health, Position, VendorSession
 from connectors.errors import (
     AuthFailed,

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from connectors.calltouch.recordings import recording_of
 from connectors.calltouch.settings import CalltouchSettings
 from connectors.calltouch.values import flag, identifier, instant, learnt_zone, local_time, whole
 from connectors.calltouch.visits import ads_of, origin_of, traffic_of, visitor_ids_of, visits_of
@@ -23,7 +24,6 @@ from schema.traffic import present
 FINISHED_PHASES = frozenset({"calldisconnected"})  # [10] every other phase is a call still going on
 OWN_REQUEST = "skvoz-"  # [37] how the number of a request begins that Skvoz itself put there
 MADE_BY_VENDOR = "AUTO"  # [26] how the type of a tag begins that speech recognition set
-RECORDING_PATH = "/calls-service/RestAPI/{site_id}/calls-diary/calls/{call_id}/download"  # [18]
 
 _CALL = msgspec.json.Decoder(Call)
 _REQUEST = msgspec.json.Decoder(Request)
@@ -55,7 +55,7 @@ def map_call(settings: CalltouchSettings, body: bytes) -> Mapped:
         status=present(wire.status_details) if finished else phase,
         is_unique=flag(wire.unique_call),
         is_target=flag(wire.target_call) if finished else None,
-        recording_url=_recording_url(settings, call_id) if answered and talk_seconds else None,
+        recording_url=recording_of(settings, call_id) if answered and talk_seconds else None,
         visit=visit,
         visitor_ids=visitor_ids,
         tags=tags_of(wire.call_tags),
@@ -190,9 +190,3 @@ def distinct(values: Iterable[str | None]) -> tuple[str, ...]:
 
 def custom_of(**fields: Any) -> dict[str, Any] | None:
     return {key: value for key, value in fields.items() if value not in (None, "", [], {})} or None
-
-
-def _recording_url(settings: CalltouchSettings, call_id: str) -> str:
-    """Where the recording can be fetched with the connection's token, which doesn't stand in it."""
-    path = RECORDING_PATH.format(site_id=settings.site_id, call_id=call_id)
-    return settings.base_url.rstrip("/") + path

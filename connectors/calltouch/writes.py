@@ -14,13 +14,11 @@ import msgspec
 from connectors.calltouch.costs import COST_WRITES
 from connectors.calltouch.leadservice import (
     LEAD_SERVICE,
-    TOKEN_HEADER,
     ask_change,
     data_of,
     lead_matching,
     moment,
     money,
-    refusal_of,
     taken_items,
 )
 from connectors.calltouch.mapping import OWN_REQUEST
@@ -33,8 +31,6 @@ from connectors.contract import Command, Lookup, Position, Standing, VendorReque
 from connectors.errors import VendorChanged, WriteRejected
 from connectors.windows import Window
 from schema.enums import RecordKind
-
-__all__ = ["TOKEN_HEADER", "WRITES", "ask_whether_writable", "refusal_of"]
 
 CRM = "Skvoz"
 ORDERS = f"{LEAD_SERVICE}/client-order"

@@ -221,7 +221,7 @@ def test_settings_as_people_paste_them() -> None:
     assert settings.token.get_secret_value() == "t0ken"
     assert (settings.site_id, settings.since, settings.reread_days) == ("12345", None, 30)
     with pytest.raises(ValidationError):
-        CalltouchSettings(**pasted, site="2")
+        CalltouchSettings(**(pasted | {"site": "2"}))
 
 
 def test_the_token_does_not_show() -> None:
