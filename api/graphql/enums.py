@@ -11,8 +11,10 @@ import strawberry
 from reports.changes import ChangeCause
 from reports.comparison import DEFINITIONS
 from reports.conversions import CONVERSIONS, Conversion
+from reports.grouped import Dimension, ServedFrom
 from reports.metrics import Unit
 from reports.periods import Earlier
+from reports.report_costs import RateKind
 from reports.stored_paths import DatedBy
 from schema import enums as model
 
@@ -155,6 +157,32 @@ _MEANINGS: Mapping[type[Enum], tuple[str, tuple[str, ...]]] = {
             "It was deleted in the external system, or removed with its connection.",
         ),
     ),
+    model.CustomFieldType: (
+        "What the values of a vendor's own field are.",
+        (
+            "Text.",
+            "Numbers.",
+            "Sums of money, often with their currency.",
+            "Yes or no.",
+            "Days.",
+            "Moments.",
+            "A choice among `options`.",
+            "Addresses of pages.",
+            "Ids of other records of the same system.",
+            "Things with parts: files, addresses.",
+        ),
+    ),
+    model.SchemaChangeKind: (
+        "What became of a vendor's own field.",
+        (
+            "It is new.",
+            "The vendor doesn't list it any more; what it held is still here.",
+            "It is listed again.",
+            "It has another name.",
+            "Its values are of another type, or it holds a list now, or no more.",
+            "It offers another choice.",
+        ),
+    ),
     model.WebhookState: (
         "Whether a webhook is told of changes.",
         (
@@ -166,6 +194,15 @@ _MEANINGS: Mapping[type[Enum], tuple[str, tuple[str, ...]]] = {
     model.DeliveryState: (
         "How a message to a webhook stands.",
         ("Waits for its first or next try.", "The receiver has taken it.", "Given up; it can be replayed."),
+    ),
+    model.ReceivedState: (
+        "How a delivery to a door stands.",
+        (
+            "Waits to be looked into, or for its next try.",
+            "Everything that it speaks of is here.",
+            "Given up; it can be replayed.",
+            "It could not be understood; a mended connector may.",
+        ),
     ),
     model.ConversionKind: (
         "What counts as reached.",
@@ -182,6 +219,34 @@ _MEANINGS: Mapping[type[Enum], tuple[str, tuple[str, ...]]] = {
     DatedBy: (
         "On which day a conversion counts.",
         ("On its own day.", "On the day of the first touch in its window (cohort view); without touches, its own."),
+    ),
+    Dimension: (
+        "By what the rows of a report are told apart.",
+        (
+            "Channel group.",
+            "Traffic source of the campaign.",
+            "Campaign; what belongs to none stands by its reason and channel.",
+            "Group of ads that the credited touch names.",
+            "Keyword that the credited touch names.",
+            "Ad that the credited touch names.",
+            "Day in the workspace's time zone.",
+            "Week, from Monday.",
+            "Month.",
+            "Employee in charge of what was reached.",
+            "City of the credited visit.",
+            "Device of the credited visit.",
+            "First page of the credited visit, without its query.",
+            "Stage that the deal is in.",
+            "Why the deal was lost.",
+        ),
+    ),
+    RateKind: (
+        "What a percentage on ad costs is.",
+        ("Value added tax that is in the cost or comes on it.", "The agency's fee."),
+    ),
+    ServedFrom: (
+        "From what a report was counted.",
+        ("From sums that are kept up to date.", "From paths and records, at the moment of asking."),
     ),
     Earlier: (
         "What a period is compared with.",

@@ -14,9 +14,11 @@ from api.graphql.build import add_fields, object_type, optional
 from api.graphql.build import field as graphql_field
 from api.graphql.connecting import connecting_mutations
 from api.graphql.deciding import decision_mutations
+from api.graphql.doors import door_mutations
 from api.graphql.enums import ENUMS
 from api.graphql.once import IdempotencyKey, SealedAnswers, once
 from api.graphql.problems import InputRefused, problem, row_id, short_text
+from api.graphql.report_settings import report_setting_mutations
 from api.graphql.roots import Root, payload
 from api.graphql.scalars import DateTimeText
 from api.graphql.types import Types
@@ -126,6 +128,8 @@ def mutation_type(types: Types) -> tuple[Any, dict[str, list[Root]]]:
         decision_mutations(types),
         work_mutations(types),
         webhook_mutations(types),
+        door_mutations(types),
+        report_setting_mutations(),
     ):
         add_fields(mutation, made)
         payloads |= roots

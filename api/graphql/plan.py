@@ -167,6 +167,10 @@ class Planner:
             entity=entity,
         )
 
+    def value(self, entity: Entity, name: str, details: Details, x: str) -> str:
+        """The value of one field of a row of the entity that stands under the alias ``x``."""
+        return self._field(entity, entity.by_name[name], details, x)
+
     def tenant(self, entity: Entity, t: str) -> str:
         """The condition that the row is the caller's: of the workspace (row-level security holds without it; the
         plan is better with it), and of a manager's own clients where managers see no others."""

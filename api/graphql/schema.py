@@ -11,28 +11,33 @@ from graphql import GraphQLError
 from strawberry.types import ExecutionContext
 from strawberry.types.execution import PreExecutionError
 
-from api.graphql import scalars, searching, webhooks
+from api.graphql import doors, scalars, searching, webhooks
 from api.graphql.attributing import attribution_roots
 from api.graphql.build import add_fields, object_type
 from api.graphql.catalogue import catalogue_fields
 from api.graphql.changing import changing_roots
 from api.graphql.deciding import preview_fields
 from api.graphql.documents import Documents, KnownDocuments
+from api.graphql.doors import door_fields, door_roots
 from api.graphql.executor import FragmentExecutor
 from api.graphql.feed import CHANGE, feed_roots
 from api.graphql.limits import Limits
 from api.graphql.model import (
     attribution,
     changed,
+    custom_fields,
     figures,
     interactions,
     marketing,
     operation,
     parties,
+    report,
     sales,
     work,
 )
 from api.graphql.mutations import mutation_type
+from api.graphql.report import any_report_roots
+from api.graphql.report_settings import report_setting_fields
 from api.graphql.reporting import report_roots
 from api.graphql.roots import Root, query_roots
 from api.graphql.run import PlannedField
@@ -52,10 +57,13 @@ ENTITIES = (
     *figures.ENTITIES,
     *attribution.ENTITIES,
     *changed.ENTITIES,
+    *report.ENTITIES,
     *searching.ENTITIES,
+    *custom_fields.ENTITIES,
     *work.ENTITIES,
     CHANGE,
     *webhooks.ENTITIES,
+    *doors.ENTITIES,
 )
 
 
@@ -91,12 +99,16 @@ def build_schema(limits: Limits | None = None, stored: StoredDocuments | None = 
         *report_roots(types),
         *attribution_roots(types),
         *changing_roots(types),
+        *any_report_roots(types),
         *search_roots(types),
         *feed_roots(types),
         *webhook_roots(types),
+        *door_roots(types),
     ]
     query = object_type("Query", "Everything that can be read.")
-    add_fields(query, [*(root.field for root in roots), *catalogue_fields(), *preview_fields(types)])
+    add_fields(
+        query, [*(root.field for root in roots), *catalogue_fields(), *report_setting_fields(), *preview_fields(types), *door_fields()]
+    )
     mutation, payloads = mutation_type(types)
     subscription, live = subscription_type(types)
     schema = Schema(

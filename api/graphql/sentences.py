@@ -16,6 +16,8 @@ SENTENCES: Mapping[str, Mapping[Language, str]] = {
         "en": "Give a number from {least} to {most}.",
         "ru": "Укажите число от {least} до {most}.",
     },
+    "BEFORE_BEGINNING": {"en": "This day is before the first one.", "ru": "Этот день раньше первого."},
+    "TOO_MANY_DAYS": {"en": "At most ten years fit here.", "ru": "Здесь помещается не больше десяти лет."},
     "NOT_AN_OBJECT": {"en": "Give a JSON object here.", "ru": "Здесь нужен объект JSON."},
     "WRONG_ID": {"en": "This isn't the id of a {type}.", "ru": "Это не идентификатор {type}."},
     "NOT_FOUND": {"en": "There is no such {type} for you.", "ru": "Такого объекта ({type}) у вас нет."},

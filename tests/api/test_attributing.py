@@ -23,7 +23,7 @@ RECEIPT = """query ($from: Date!, $to: Date!, $model: AttributionModel!, $campai
   creditReceipt(from: $from, to: $to, model: $model, campaign: $campaign, reason: $reason, conversion: $conversion) {
     conversions value count items { share shareOfValue kind value version rules windowDays cause
       client { id } record { id __typename }
-      touches { at share credited record { __typename } campaign { id } evidence { kind value phone } source { stream externalId } }
+      touches { at share credited record { __typename } campaign { id } evidence { kind value personalKey phone } source { stream externalId } }
       records { source { stream } } } } }"""
 
 
@@ -100,8 +100,8 @@ async def test_the_receipt_of_a_credit(api: Api) -> None:
     assert [touch["share"] for touch in item["touches"]] == ["0.5", "0.5"]
     assert [touch["credited"] for touch in item["touches"]] == [False, True]
     assert item["touches"][0]["evidence"] == [
-        {"kind": "visitor", "value": "ym:11", "phone": None},
-        {"kind": "utm_campaign", "value": "spring", "phone": None},
+        {"kind": "visitor", "value": None, "personalKey": "ym:11", "phone": None},
+        {"kind": "utm_campaign", "value": "spring", "personalKey": None, "phone": None},
     ]
     assert item["touches"][0]["source"] == {"stream": "visits", "externalId": "11"}
     assert item["record"]["__typename"] == "Deal"
@@ -116,5 +116,8 @@ async def test_phones_in_evidence_are_masked_for_analysts(api: Api) -> None:
     seen = {}
     for role in (Role.OWNER, Role.ANALYST):
         (item,) = (await (await api.as_role(role)).data(RECEIPT, asked))["creditReceipt"]["items"]
-        seen[role] = [each["phone"] for touch in item["touches"] for each in touch["evidence"] if each["phone"]]
-    assert seen == {Role.OWNER: ["+79160000006"], Role.ANALYST: ["+7 9** ***-**-06"]}
+        evidence = [each for touch in item["touches"] for each in touch["evidence"]]
+        seen[role] = {
+            each["phone"] or each["personalKey"] for each in evidence if each["kind"] in {"phone", "visitor"}
+        }
+    assert seen == {Role.OWNER: {"+79160000006", "ym:13"}, Role.ANALYST: {"+7 9** ***-**-06", None}}

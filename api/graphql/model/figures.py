@@ -193,7 +193,17 @@ TOUCH_EVIDENCE = Entity(
             nullable=False,
         ),
         computed(
-            "value", Kind.STRING, "case when {x}.kind <> 'phone' then {x}.value end", "Its value; null of a phone."
+            "value",
+            Kind.STRING,
+            "case when {x}.kind not in ('phone', 'visitor', 'click_id') then {x}.value end",
+            "Its value; null where `phone` or `personalKey` holds it.",
+        ),
+        computed(
+            "personalKey",
+            Kind.STRING,
+            "case when {x}.kind in ('visitor', 'click_id') then {x}.value end",
+            "The visitor's cookie or the click id; hidden from roles that may not see it.",
+            mask=Mask.HIDDEN,
         ),
         computed(
             "phone",
@@ -210,7 +220,7 @@ TOUCH = Entity(
     table="touches",
     node=False,
     tenant=None,
-    description="A visit, call, lead, order or deal with an origin before a conversion, within the attribution window.",
+    description="A visit, call, lead, order or deal with an origin before a conversion, within the window.",
     fields=(
         Reference(
             name="record",
