@@ -11,10 +11,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from zoneinfo import available_timezones
 
+from api.graphql.custom import elements, label_of
 from api.graphql.declare import Column, Entity, Kind, One
 from api.graphql.dimensions import Dimension, Function, Measure, dimensions, measures
 from api.graphql.errors import CallerError
-from api.graphql.filters import id_of_other, refuse_personal
+from api.graphql.filters import id_of_other, refuse_masked, refuse_personal
 from api.graphql.groups import DEFAULT_GROUPS, LARGEST_GROUPS
 from api.graphql.rows import many_objects, one_object
 from api.graphql.values import Viewer, current
@@ -39,10 +40,11 @@ def groups(planner: Planner, entity: Entity, rows: str, details: Details) -> str
 
 @dataclass(frozen=True, slots=True)
 class _Chosen:
-    """A dimension in ``by``, with its grain where it is a time."""
+    """A dimension in ``by``, with its grain where it is a time; ``key`` tells which of the vendor's own fields."""
 
     dimension: Dimension
     grain: str | None
+    key: Any = None
 
 
 def _chosen(planner: Planner, entity: Entity, by: Sequence[Mapping[str, Any]]) -> list[_Chosen]:
@@ -50,6 +52,9 @@ def _chosen(planner: Planner, entity: Entity, by: Sequence[Mapping[str, Any]]) -
     found = []
     for each in by:
         dimension, grain = known[_member(each["dimension"])], _member(each.get("grain"))
+        if dimension.custom is not None:
+            found.append(_custom(planner, dimension, grain, each.get("customField")))
+            continue
         if grain is not None and not dimension.dated:
             raise CallerError(f"The dimension {dimension.name} is no time: it has no grain.")
         if dimension.column is not None:
@@ -60,6 +65,13 @@ def _chosen(planner: Planner, entity: Entity, by: Sequence[Mapping[str, Any]]) -
     return found
 
 
+def _custom(planner: Planner, dimension: Dimension, grain: str | None, key: Any) -> _Chosen:
+    refuse_masked(planner.role, dimension.custom.mask if dimension.custom else None, "custom", "group by")
+    if key is None:
+        raise CallerError("To group by CUSTOM, name the vendor's field in customField.")
+    return _Chosen(dimension, grain, key)
+
+
 class _Figures:
     """The figures over a set of rows, by the dimensions chosen (by none: over all)."""
 
@@ -67,6 +79,7 @@ class _Figures:
         self._planner, self._entity, self._rows, self._chosen = planner, entity, rows, chosen
         self._row, self._sums = planner.alias(), planner.alias()
         self._columns: dict[str, str] = {}
+        self._keys = {i: planner.bind(each.key, "text") for i, each in enumerate(chosen) if each.dimension.custom}
 
     def whole(self, details: Details) -> str:
         pairs = self._planner.of_object(f"{self._entity.name}Aggregates", details, self._aggregate)
@@ -93,7 +106,8 @@ class _Figures:
             columns.append(f'{at}, grouping({at}) as "#g{index}"')
         source, joins, keys = self._planner.alias(), "", ""
         for index, each in enumerate(self._chosen):
-            join, key = self._key(each, source, zone)
+            custom = each.dimension.custom is not None
+            join, key = self._custom_key(index, source, zone) if custom else self._key(each, source, zone)
             joins += join
             keys += f', {key} as "#{index}"'
         rows = f"select {source}.*{keys} from ({self._rows}) {source}{joins}"
@@ -112,11 +126,25 @@ class _Figures:
         if column is None:
             raise TypeError(f"{each.dimension.name} is no dimension")
         value = column.sql.format(x=x)
+        if each.dimension.spread:
+            element = self._planner.alias()
+            return f" left join lateral unnest({value}) {element}(value) on true", f"{element}.value"
         if column.kind is Kind.DATE_TIME:
             value = f"({value} at time zone {zone})"
         if each.grain is not None:
             return join, f"date_trunc('{each.grain}', {value}::timestamp)::date"
         return join, f"upper({value})" if column.enum is not None else value
+
+    def _custom_key(self, index: int, x: str, zone: str) -> tuple[str, str]:
+        """The same for a vendor's own field."""
+        each, element = self._chosen[index], self._planner.alias()
+        held = (each.dimension.custom.sql if each.dimension.custom else "").format(x=x)
+        join = f" left join lateral {elements(f'({held} -> {self._keys[index]})')} {element}(value) on true"
+        value = f"{element}.value"
+        if each.grain is None:
+            return join, value
+        day = f"coalesce(moment_of({value}) at time zone {zone}, day_of({value})::timestamp)"
+        return join, f"date_trunc('{each.grain}', {day})::date"
 
     def _of_group(self, name: str, details: Details) -> str:
         match name:
@@ -132,6 +160,8 @@ class _Figures:
         return one_object(pairs, self._planner.alias())
 
     def _of_key(self, name: str, details: Details) -> str:
+        if name in ("custom", "customLabel"):
+            return self._of_custom_key(details, labelled=name == "customLabel")
         dated = dimensions(self._entity, self._planner.entities)[name].dated
         grain = self._planner.arguments(f"{self._entity.name}GroupKey", details).get("grain") if dated else None
         index = self._place(name, _member(grain))
@@ -141,6 +171,22 @@ class _Figures:
         other = self._planner.entities[relation.target]
         by_id = replace(relation, on=f'{{t}}.{other.key} = {{x}}."#{index}"')
         return self._planner.one(by_id, details, self._sums)
+
+    def _of_custom_key(self, details: Details, *, labelled: bool) -> str:
+        """The value of the field that is asked for, among those that are grouped by: which one it is the statement
+        finds out, for the plan may be used again with other variables."""
+        if not self._keys:
+            raise CallerError("The groups are not by custom: name the field in `by`.")
+        arguments = self._planner.arguments(f"{self._entity.name}GroupKey", details)
+        asked, grain = self._planner.bind(arguments["key"], "text"), _member(arguments.get("grain"))
+        arms = ""
+        for index, key in self._keys.items():
+            value = f'{self._sums}."#{index}"::text'
+            if labelled and self._chosen[index].grain is None:
+                value = label_of(key, value)
+            if grain in (None, self._chosen[index].grain):
+                arms += f" when {key} = {asked} then {value}"
+        return f"(case{arms} end)" if arms else "null::text"
 
     def _place(self, name: str, grain: str | None = None) -> int:
         for index, each in enumerate(self._chosen):

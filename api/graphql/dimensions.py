@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-from api.graphql.declare import Column, Entity, Kind, One
+from api.graphql.declare import Column, Custom, Entity, Kind, One
 
 NUMBERS = frozenset({Kind.INT, Kind.BIG_INT, Kind.DECIMAL, Kind.FLOAT})
 MOMENTS = frozenset({Kind.DATE, Kind.DATE_TIME})
+SPREAD = "A row stands in a group for each element of its list, so groups may sum up to more than there is."
 _WORDS = frozenset({Kind.STRING, Kind.BOOLEAN})
 _OF_OTHERS = frozenset({"externalId"})
 """Fields of a related row that say no more than the row itself: group by the relation."""
@@ -28,16 +29,22 @@ class Function(Enum):
 @dataclass(frozen=True, slots=True)
 class Dimension:
     """What rows are grouped by: a field of theirs (``column`` alone), the row that they name (``relation`` alone),
-    or a field of that row (both)."""
+    or a field of that row (both); or one of the vendor's own fields (``custom``)."""
 
     name: str
     description: str
     column: Column | None = None
     relation: One | None = None
+    custom: Custom | None = None
 
     @property
     def dated(self) -> bool:
         return self.column is not None and self.column.kind in MOMENTS
+
+    @property
+    def spread(self) -> bool:
+        """Whether a row stands in several groups, one for each element of a list."""
+        return self.column is not None and self.column.many
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +64,12 @@ def dimensions(entity: Entity, entities: Mapping[str, Entity]) -> dict[str, Dime
     for each in entity.fields:
         if isinstance(each, Column) and _groups(each):
             found.append(Dimension(each.name, each.description, column=each))
+        elif isinstance(each, Column) and _spreads(each):
+            found.append(Dimension(each.name, f"{each.description} {SPREAD}", column=each))
+        elif isinstance(each, Custom):
+            found.append(
+                Dimension("custom", f"The vendor's own field named in `customField`. {SPREAD}", custom=each)
+            )
         elif isinstance(each, One) and each.source is None:
             found.append(Dimension(each.name, each.description, relation=each))
             found += [
@@ -111,6 +124,11 @@ def _usable(column: Column) -> bool:
 
 def _groups(column: Column) -> bool:
     return _usable(column) and column.kind in _WORDS | MOMENTS | {Kind.INT}
+
+
+def _spreads(column: Column) -> bool:
+    """Whether the elements of a list are worth groups: words that are nobody's personal data."""
+    return column.many and column.filterable and column.kind is Kind.STRING and column.form is column.mask is None
 
 
 def _tells(column: Column) -> bool:

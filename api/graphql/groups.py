@@ -99,7 +99,7 @@ class Groups:
             f"{entity.name}GroupKey",
             "What the rows of a group have in common; a field is null too where the row is a subtotal over it.",
         )
-        add_fields(key, [_key_field(each, objects) for each in known.values()])
+        add_fields(key, [made for each in known.values() for made in _key_fields(each, objects)])
         made = object_type(f"{entity.name}Group", f"A group of {entity.name} rows.")
         add_fields(
             made,
@@ -136,6 +136,9 @@ class Groups:
         by = input_type(f"{name}GroupBy", f"A dimension of groups of {name} rows.", {})
         add_fields(by, [field("dimension", dimension, "What to group by.")])
         add_input_fields(by, {"grain": (DateGrain, "Of a moment or a day: how finely (days if not given).")})
+        if entity.custom() is not None:
+            text = "Of CUSTOM: the field's key, out of `customFields`. With a grain its values are read as days."
+            add_input_fields(by, {"customField": (str, text)})
         having = input_type(f"{name}Having", f"A condition on groups of {name} rows; all that is given holds.", {})
         add_fields(having, [field("measure", measure, "The figure.")])
         decimal = python_type(Kind.DECIMAL)
@@ -185,7 +188,22 @@ class Groups:
         ]
 
 
+def _key_fields(dimension: Dimension, objects: Mapping[str, Any]) -> list[StrawberryField]:
+    if dimension.custom is None:
+        return [_key_field(dimension, objects)]
+    key = argument("key", str, "Which field, by its key; it must be in `by`.")
+    grain = argument("grain", optional(DateGrain), "Which, if it is in `by` with several grains.", default=None)
+    value = "Value of a vendor's own field, as text; with a grain the first day, `2026-03-01`."
+    label = "The same for people: of a field that offers a choice, what the option is called."
+    return [
+        field("custom", optional(str), value, [key, grain]),
+        field("customLabel", optional(str), label, [key]),
+    ]
+
+
 def _key_field(dimension: Dimension, objects: Mapping[str, Any]) -> StrawberryField:
+    if dimension.spread:
+        return field(dimension.name, optional(str), dimension.description)
     if dimension.dated:
         grain = argument("grain", optional(DateGrain), "Which, if it is in `by` with several grains.", default=None)
         return field(dimension.name, optional(DateText), f"First day. {dimension.description}", [grain])

@@ -180,12 +180,19 @@ class Inputs:
             made = self._input(name, "Conditions on a vendor's own field; all that are given must hold.")
             texts = {each: _OPERATORS[each] for each in ("eq", "ne", "in", "notIn", "gt", "gte", "lt", "lte")}
             add_fields(made, [field("key", str, "The field's key, out of `customFields`.")])
-            more = "Numbers are compared as numbers where both sides are; all else as text."
+            more = (
+                "A number is compared with numbers, `true` and `false` with flags however they are written, a "
+                "moment with moments, a day with the day that the value begins with, all else as text. Of a list, "
+                "one element that fits is enough."
+            )
             add_input_fields(
                 made,
                 {each: (_shape(each, JsonValue), f"{text} {more}") for each, text in texts.items()}
                 | {each: (str, _OPERATORS[each]) for each in ("contains", "startsWith")}
-                | {"isNull": (bool, "Whether the field is empty or absent.")},
+                | {
+                    "labelIn": (list_of(str), "The chosen option is called one of these, out of `options`."),
+                    "isNull": (bool, "Whether the field is empty or absent."),
+                },
             )
             self._made[name] = made
         return self._made[name]

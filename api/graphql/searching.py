@@ -1,25 +1,29 @@
-# ruff: noqa: S608 - the SQL is put together from declarations of ours; values are bound, never written in
 """`search` finds clients by what is known of them; `customFields` lists the fields that vendors' accounts have."""
 
 from __future__ import annotations
 
 import re
 from typing import Any
+from uuid import UUID
 
-from api.graphql.build import argument, constant, field, list_of, optional
+import strawberry
+
+from api.graphql.build import argument, field, list_of, optional
 from api.graphql.declare import Entity, Kind, One, computed
-from api.graphql.enums import graphql_enum
-from api.graphql.errors import CallerError, Forbidden
+from api.graphql.enums import ENUMS
+from api.graphql.errors import CallerError
+from api.graphql.ids import parse_id
 from api.graphql.masks import MASKED_ROLES
 from api.graphql.phones import fragment, spelled
 from api.graphql.plan import Details, Planner
 from api.graphql.roots import Root
 from api.graphql.rows import many_objects
 from api.graphql.types import Types
-from api.graphql.values import Viewer
+from api.graphql.values import Viewer, current
+from schema.enums import RecordKind
 
 _SHORTEST, _LONGEST = 2, 200
-_MOST_HITS, _SAMPLED_ROWS = 100, 5000
+_MOST_HITS = 100
 _PHONE = re.compile(r"^\+?[\d\s()\-.]{3,30}$")
 _WORD_ENDS = re.compile(r"[\s,;]+")
 
@@ -48,26 +52,7 @@ SEARCH_HIT = Entity(
     ),
 )
 
-CUSTOM_FIELD = Entity(
-    name="CustomField",
-    table="fields",
-    node=False,
-    tenant=None,
-    description="A field that a vendor's account has of its own, found in the records that were read.",
-    fields=(
-        computed("key", Kind.STRING, "{x}.key", "The vendor's key, for `customField(key:)`.", nullable=False),
-        computed("label", Kind.STRING, "{x}.key", "A name for people; the key where the vendor tells no other.",
-                 nullable=False),
-        computed("type", Kind.STRING, "{x}.type", "`string`, `number`, `boolean`, `array`, `object`, or `mixed` "
-                 "where records differ.", nullable=False),
-        computed("records", Kind.INT, "{x}.records", "How many of the records looked at have it.", nullable=False),
-        computed("samples", Kind.JSON, "{x}.samples", "Up to five values, as a JSON array."),
-        One(name="connection", target="ConnectedSystem", description="The account that has the field.",
-            on="{t}.id = {x}.connection_id"),
-    ),
-)  # fmt: skip
-
-ENTITIES = (SEARCH_HIT, CUSTOM_FIELD)
+ENTITIES = (SEARCH_HIT,)
 
 
 def search_roots(types: Types) -> list[Root]:
@@ -111,43 +96,38 @@ def _search(types: Types) -> Root:
 
 
 def _custom_fields(types: Types) -> Root:
-    holders = {name: entity for name, entity in types.entities.items() if entity.custom() is not None}
-    kinds = graphql_enum(
-        "CustomFieldsOf",
-        "Types whose rows have vendors' own fields.",
-        {constant(name): (name, entity.description) for name, entity in holders.items()},
-    )
+    entity = types.entities["CustomField"]
     made = field(
         "customFields",
         optional(list_of(types["CustomField"])),
-        f"The vendors' own fields of the rows of a type, by account and key, as the newest {_SAMPLED_ROWS} rows "
-        "show them.",
-        [argument("type", kinds, "Whose fields.")],
+        "The fields that vendors' accounts have of their own, by whose they are, name and key.",
+        [
+            argument("type", optional(ENUMS[RecordKind]), "Only those of records of this type.", default=None),
+            argument("connection", optional(strawberry.ID), "Only those of this connected system.", default=None),
+        ],
     )
 
     def expression(planner: Planner, parent: str, details: Details, _source: Any) -> str:
-        if planner.role in MASKED_ROLES:
-            raise Forbidden(f"The role {planner.role.value} may not read customFields: it sees them masked.")
-        wanted = planner.arguments(parent, details)["type"]
-        entity = holders[getattr(wanted, "value", wanted)]
-        t, row = planner.alias(), planner.alias()
-        fields = (
-            "select r.connection_id, f.key, count(*)::int as records, "
-            "case when count(distinct jsonb_typeof(f.value)) = 1 then min(jsonb_typeof(f.value)) "
-            "else 'mixed' end as type, "
-            "to_jsonb((array_agg(distinct f.value))[1:5]) as samples "
-            f"from (select {t}.connection_id, {t}.custom from {entity.table} {t} where "
-            f"{planner.listed(entity, t)} and {t}.custom is not null "
-            f"order by {t}.loaded_at desc limit {_SAMPLED_ROWS}) r, jsonb_each(r.custom) f "
-            "where f.value <> 'null'::jsonb group by r.connection_id, f.key"
-        )
+        arguments, x = planner.arguments(parent, details), planner.alias()
+        conditions = [planner.tenant(entity, x)]
+        if arguments["type"] is not None:
+            kind = current(arguments["type"])
+            conditions.append(f"{x}.record_kind = {planner.bind(getattr(kind, 'value', kind), 'text')}")
+        if arguments["connection"] is not None:
+            conditions.append(f"{x}.connection_id = {planner.bind(arguments['connection'], 'uuid', _connection)}")
         return many_objects(
-            planner.of_row(CUSTOM_FIELD, details, row),
+            planner.of_row(entity, details, x),
             planner.alias(),
-            f"from ({fields}) {row} order by {row}.connection_id, {row}.key",
+            f"from {entity.table} {x} where {' and '.join(conditions)} "
+            f"order by {x}.record_kind, {x}.label, {x}.key, {x}.connection_id",
         )
 
     return Root(made, expression)
+
+
+def _connection(value: Any, _viewer: Viewer) -> UUID | None:
+    found = parse_id(str(value))
+    return found[1] if found is not None and found[0] == "ConnectedSystem" else None
 
 
 def _whole(value: Any, _viewer: Viewer) -> str:

@@ -32,7 +32,8 @@ class CustomField(InWorkspace, OfConnectedKind, Base):
     type: Mapped[str]
     multiple: Mapped[bool] = mapped_column(server_default=text("false"), comment="Whether it holds a list.")
     options: Mapped[Any | None] = mapped_column(
-        JSONB, comment="Of a field that offers a choice: an array of {value, label}, in the vendor's order."
+        JSONB(none_as_null=True),
+        comment="Of a field that offers a choice: an array of {value, label}, in the vendor's order.",
     )
     declared: Mapped[bool] = mapped_column(comment="Whether the vendor lists it; else only records show it.")
     first_seen_at: Mapped[datetime] = mapped_column(server_default=text("now()"))
@@ -42,7 +43,9 @@ class CustomField(InWorkspace, OfConnectedKind, Base):
         server_default="0", comment="How many of the newest records were looked at."
     )
     filled: Mapped[int] = mapped_column(server_default="0", comment="In how many of these it had a value.")
-    samples: Mapped[Any | None] = mapped_column(JSONB, comment="A few different values, as an array.")
+    samples: Mapped[Any | None] = mapped_column(
+        JSONB(none_as_null=True), comment="A few different values, as an array."
+    )
 
 
 class SchemaChange(InWorkspace, Base):

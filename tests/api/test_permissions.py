@@ -48,7 +48,7 @@ QUERIES: dict[str, tuple[str, frozenset[Role]]] = {
     "tokens": ("{ nodes { id } }", frozenset({OWNER})),
     "previewMerge": (f'(client: "{CLIENT}", other: "{OTHER}") {{ problems {{ code }} }}', EDITORS),
     "previewSplit": (f'(client: "{CLIENT}", records: []) {{ problems {{ code }} }}', EDITORS),
-    "customFields": ("(type: DEAL) { key }", ALL - {ANALYST}),
+    "customFields": ("(type: DEAL) { key }", ALL),
     "nodes": (f'(ids: ["{CLIENT}"]) {{ id }}', ALL),
     "campaignReport": ('(from: "2026-03-01", to: "2026-03-02") { currency }', ALL),
     "receipt": (

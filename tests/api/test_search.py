@@ -75,7 +75,6 @@ async def test_who_sees_personal_data_masked_can_not_search_by_it(api: Api) -> N
     for text in ("кузнецов", "+79161234567", "anna_k"):
         assert (await analyst.data(SEARCH, {"text": text}))["search"] == []
     assert len((await analyst.data(SEARCH, {"text": "CRM-77"}))["search"]) == 1
-    assert await analyst.code("{ customFields(type: DEAL) { key } }") == "FORBIDDEN"
 
 
 async def test_search_stays_within_the_workspace_and_uses_the_index(api: Api) -> None:
@@ -103,35 +102,6 @@ async def test_search_stays_within_the_workspace_and_uses_the_index(api: Api) ->
             "search_text(name, phone, email)) @> array['x']"
         )
         assert "ix_client_search" in str(await plan.fetchall())
-
-
-async def test_vendors_own_fields_are_listed_as_they_are_found(api: Api) -> None:
-    for number, custom in enumerate(
-        ({"UF_SIZE": 1, "UF_CITY": "Тверь", "UF_NONE": None}, {"UF_SIZE": "two"}, {"UF_CITY": "Уфа"}), start=60
-    ):
-        await api.market.deal(number, 1, custom=custom)
-    found = await api.data(
-        "{ customFields(type: DEAL) { key label type records samples connection { title } } none: customFields(type: VISIT) { key } }"
-    )
-    assert found["customFields"] == [
-        {
-            "key": "UF_CITY",
-            "label": "UF_CITY",
-            "type": "string",
-            "records": 2,
-            "samples": ["Тверь", "Уфа"],
-            "connection": {"title": "CRM"},
-        },
-        {
-            "key": "UF_SIZE",
-            "label": "UF_SIZE",
-            "type": "mixed",
-            "records": 2,
-            "samples": ["two", 1],
-            "connection": {"title": "CRM"},
-        },
-    ]
-    assert found["none"] == []
 
 
 async def test_the_campaign_tree_is_reached_in_both_directions(api: Api) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from api.graphql.declare import Entity, Kind, Listing, Many, column, computed, many, one, table_of
 from api.graphql.masks import Mask
+from api.graphql.model.custom_fields import OF_CONNECTION
 from api.graphql.model.shared import STAFF, node_id, text_literal
 from connectors.registry import all_connectors
 from schema import tables as t
@@ -94,6 +95,7 @@ CONNECTION = Entity(
             order="{t}.stream",
         ),
         many("runs", "SyncRun", t.SyncRun.connection_id, "Its syncs, newest first."),
+        *OF_CONNECTION,
         *(
             many(name, target, table.connection_id, f"{what} that were read from it.")
             for name, target, table, what in (
@@ -149,6 +151,7 @@ STREAM = Entity(
         column(t.StreamState.stream, "Name of the list in the connector.", name="name"),
         computed("title", Kind.STRING, _STREAM_TITLE, "The list's name for people.", nullable=False),
         column(t.StreamState.fresh_until, "Everything that happened there before this moment is here."),
+        column(t.StreamState.told_at, "When the system itself last told of something in it, by a webhook."),
         computed(
             "lagSeconds",
             Kind.INT,
@@ -194,6 +197,10 @@ SYNC_RUN = Entity(
         column(t.SyncRun.error, "What went wrong, in one sentence."),
         *(column(getattr(t.SyncRun, name), text) for name, text in _COUNTS),
         column(t.SyncRun.requests, "Requests sent to the external system."),
+        column(
+            t.SyncRun.warnings,
+            "What it noticed that a person should know, a sentence each: changed fields of the account, say.",
+        ),
         one("connection", "ConnectedSystem", t.SyncRun.connection_id, "The connection."),
         Listing(
             name="streams",

@@ -5,8 +5,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from api.graphql.declare import Column, Custom, Form, Kind, One, column, computed, one
+from api.graphql.declare import Column, Custom, Form, Kind, Listing, One, column, computed, one
 from api.graphql.masks import Mask
+from api.graphql.model.custom_fields import custom_values
 from schema.enums import Channel, Role
 
 STAFF = frozenset({Role.OWNER, Role.INTEGRATION})
@@ -79,7 +80,7 @@ def origin_fields(table: Any) -> tuple[Column | One, ...]:
     )
 
 
-def unified_fields(table: Any) -> tuple[Column | One | Custom, ...]:
+def unified_fields(table: Any) -> tuple[Column | One | Custom | Listing, ...]:
     """What every record has that was read from an external system."""
     return (
         one("connection", "ConnectedSystem", table.connection_id, "The connection that the record was read from."),
@@ -103,6 +104,7 @@ def unified_fields(table: Any) -> tuple[Column | One | Custom, ...]:
             sql="{x}.custom",
             mask=Mask.HIDDEN,
         ),
+        custom_values(table),
     )
 
 
