@@ -299,7 +299,8 @@ class Write(Generic[S]):
     raises WriteRejected when a 200 holds a refusal, and VendorChanged when nothing can be told from it.
     ``lag_seconds``: how long after a write the vendor's search may not show it yet. ``undo`` names the write that
     takes a create back. ``origin``: the vendor's fields in which traffic is kept, by part of an origin.
-    ``replaces_lists``: phones and e-mails are sent whole, else only those that are to be added.
+    ``replaces_lists``: phones and e-mails are sent whole, else only those that are to be added. ``resent``: fields
+    that the vendor empties unless they come along: what stands in them goes with every change (needs ``read``).
     """
 
     name: str
@@ -317,6 +318,7 @@ class Write(Generic[S]):
     origin: Mapping[str, str] = field(default_factory=dict)
     undo: str | None = None
     replaces_lists: bool = False
+    resent: tuple[str, ...] = ()
     lag_seconds: float = 5.0
 
 

@@ -140,7 +140,8 @@ class _Courier:
         await self._desk.decided(item, outcome.decisions)
         if outcome.write:
             values = _whole_lists(outcome.write, standing) if write.replaces_lists else outcome.write
-            command = Command(item.key, values, item.external_id)
+            resent = {name: standing.values[name] for name in write.resent if name in standing.values}
+            command = Command(item.key, {**resent, **values}, item.external_id)
             return await self._send(item, write, command, outcome.before)
         if outcome.waiting:
             fields = ", ".join(outcome.waiting)
