@@ -52,6 +52,16 @@ class Postgres:
         """Remove a database and end whoever is still connected to it."""
         self._execute("DROP DATABASE {} WITH (FORCE)", name)
 
+    def shut(self, name: str) -> None:
+        """Let nobody in any more, and end whoever is connected: as if the server were away."""
+        self._execute("ALTER DATABASE {} ALLOW_CONNECTIONS false", name)
+        with psycopg.connect(self.url("postgres", user=embedded.SUPERUSER), autocommit=True) as connection:
+            connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
+
+    def reopen(self, name: str) -> None:
+        """Let everybody in again."""
+        self._execute("ALTER DATABASE {} ALLOW_CONNECTIONS true", name)
+
     def _execute(self, statement: str, *names: str) -> None:
         with psycopg.connect(self.url("postgres", user=embedded.SUPERUSER), autocommit=True) as connection:
             connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))

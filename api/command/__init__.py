@@ -26,11 +26,13 @@ COMMANDS = {
     "sandbox": "sandbox",
     "report": "report",
     "export": "export",
+    "reader": "reader",
     "attribute": "attribute",
     "match": "match",
     "why": "why",
     "rules": "rules",
     "outbox": "outbox",
+    "webhooks": "webhooks",
 }
 """The commands in the order in which help lists them, each with its module."""
 

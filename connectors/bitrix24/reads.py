@@ -216,7 +216,7 @@ def listed(
 
 
 def _single(listing: Listing, field: str) -> Fetch[Bitrix24Settings]:
-    """One row by the list method, so that it comes with the same fields as in pages."""
+    """One row by the list method, so that it comes with the same fields, in the same bytes, as in pages."""
 
     def request(settings: Bitrix24Settings, external_id: str) -> VendorRequest:
         return VendorRequest("/batch", "POST", json={"halt": 1, "cmd": {"c0": listing.single(field, external_id)}})
@@ -226,9 +226,7 @@ def _single(listing: Listing, field: str) -> Fetch[Bitrix24Settings]:
         if not isinstance(results, dict) or "c0" not in results:
             raise VendorChanged(f"Bitrix24 answered {listing.method} for one row with something else.")
         rows = listing.rows(results["c0"])
-        if len(rows) > 1:
-            raise VendorChanged(f"Bitrix24 answered {listing.method} for one row with several.")
-        return RawRecord(str(_row.decode(rows[0]).id), bytes(rows[0])) if rows else None
+        return RawRecord(str(_row.decode(rows[-1]).id), bytes(rows[-1])) if rows else None  # [24] the newest one
 
     return Fetch(request, read)
 

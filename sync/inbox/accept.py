@@ -123,9 +123,9 @@ async def _store(
     state = ReceivedState.WAITING if touched else ReceivedState.DONE
     if reason is not None:
         state = ReceivedState.MALFORMED
-    envelope = await Envelope.of(office, opened.workspace_id, opened.id)
     headers = {k: v for k, v in delivery.headers.items() if k.lower() not in _TRANSPORTS}
     async with office.database.workspace(opened.workspace_id) as db:
+        envelope = await Envelope.of(db, office, opened.workspace_id, opened.id)
         arrivals = (
             await db.execute(
                 text("""

@@ -32,6 +32,31 @@ class Received:
     received_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """What comes to a door."""
+
+    last_at: datetime | None
+    waiting: int
+    failed: int
+
+
+async def traffic(office: Office, workspace_id: UUID, connection_id: UUID) -> Traffic:
+    """What came to a connection's door, of what is still kept."""
+    async with office.database.workspace(workspace_id) as db:
+        row = (
+            await db.execute(
+                text("""
+                select max(received_at) as last_at, count(*) filter (where state = 'waiting') as waiting,
+                    count(*) filter (where state in ('failed', 'malformed')) as failed
+                from received_webhook where workspace_id = :ws and connection_id = :connection
+                """),
+                {"ws": workspace_id, "connection": connection_id},
+            )
+        ).one()
+    return Traffic(row.last_at, row.waiting, row.failed)
+
+
 async def received(
     office: Office,
     workspace_id: UUID,
@@ -76,9 +101,9 @@ async def body_of(office: Office, workspace_id: UUID, delivery_id: UUID) -> str:
                 {"ws": workspace_id, "id": delivery_id},
             )
         ).one_or_none()
-    if row is None:
-        raise NotFound("There is no such delivery in this workspace.")
-    envelope = await Envelope.of(office, workspace_id, row.connection_id)
+        if row is None:
+            raise NotFound("There is no such delivery in this workspace.")
+        envelope = await Envelope.of(db, office, workspace_id, row.connection_id)
     told = envelope.open(row.content).decode("utf-8", "backslashreplace")
     if "urlencoded" in str(row.headers.get("content-type", "")).lower():
         pairs = parse_qsl(told, keep_blank_values=True)

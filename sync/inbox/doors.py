@@ -20,10 +20,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from connectors.contract import Connector
 from connectors.registry import connector
 from core import clock
-from core.errors import SkvozError
 from core.secrets import DataKey
 from schema.tables import Connection, Door
-from sync.errors import NotFound
+from sync.errors import NotFound, Refused, SettingsProblem
 from sync.office import Office
 
 OVERLAP = timedelta(days=7)
@@ -32,10 +31,24 @@ _SEALED = "door"
 _NOBODYS = b"\0" * 32
 
 
-class NoWebhooks(SkvozError):
+class NoWebhooks(Refused):
     """The connection's system tells nothing by itself, or Skvoz doesn't know how to listen to it."""
 
     code = "NO_WEBHOOKS"
+
+    def __init__(self, system: str) -> None:
+        sentence = f"{system} tells nothing by itself: it is read on schedule."
+        super().__init__([SettingsProblem("connection", sentence, self.code, {"system": system})])
+
+
+class NoDoor(Refused):
+    """The connection has no door yet."""
+
+    code = "NO_DOOR"
+
+    def __init__(self) -> None:
+        sentence = "The connection has no door yet: open it first."
+        super().__init__([SettingsProblem("connection", sentence, self.code)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +107,7 @@ async def open_door(office: Office, workspace_id: UUID, connection_id: UUID) -> 
 
 
 async def show_door(office: Office, workspace_id: UUID, connection_id: UUID) -> Address:
-    """The connection's door. Raises NotFound where none was opened, NoWebhooks where none can be."""
+    """The connection's door. Raises NotFound, NoDoor where none was opened, NoWebhooks where none can be."""
     async with office.database.workspace(workspace_id) as db:
         row = (await db.execute(_with_door(workspace_id, connection_id))).one_or_none()
     if row is None:
@@ -102,7 +115,7 @@ async def show_door(office: Office, workspace_id: UUID, connection_id: UUID) -> 
     found = connector(row.connector)
     told = listening(found)
     if row.public_id is None:
-        raise NotFound("The connection has no door yet: open it first.")
+        raise NoDoor
     secret = _key(office, workspace_id, row).open(row.secret, field=_SEALED).reveal()
     return Address(
         connection_id=connection_id,
@@ -120,7 +133,7 @@ async def show_door(office: Office, workspace_id: UUID, connection_id: UUID) -> 
 async def rotate_door(
     office: Office, workspace_id: UUID, connection_id: UUID, overlap: timedelta = OVERLAP
 ) -> Address:
-    """Give the door a new address; the former one holds for ``overlap`` beside it. Raises NotFound."""
+    """Give the door a new address; the former one holds for ``overlap`` beside it. Raises NotFound or NoDoor."""
     async with office.database.workspace(workspace_id) as db:
         row = await _locked(db, workspace_id, connection_id)
         secret = _new_secret()
@@ -135,7 +148,7 @@ async def rotate_door(
             )
         )
         if changed.rowcount == 0:
-            raise NotFound("The connection has no door yet: open it first.")
+            raise NoDoor
     return await show_door(office, workspace_id, connection_id)
 
 
@@ -151,7 +164,7 @@ async def close_door(office: Office, workspace_id: UUID, connection_id: UUID) ->
 def listening(found: Connector[Any]) -> Any:
     """How that system tells what happens there. Raises NoWebhooks."""
     if found.webhooks is None:
-        raise NoWebhooks(f"{found.title} tells nothing by itself: it is read on schedule.")
+        raise NoWebhooks(found.title)
     return found.webhooks
 
 

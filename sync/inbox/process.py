@@ -129,8 +129,8 @@ async def _process(
 async def _take(office: Office, opened: Opened) -> list[_Waiting]:
     """The deliveries whose time has come, oldest first. What can't be understood (any more) is set aside."""
     webhooks = listening(opened.connector)
-    envelope = await Envelope.of(office, opened.workspace_id, opened.id)
     async with office.database.workspace(opened.workspace_id) as db:
+        envelope = await Envelope.of(db, office, opened.workspace_id, opened.id)
         rows = (
             await db.execute(
                 text("""
@@ -223,26 +223,20 @@ async def _note(
     wall = next((e for e in found.errors.values() if isinstance(e, AuthFailed | BadSettings)), None)
     if wall is not None:
         await stop_connection(office, opened, wall)
+    verdicts = [(each, _verdict(each, found, held)) for each in batch]
+    for _, verdict in verdicts:
+        processed.done += verdict.state is ReceivedState.DONE
+        processed.waiting += verdict.state is ReceivedState.WAITING
+        processed.failed += verdict.state is ReceivedState.FAILED
     async with office.database.workspace(opened.workspace_id) as db:
-        for each in batch:
-            keys = each.keys()
-            error = next((found.errors[key] for key in keys if key in found.errors), None)
-            if error is not None:
-                verdict = _after_failure(each, error)
-            elif keys & held:  # a page that was asked for later came first: look once more
-                verdict = _Verdict(ReceivedState.WAITING, each.attempts, clock.now(), None)
-            else:
-                verdict = _Verdict(ReceivedState.DONE, each.attempts, None, None)
-            processed.done += verdict.state is ReceivedState.DONE
-            processed.waiting += verdict.state is ReceivedState.WAITING
-            processed.failed += verdict.state is ReceivedState.FAILED
-            await db.execute(
-                text("""
-                update received_webhook set state = :state, attempts = :attempts, reason = :reason,
-                    next_try_at = coalesce(:next, next_try_at),
-                    done_at = case when :state = 'done' then clock_timestamp() end
-                where workspace_id = :ws and id = :id and arrivals = :arrivals and state = 'waiting'
-                """),
+        await db.execute(
+            text("""
+            update received_webhook set state = :state, attempts = :attempts, reason = :reason,
+                next_try_at = coalesce(:next, next_try_at),
+                done_at = case when :state = 'done' then clock_timestamp() end
+            where workspace_id = :ws and id = :id and arrivals = :arrivals and state = 'waiting'
+            """),
+            [
                 {
                     "ws": opened.workspace_id,
                     "id": each.id,
@@ -251,8 +245,10 @@ async def _note(
                     "attempts": verdict.attempts,
                     "next": verdict.next_try_at,
                     "reason": verdict.reason,
-                },
-            )
+                }
+                for each, verdict in verdicts
+            ],
+        )
         if found.anew:
             await _read_early(db, opened)
             processed.early = True
@@ -264,6 +260,16 @@ class _Verdict:
     attempts: int
     next_try_at: datetime | None
     reason: str | None
+
+
+def _verdict(each: _Waiting, found: _Found, held: set[Key]) -> _Verdict:
+    keys = each.keys()
+    error = next((found.errors[key] for key in keys if key in found.errors), None)
+    if error is not None:
+        return _after_failure(each, error)
+    if keys & held:  # the answer to a later question came first: look once more
+        return _Verdict(ReceivedState.WAITING, each.attempts, clock.now(), None)
+    return _Verdict(ReceivedState.DONE, each.attempts, None, None)
 
 
 def _after_failure(each: _Waiting, error: VendorError) -> _Verdict:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.secrets import DataKey
 from schema.tables import Connection
@@ -22,16 +23,15 @@ class Envelope:
     key: DataKey
 
     @classmethod
-    async def of(cls, office: Office, workspace_id: UUID, connection_id: UUID) -> Envelope:
-        """The envelope of a connection's bodies. Raises NotFound."""
-        async with office.database.workspace(workspace_id) as db:
-            wrapped = (
-                await db.execute(
-                    select(Connection.data_key).where(
-                        Connection.workspace_id == workspace_id, Connection.id == connection_id
-                    )
+    async def of(cls, db: AsyncConnection, office: Office, workspace_id: UUID, connection_id: UUID) -> Envelope:
+        """The envelope of a connection's bodies, in a transaction of the workspace. Raises NotFound."""
+        wrapped = (
+            await db.execute(
+                select(Connection.data_key).where(
+                    Connection.workspace_id == workspace_id, Connection.id == connection_id
                 )
-            ).scalar_one_or_none()
+            )
+        ).scalar_one_or_none()
         if wrapped is None:
             raise NotFound("There is no such connection in this workspace.")
         return cls(office.keyring.unwrap(wrapped, workspace=workspace_id, connection=connection_id))

@@ -16,10 +16,19 @@ from sqlalchemy import text, update
 from connectors.contract import Subscription
 from connectors.errors import VendorError
 from core import clock
-from core.errors import SkvozError
 from schema.tables import Door
 from sync.connections import Opened, open_connection, session
-from sync.inbox.doors import OVERLAP, Address, listening, open_door, rotate_door, show_door
+from sync.errors import Refused, SettingsProblem
+from sync.inbox.doors import (
+    OVERLAP,
+    Address,
+    NoDoor,
+    close_door,
+    listening,
+    open_door,
+    rotate_door,
+    show_door,
+)
 from sync.office import Office
 
 log = structlog.get_logger(__name__)
@@ -27,10 +36,13 @@ log = structlog.get_logger(__name__)
 LOOK_EVERY = timedelta(hours=1)
 
 
-class NotSubscribed(SkvozError):
+class NotSubscribed(Refused):
     """The system could not be told the address, or it can only be pasted by hand."""
 
     code = "NOT_SUBSCRIBED"
+
+    def __init__(self, sentence: str, code: str | None = None, **values: object) -> None:
+        super().__init__([SettingsProblem("connection", sentence, code or self.code, values)])
 
 
 async def subscribe(office: Office, workspace_id: UUID, connection_id: UUID) -> Address:
@@ -82,12 +94,17 @@ async def readdress(
     return told
 
 
-async def unsubscribe(office: Office, workspace_id: UUID, connection_id: UUID) -> None:
-    """Tell the system that the address is no longer wanted, where it was told it. Raises NotFound; a system that
-    can't be reached goes on telling nobody."""
-    door = await show_door(office, workspace_id, connection_id)
+async def close(office: Office, workspace_id: UUID, connection_id: UUID) -> bool:
+    """Let nothing in any more, and say so to the system where it was told the address; one that can't be reached
+    goes on telling nobody. False if there was no door."""
+    try:
+        door = await show_door(office, workspace_id, connection_id)
+    except NoDoor:
+        return False
+    gone = await close_door(office, workspace_id, connection_id)
     if door.subscribed_at is not None:
         await _end(office, await open_connection(office, workspace_id, connection_id), door.url)
+    return gone
 
 
 async def _make(office: Office, opened: Opened, how: Subscription[Any], url: str) -> None:
@@ -116,7 +133,9 @@ async def _end(office: Office, opened: Opened, url: str) -> None:
 def _how(opened: Opened) -> Subscription[Any]:
     how: Subscription[Any] | None = listening(opened.connector).subscription
     if how is None:
-        raise NotSubscribed(f"{opened.connector.title} can't be told the address over its API: paste it by hand.")
+        system = opened.connector.title
+        sentence = f"{system} can't be told the address over its API: paste it by hand."
+        raise NotSubscribed(sentence, "BY_HAND_ONLY", system=system)
     return how
 
 
