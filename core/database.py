@@ -41,9 +41,11 @@ class Database:
     Engines and the pool connect when they are first used, so that a process holds only connections it needs.
     """
 
-    def __init__(self, conninfos: dict[Role, str], *, role_prefix: str) -> None:
+    def __init__(self, conninfos: dict[Role, str], *, role_prefix: str, administrator: str) -> None:
         self._conninfos = conninfos
         self.role_prefix = role_prefix
+        self.administrator = administrator
+        """Connection string of who may make roles, if anybody may. It may hold a password: never log it."""
 
     def conninfo(self, role: Role) -> str:
         """The libpq connection string of a role. It may hold a password: never log it."""
@@ -152,16 +154,19 @@ async def open_database(settings: Settings, *, durable: bool = True) -> AsyncIte
     """
     async with AsyncExitStack() as stack:
         if settings.database_url is None:
-            conninfos = await _open_embedded(settings, stack, durable=durable)
+            conninfos, administrator = await _open_embedded(settings, stack, durable=durable)
         else:
-            conninfos = await _open_server(settings, settings.database_url.get_secret_value())
-        database = Database(conninfos, role_prefix=settings.role_prefix)
+            administrator = make_conninfo(settings.database_url.get_secret_value())
+            conninfos = await _open_server(settings, administrator)
+        database = Database(conninfos, role_prefix=settings.role_prefix, administrator=administrator)
         stack.push_async_callback(database.close)
         await database.app_pool.open()
         yield database
 
 
-async def _open_embedded(settings: Settings, stack: AsyncExitStack, *, durable: bool) -> dict[Role, str]:
+async def _open_embedded(
+    settings: Settings, stack: AsyncExitStack, *, durable: bool
+) -> tuple[dict[Role, str], str]:
     if sys.platform == "win32":
         raise DatabaseError("The embedded PostgreSQL runs on Linux and macOS only; set DATABASE_URL to a server.")
     from core import embedded  # not at the top: it needs fcntl, which Windows lacks
@@ -188,7 +193,7 @@ async def _open_embedded(settings: Settings, stack: AsyncExitStack, *, durable: 
     }
     async with await connect(server.conninfo(user=owner, dbname=dbname)) as connection:
         await roles.check(connection, prefix=settings.role_prefix)
-    return conninfos
+    return conninfos, server.conninfo(user=embedded.SUPERUSER, dbname=dbname)
 
 
 async def _open_server(settings: Settings, url: str) -> dict[Role, str]:

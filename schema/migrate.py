@@ -17,6 +17,7 @@ from sqlalchemy import Connection, text
 from core.database import Database, open_database
 from core.settings import Settings
 from schema import analytics
+from schema.readers import let_read
 from schema.tables import Base
 
 if TYPE_CHECKING:
@@ -29,8 +30,11 @@ async def migrate(database: Database) -> bool:
     """Run the migrations that are missing, while no other process does. True if there were any."""
     if await is_current(database):
         return False
-    async with database.alone("migrations"), database.owner_engine.begin() as connection:
-        return await connection.run_sync(_upgrade, database.role_prefix)
+    async with database.alone("migrations"):
+        async with database.owner_engine.begin() as connection:
+            upgraded = await connection.run_sync(_upgrade, database.role_prefix)
+        await let_read(database)
+    return upgraded
 
 
 async def is_current(database: Database) -> bool:
