@@ -214,7 +214,7 @@ async def _fetch(run: _Run, stream: Stream[Any], position: Position) -> tuple[Pa
 
 
 def _refuse_loop(stream: Stream[Any], asked: set[bytes], position: Position) -> None:
-    key = xxhash.xxh3_128_digest(json.dumps(position, sort_keys=True, default=str))
+    key = xxhash.xxh3_128_digest(json.dumps(position, sort_keys=True, default=str).encode())
     if key in asked:
         raise PagingLoop(f"The pages of «{stream.title}» lead in a circle; nothing past it was read.")
     asked.add(key)
