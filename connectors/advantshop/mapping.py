@@ -2,7 +2,8 @@
 
 A shop's order is an order **and** the sale itself: it is told as an OrderRecord and as the DealRecord that the
 order belongs to, both by the order's id. So every figure of sales (won deals, revenue, new clients) counts the shop
-as it counts a CRM, and nothing counts twice: orders add nothing to revenue. Money that came is a payment beside them.
+as it counts a CRM, and nothing counts twice: orders add nothing to revenue. Money that came is a payment beside
+them.
 """
 
 from __future__ import annotations

@@ -25,8 +25,8 @@ class AdvantshopSettings(ConnectorSettings):
     api_key: SecretStr = Field(
         title="API key",
         description=(
-            "In the shop's admin area: Settings → API (Настройки → API) → API key, or the button that generates one. A "
-            "shop has one key: whoever makes a new one ends the old one."
+            "In the shop's admin area: Settings → API (Настройки → API) → API key, or the button that generates "
+            "one. A shop has one key: whoever makes a new one ends the old one."
         ),
     )
     timezone: str = Field(
