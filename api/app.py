@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import MutableMapping
+from collections.abc import MutableMapping, Sequence
 from typing import Any
 
 import orjson
@@ -12,6 +12,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, H
 from sqlalchemy import text
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route, WebSocketRoute
@@ -53,9 +54,9 @@ def create_app(office: Office, jobs: Jobs, rates: Rates | None = None) -> Starle
     stored = StoredDocuments(trusted, only=settings.trusted_documents_only)
     schema = build_schema(Limits(introspection=settings.introspection), stored)
     metrics = Metrics()
-    authenticator = Authenticator(office.database)
-    view = GraphQLView(schema, office, jobs, authenticator, stored)
     rates = rates or Rates(settings.requests_per_minute)
+    authenticator = Authenticator(office.database, rates)
+    view = GraphQLView(schema, office, jobs, authenticator, stored, rates)
     return Starlette(
         routes=[
             Route("/graphql", GraphQLEndpoint(view, authenticator, rates)),
@@ -68,8 +69,32 @@ def create_app(office: Office, jobs: Jobs, rates: Rates | None = None) -> Starle
             Route("/", _to_explorer, methods=["GET"]),
             *explorer_routes(),
         ],
-        middleware=[Middleware(Watched, metrics=metrics), Middleware(SafeHeaders), Middleware(Languages)],
+        middleware=[
+            Middleware(Watched, metrics=metrics),
+            Middleware(SafeHeaders),
+            *_for_other_origins(settings.cors_origins),
+            Middleware(Languages),
+        ],
     )
+
+
+def _for_other_origins(origins: Sequence[str]) -> list[Middleware]:
+    """Lets the scripts of these pages read answers. Never with credentials: a key travels in a header that the page
+    itself sets, so no page can ask with what a browser remembers; that is why `*` may be allowed at all. (Sockets
+    know no such rule: there the key stands in the first message.)"""
+    if not origins:
+        return []
+    return [
+        Middleware(
+            CORSMiddleware,
+            allow_origins=origins,
+            allow_methods=("GET", "POST"),
+            allow_headers=("Authorization", "Content-Type", "X-Query-Cost"),
+            expose_headers=("Retry-After",),
+            allow_credentials=False,
+            max_age=600,
+        )
+    ]
 
 
 class GraphQLEndpoint:

@@ -8,12 +8,12 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 from api.graphql.values import Viewer
+from api.rates import Rates, TooManyRequests
 from api.tokens import authenticate
 from core.database import Database
 
 _KNOWN_FOR_SECONDS = 5.0
 _MOST_KNOWN = 10_000
-_WRONG_ALLOWED, _WRONG_WITHIN_SECONDS = 30, 60.0
 
 
 class TooManyWrongTokens(Exception):
@@ -26,12 +26,12 @@ class TooManyWrongTokens(Exception):
 
 class Authenticator:
     """Knows a key for a few seconds after the database has confirmed it, so that not every request asks again.
-    A revoked key therefore works for 5 seconds longer at most."""
+    A revoked key therefore works for 5 seconds longer at most. Wrong keys are counted in ``rates``, by all
+    processes of the machine together."""
 
-    def __init__(self, database: Database, clock: Callable[[], float] = time.monotonic) -> None:
-        self._database, self._clock = database, clock
+    def __init__(self, database: Database, rates: Rates, clock: Callable[[], float] = time.monotonic) -> None:
+        self._database, self._rates, self._clock = database, rates, clock
         self._known: OrderedDict[bytes, tuple[float, Viewer]] = OrderedDict()
-        self._wrong: OrderedDict[str, list[float]] = OrderedDict()
 
     async def viewer(self, authorization: str | None, address: str) -> Viewer | None:
         """The viewer, or None if no key or a wrong one is shown. Raises `TooManyWrongTokens`."""
@@ -47,7 +47,10 @@ class Authenticator:
         found = await authenticate(self._database, token)
         if found is None:
             self._known.pop(key, None)
-            self._note_wrong(address, now)  # a right key is never held up by a neighbour's wrong ones
+            try:
+                self._rates.count_wrong(address)  # a right key is never held up by a neighbour's wrong ones
+            except TooManyRequests as error:
+                raise TooManyWrongTokens(error.wait_seconds) from None
             return None
         self._known[key] = (now + _KNOWN_FOR_SECONDS, found)
         self._known.move_to_end(key)
@@ -59,12 +62,3 @@ class Authenticator:
         """Forget a key that was just revoked here."""
         for key in [key for key, (_, viewer) in self._known.items() if viewer.token_id == token_id]:
             del self._known[key]
-
-    def _note_wrong(self, address: str, now: float) -> None:
-        wrong = [at for at in self._wrong.pop(address, ()) if now - at < _WRONG_WITHIN_SECONDS]
-        self._wrong[address] = wrong
-        if len(self._wrong) > _MOST_KNOWN:
-            self._wrong.popitem(last=False)
-        if len(wrong) >= _WRONG_ALLOWED:
-            raise TooManyWrongTokens(int(_WRONG_WITHIN_SECONDS - (now - wrong[0])) + 1)
-        wrong.append(now)

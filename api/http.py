@@ -37,6 +37,7 @@ from api.live.events import EVENT_STREAM, EventStream
 from api.live.hub import Hub
 from api.live.sessions import Session, Sessions
 from api.live.websocket import TextAdapter, TransportHandler
+from api.rates import Rates
 from sync.jobs import Jobs
 from sync.office import Office
 
@@ -53,7 +54,13 @@ class GraphQLView(GraphQL[RequestContext, None]):
     graphql_transport_ws_handler_class = TransportHandler
 
     def __init__(
-        self, schema: Any, office: Office, jobs: Jobs, authenticator: Authenticator, stored: StoredDocuments
+        self,
+        schema: Any,
+        office: Office,
+        jobs: Jobs,
+        authenticator: Authenticator,
+        stored: StoredDocuments,
+        rates: Rates,
     ) -> None:
         super().__init__(
             schema,
@@ -62,8 +69,8 @@ class GraphQLView(GraphQL[RequestContext, None]):
             connection_init_wait_timeout=timedelta(seconds=5),
             max_subscriptions_per_connection=100,
         )
-        self._office, self._jobs, self._stored = office, jobs, stored
-        self.authenticator = authenticator
+        self._office, self._jobs = office, jobs
+        self.authenticator, self.stored, self.rates = authenticator, stored, rates
         self.sessions = Sessions(office.database, Hub(office.database))
 
     def context_of(self, viewer: Viewer, session: Session | None = None) -> RequestContext:
@@ -136,7 +143,7 @@ class GraphQLView(GraphQL[RequestContext, None]):
 
     def parse_json(self, data: str | bytes) -> Any:
         request = _json_object(data)
-        self._stored.complete(request)
+        self.stored.complete(request)
         return request
 
     def parse_query_params(self, params: Any) -> dict[str, Any]:
@@ -144,7 +151,7 @@ class GraphQLView(GraphQL[RequestContext, None]):
         for name in ("variables", "extensions"):
             if request.get(name):
                 request[name] = _json_object(request[name])
-        self._stored.complete(request)
+        self.stored.complete(request)
         return request
 
     def decode_json(self, data: str | bytes) -> object:

@@ -1,4 +1,4 @@
-"""How often each key may ask, counted by all processes of one machine together.
+"""How often each key may ask, and each address show a wrong key, counted by all processes of one machine together.
 
 The counters lie in memory that the processes share, so that a request costs no round trip. Each is the time at
 which the key will have used nothing of its allowance (the generic cell rate algorithm, ITU-T I.371): a request
@@ -23,6 +23,7 @@ _SLOT = struct.Struct("=Qd")  # whose it is, and when its allowance is whole aga
 _SLOTS = 65_536
 _PROBES = 8
 _BURST_SECONDS = 10.0
+_WRONG_ALLOWED, _WRONG_WITHIN_SECONDS = 30, 60.0
 
 
 class TooManyRequests(Exception):
@@ -46,14 +47,21 @@ class Rates:
 
     def count(self, key: str) -> None:
         """Count one request of this key. Raises `TooManyRequests`."""
-        if not self._interval:
-            return
+        if self._interval:
+            self._count(key, self._interval, _BURST_SECONDS)
+
+    def count_wrong(self, address: str) -> None:
+        """Count a wrong key from this address: 30 may come at once, then one each two seconds. Raises
+        `TooManyRequests`."""
+        self._count(f"wrong {address}", _WRONG_WITHIN_SECONDS / _WRONG_ALLOWED, _WRONG_WITHIN_SECONDS)
+
+    def _count(self, key: str, interval: float, burst: float) -> None:
         now = self._clock()
         owner = int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8).digest()) or 1
         position, whole_at = self._find(owner)
-        ahead = max(whole_at, now) + self._interval - now
-        if ahead > max(_BURST_SECONDS, self._interval):
-            raise TooManyRequests(math.ceil(ahead - _BURST_SECONDS))
+        ahead = max(whole_at, now) + interval - now
+        if ahead > max(burst, interval):
+            raise TooManyRequests(math.ceil(ahead - burst))
         _SLOT.pack_into(self._memory, position, owner, now + ahead)
 
     def _find(self, owner: int) -> tuple[int, float]:

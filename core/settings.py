@@ -4,6 +4,7 @@ Every variable begins with `SKVOZ_`, except `DATABASE_URL`, which has a name of 
 """
 
 import ipaddress
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -11,6 +12,8 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from core.errors import SettingsError
+
+_ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:\d{1,5})?")
 
 
 class Settings(BaseSettings):
@@ -63,6 +66,12 @@ class Settings(BaseSettings):
         description="How often one token may ask the API, all processes of a machine together; 0: no limit.",
     )
 
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Origins, separated by commas (https://app.example.com), whose pages may ask the API from a "
+        "browser; *: all. Empty: only pages of the same origin.",
+    )
+
     allow_private_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
         description="Host names, addresses and networks (10.0.0.0/8), separated by commas, that connectors may "
@@ -86,7 +95,7 @@ class Settings(BaseSettings):
             raise ValueError("must begin with postgresql://")
         return url
 
-    @field_validator("allow_private_hosts", mode="before")
+    @field_validator("allow_private_hosts", "cors_origins", mode="before")
     @classmethod
     def _split(cls, hosts: object) -> object:
         if isinstance(hosts, str):
@@ -105,6 +114,16 @@ class Settings(BaseSettings):
     def address(self) -> str:
         """Where this API is reached from outside, without a slash at its end."""
         return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins_are_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in origins:
+            if origin != "*" and not _ORIGIN.fullmatch(origin):
+                raise ValueError(
+                    f"{origin} is no origin like https://app.example.com (no path, no slash at the end)"
+                )
+        return origins
 
     @property
     def keys_path(self) -> Path:

@@ -14,6 +14,7 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any, cast
 
 import structlog
+from graphql import GraphQLError
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from strawberry.asgi import ASGIWebSocketAdapter
 from strawberry.http.exceptions import WebSocketDisconnected
@@ -27,7 +28,10 @@ from strawberry.types.execution import PreExecutionError
 from api.auth import TooManyWrongTokens
 from api.graphql.errors import VALIDATION_FAILED, CallerError, public
 from api.graphql.run import RequestContext
+from api.graphql.stored import NotStored, NotTrusted, WrongHash
 from api.live.sessions import Session, TooManyLive
+from api.rates import TooManyRequests
+from core.errors import SkvozError
 
 if TYPE_CHECKING:
     from api.http import GraphQLView
@@ -70,7 +74,26 @@ class TransportHandler(BaseGraphQLTransportWSHandler[Any, None]):
         if wrong is not None:
             await self.handle_invalid_message(wrong)
             return
+        if message["type"] == "subscribe" and self._session is not None:
+            refused = self._refuse(self._session, message["payload"])
+            if refused is not None:
+                error = GraphQLError(str(refused), extensions={"code": refused.code})
+                await self.send_message({"id": message["id"], "type": "error", "payload": [error.formatted]})
+                return
         await super().handle_message(message)
+
+    def _refuse(self, session: Session, payload: dict[str, Any]) -> SkvozError | None:
+        """Why an operation isn't begun. What is asked of requests over HTTP is asked of each operation here: it
+        counts against the key's rate, and may name a document that is stored."""
+        view = cast("GraphQLView", self.view)
+        try:
+            view.rates.count(session.viewer.token_id)
+            view.stored.complete(payload)
+        except TooManyRequests as error:
+            return TooManyLive(str(error))
+        except (NotStored, NotTrusted, WrongHash) as error:
+            return error
+        return None if payload.get("query") else CallerError("The operation has no query.")
 
     async def handle_connection_init(self, message: Any) -> None:
         if self.connection_timed_out:
@@ -162,7 +185,9 @@ def _malformed(message: object) -> str | None:
         return "The message has no id"
     if message["type"] != "subscribe":
         return None
-    if not isinstance(payload, dict) or not isinstance(payload.get("query"), str):
+    if not isinstance(payload, dict) or not isinstance(payload.get("query") or "", str):
+        return "The message has no query"
+    if not (payload.get("query") or payload.get("documentId") or payload.get("extensions")):
         return "The message has no query"
     if not isinstance(payload.get("variables") or {}, dict):
         return "The variables must be an object"

@@ -213,6 +213,67 @@ def test_many_keys_make_room_by_idleness() -> None:
     rates.close()
 
 
+def test_wrong_keys_are_counted_by_all_processes_together() -> None:
+    now = 100.0
+    one = Rates(0, clock=lambda: now)
+    two = Rates(0, fd=one.fd, clock=lambda: now)
+    for number in range(30):
+        (one, two)[number % 2].count_wrong("10.0.0.1")
+    for each in (one, two):
+        with pytest.raises(TooManyRequests):
+            each.count_wrong("10.0.0.1")
+    two.count_wrong("10.0.0.2")
+    now += 2
+    two.count_wrong("10.0.0.1")
+    with pytest.raises(TooManyRequests) as raised:
+        one.count_wrong("10.0.0.1")
+    assert raised.value.wait_seconds == 2
+    one.close()
+
+
+PREFLIGHT = {
+    "Access-Control-Request-Method": "POST",
+    "Access-Control-Request-Headers": "authorization,content-type",
+}
+
+
+async def test_pages_of_other_origins_are_told_nothing_unless_allowed(api: Api) -> None:
+    asked = await api.http.request(
+        "OPTIONS", "/graphql", headers={"Origin": "https://app.example.com", **PREFLIGHT}
+    )
+    answered = await api.post({"query": QUERY}, Origin="https://app.example.com")
+    assert answered.json() == ANSWER
+    for answer in (asked, answered):
+        assert not [name for name in answer.headers if name.startswith("access-control")]
+
+
+async def test_pages_of_allowed_origins_may_ask_with_a_key_and_never_with_cookies(
+    settings: Settings, market: Market
+) -> None:
+    async with api_with(settings, market, cors_origins=("https://app.example.com",)) as api:
+        ours, other = {"Origin": "https://app.example.com"}, {"Origin": "https://evil.example"}
+        del api.http.headers["Authorization"]  # a browser asks beforehand without it
+        asked = await api.http.request("OPTIONS", "/graphql", headers={**ours, **PREFLIGHT})
+        assert asked.status_code == 200
+        assert asked.headers["access-control-allow-origin"] == "https://app.example.com"
+        assert {"authorization", "content-type"} <= {
+            each.strip().lower() for each in asked.headers["access-control-allow-headers"].split(",")
+        }
+        refused = await api.http.request("OPTIONS", "/graphql", headers={**other, **PREFLIGHT})
+        assert refused.status_code == 400
+        assert "access-control-allow-origin" not in refused.headers
+        key = {"Authorization": f"Bearer {api.token}"}
+        answered = await api.post({"query": QUERY}, **ours, **key)
+        assert answered.headers["access-control-allow-origin"] == "https://app.example.com"
+        assert answered.headers["vary"] == "Origin"
+        assert "access-control-allow-origin" not in (await api.post({"query": QUERY}, **other, **key)).headers
+        unknown = await api.post({"query": QUERY}, **ours)
+        assert unknown.status_code == 401  # and the page can read why
+        assert unknown.headers["access-control-allow-origin"] == "https://app.example.com"
+        for answer in (asked, refused, answered, unknown):
+            assert "access-control-allow-credentials" not in answer.headers
+
+
 def test_no_limit_counts_nothing() -> None:
     rates = Rates(0)
     for _ in range(100_000):

@@ -50,6 +50,8 @@ def test_an_empty_variable_is_an_unset_one(monkeypatch: pytest.MonkeyPatch) -> N
         ("SKVOZ_LOG_LEVEL", "loud"),
         ("SKVOZ_ROLE_PREFIX", 'a"; drop role b'),
         ("SKVOZ_ALLOW_PRIVATE_HOSTS", "10.0.0.0/99"),
+        ("SKVOZ_CORS_ORIGINS", "https://app.example.com/"),
+        ("SKVOZ_CORS_ORIGINS", "app.example.com"),
         ("DATABASE_URL", "mysql://root:hush@db/skvoz"),
     ],
 )

@@ -5,18 +5,22 @@ from __future__ import annotations
 import asyncio
 import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from sqlalchemy import insert, text, update
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from api.tokens import public_id, revoke_token
+from api.tokens import create_token, public_id, revoke_token
+from core.settings import Settings
 from schema import tables as t
 from schema.enums import ChangeKind, ChangeType, Role
+from tests.api.conftest import bearer, serving
 from tests.api.live.conftest import PROTOCOL, Server, Socket, opened
-from tests.api.market import uuid
+from tests.api.market import Market, uuid
 
 NEW_CALLS = "subscription ($filter: CallFilter) { newCalls(filter: $filter) { id client { name } } }"
 CHANGED = "subscription ($id: ID) { clientChanged(id: $id) { id name phone } }"
@@ -159,6 +163,58 @@ async def test_wrong_subscriptions_come_back_as_errors_of_theirs(server: Server,
         assert message["payload"][0]["extensions"]["code"] == code
         assert "Traceback" not in json.dumps(message)
         await socket.ready()  # the socket lives on
+
+
+async def test_operations_on_a_socket_count_as_requests_do(settings: Settings, market: Market) -> None:
+    token = await create_token(market.database, market.workspace_id, Role.OWNER, "test")
+    slow = settings.model_copy(update={"requests_per_minute": 30})
+    async with serving(slow, market) as address, opened(Server(address, slow, market, token)) as socket:
+        for _ in range(5):  # ten seconds' worth
+            await socket.subscribe("{ __typename }")
+            assert (await socket.receive())["type"] == "next"
+            assert (await socket.receive())["type"] == "complete"
+        id = await socket.subscribe("{ __typename }")
+        message = await socket.receive()
+        assert (message["type"], message["id"]) == ("error", id)
+        assert message["payload"][0]["extensions"]["code"] == "TOO_MANY_REQUESTS"
+        async with httpx.AsyncClient(base_url=address, headers=bearer(token)) as http:  # one count for both
+            assert (await http.post("/graphql", json={"query": "{ __typename }"})).status_code == 429
+            events = {"Accept": "text/event-stream"}
+            live = {"query": "subscription { newCalls { id } }"}
+            assert (await http.post("/graphql", json=live, headers=events)).status_code == 429
+
+
+async def test_only_trusted_documents_run_on_a_socket_where_only_they_are_taken(
+    settings: Settings, market: Market, tmp_path: Path
+) -> None:
+    trusted = tmp_path / "documents.json"
+    trusted.write_text(
+        json.dumps({"doc-1": "{ clients { totalCount } }", "doc-2": "subscription { newCalls { id } }"})
+    )
+    token = await create_token(market.database, market.workspace_id, Role.OWNER, "test")
+    strict = settings.model_copy(update={"trusted_documents": trusted, "trusted_documents_only": True})
+    async with serving(strict, market) as address:
+        server = Server(address, strict, market, token)
+        async with opened(server) as socket:
+            untrusted = (
+                {"query": "{ __typename }"},
+                {"query": "subscription { newLeads { id } }"},
+                {"documentId": "x"},
+            )
+            for payload in untrusted:
+                await socket.send(id="1", type="subscribe", payload=payload)
+                message = await socket.receive()
+                assert (message["type"], message["id"]) == ("error", "1"), payload
+                assert message["payload"][0]["extensions"]["code"] == "DOCUMENT_NOT_TRUSTED"
+            for payload in ({"documentId": "doc-1"}, {"query": "{ clients { totalCount } }"}):
+                await socket.send(id="2", type="subscribe", payload=payload)
+                assert (await socket.receive())["payload"] == {"data": {"clients": {"totalCount": 6}}}
+                assert (await socket.receive())["type"] == "complete"
+        async with server.http() as http:
+            events = {"Accept": "text/event-stream"}
+            live = {"query": "subscription { newLeads { id } }"}
+            told = (await http.post("/graphql", json=live, headers=events)).text
+            assert "DOCUMENT_NOT_TRUSTED" in told
 
 
 async def closes(server: Server, *messages: str | bytes) -> tuple[int, str]:
