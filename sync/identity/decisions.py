@@ -78,6 +78,65 @@ async def merge(conn: Conn, workspace_id: UUID, client_id: UUID, other_id: UUID,
     return await write(conn, workspace_id, settling, {"decision": "merge"}, actor, None)
 
 
+async def say_same(
+    conn: Conn, workspace_id: UUID, record_id: UUID, other_id: UUID, decision_id: UUID, actor: str
+) -> Outcome:
+    """Two records are one client, whatever their keys and names say. Raises DecisionRefused."""
+    members = await _both_records(conn, workspace_id, record_id, other_id)
+    if len({member.client_kind for member in members.values()}) > 1:
+        raise DecisionRefused("A person and a company can't be one client.")
+    changed = _with_key(members, members.keys(), decision_id)
+    settling = await settle(conn, workspace_id, before=members, after=changed)
+    await _keep_same(conn, workspace_id, decision_id, list(changed.values()), actor)
+    return await write(conn, workspace_id, settling, {"decision": "same"}, actor, None)
+
+
+async def say_different(
+    conn: Conn, workspace_id: UUID, record_id: UUID, other_id: UUID, decision_id: UUID, actor: str
+) -> Outcome:
+    """Two records, and all that is one client with either, are different clients. Raises DecisionRefused."""
+    members = await _both_records(conn, workspace_id, record_id, other_id)
+    one, other = (members[id].client_id for id in (record_id, other_id))
+    if one is not None and one == other:
+        raise DecisionRefused("The two are one client already; take records out of it (splitClient).")
+    sides: dict[UUID, int] = {}
+    for side, (id, client) in enumerate(((record_id, one), (other_id, other))):
+        around = await reading.members_of(conn, workspace_id, client) if client is not None else {}
+        sides |= dict.fromkeys((id, *sorted(around)), side)
+        members |= around
+    await writing.write_decision(conn, workspace_id, decision_id, APART, sides, actor)
+    seeds = {key for member in members.values() for key in member.keys}
+    settling = await settle(conn, workspace_id, before={}, after={}, seeds=seeds)
+    return await write(conn, workspace_id, settling, {"decision": "different"}, actor, None)
+
+
+async def take_back(conn: Conn, workspace_id: UUID, decision_id: UUID, actor: str) -> Outcome:
+    """Undo a decision: from now on the records are whose their keys say."""
+    await reading.lock(conn, workspace_id)
+    records = await writing.drop_decision(conn, workspace_id, decision_id)
+    members = await reading.members(conn, workspace_id, records)
+    changed = {
+        id: member for id, member in members.items() if _same(member.client_kind, decision_id) in member.keys
+    }
+    after = {
+        id: replace(member, keys=member.keys - {_same(member.client_kind, decision_id)})
+        for id, member in changed.items()
+    }
+    seeds = {key for member in members.values() for key in member.keys}
+    settling = await settle(conn, workspace_id, before=changed, after=after, seeds=seeds)
+    await writing.drop_keys(
+        conn, workspace_id, [(id, _same(member.client_kind, decision_id)) for id, member in changed.items()]
+    )
+    return await write(conn, workspace_id, settling, {"decision": "taken back"}, actor, None)
+
+
+async def _both_records(conn: Conn, workspace_id: UUID, record_id: UUID, other_id: UUID) -> dict[UUID, Member]:
+    members = await reading.members(conn, workspace_id, (record_id, other_id))
+    if len(members) < 2:
+        raise DecisionRefused("One of the two records is there no more.")
+    return members
+
+
 async def list_key(conn: Conn, workspace_id: UUID, kind: IdentifierKind, value: str) -> Outcome:
     """Let a (normalised) key join nobody from now on; the clients that it held together are parted at once."""
     await reading.lock(conn, workspace_id)

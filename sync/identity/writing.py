@@ -48,6 +48,15 @@ async def drop_apart(conn: Conn, workspace_id: UUID, record_ids: Collection[UUID
     )
 
 
+async def drop_decision(conn: Conn, workspace_id: UUID, decision_id: UUID) -> set[UUID]:
+    """Forget a decision; returns the records that it spoke of."""
+    cursor = await conn.execute(
+        "delete from identity_decision where workspace_id = %s and decision_id = %s returning record_id",
+        (workspace_id, decision_id),
+    )
+    return {id for (id,) in await cursor.fetchall()}
+
+
 async def write_keys(
     conn: Conn, workspace_id: UUID, before: Mapping[UUID, Member], candidates: Iterable[Candidate]
 ) -> None:
