@@ -43,8 +43,8 @@ class Shop:
             first, last = (date.fromisoformat(told[name][:10]) for name in ("DateFrom", "DateTo"))
             ids = sorted(id for id, (made, _) in self.orders.items() if first <= made <= last)
             page = ids[(told["Page"] - 1) * told["ItemsPerPage"] :][: told["ItemsPerPage"]]
-            rows = [{"Id": id} for id in page] or None  # a page past the end has no list at all
-            return answer({"result": True, "obj": {"DataItems": rows, "TotalPageCount": -(-len(ids) // 50)}})
+            listed = [{"Id": id} for id in page] or None  # a page past the end has no list at all
+            return answer({"result": True, "obj": {"DataItems": listed, "TotalPageCount": -(-len(ids) // 50)}})
         if request.path == "/1c/exportorders":
             first, last = (
                 datetime.strptime(str(request.query[name]), "%Y.%m.%d").date()  # noqa: DTZ007
