@@ -15,7 +15,9 @@ from reports.grouped import Dimension, ServedFrom
 from reports.metrics import Unit
 from reports.periods import Earlier
 from reports.report_costs import RateKind
+from reports.rules import RuleKind
 from reports.stored_paths import DatedBy
+from reports.tag_audit import TagFault
 from schema import enums as model
 
 AttributionModel = StrEnum("AttributionModel", {key.upper(): key for key in DEFINITIONS})  # type: ignore[misc]
@@ -138,6 +140,7 @@ _MEANINGS: Mapping[type[Enum], tuple[str, tuple[str, ...]]] = {
             "A payment or a refund.",
             "A letter, chat message, SMS or meeting.",
             "Something to be done.",
+            "A note about a client.",
             "A pipeline.",
             "A stage of a pipeline.",
             "A deal's coming to a stage.",
@@ -224,6 +227,7 @@ _MEANINGS: Mapping[type[Enum], tuple[str, tuple[str, ...]]] = {
         "By what the rows of a report are told apart.",
         (
             "Channel group.",
+            "Channel group by the workspace's own rules; the usual one where none fits.",
             "Traffic source of the campaign.",
             "Campaign; what belongs to none stands by its reason and channel.",
             "Group of ads that the credited touch names.",
@@ -243,6 +247,19 @@ _MEANINGS: Mapping[type[Enum], tuple[str, tuple[str, ...]]] = {
     RateKind: (
         "What a percentage on ad costs is.",
         ("Value added tax that is in the cost or comes on it.", "The agency's fee."),
+    ),
+    RuleKind: (
+        "What rules of reports decide.",
+        ("How channels are grouped.", "Which campaign of an ad platform UTM tags mean."),
+    ),
+    TagFault: (
+        "What is wrong with tags.",
+        (
+            "The campaign costs money, and no visit names it.",
+            "Tags name a campaign that no cabinet and no rule knows.",
+            "Tags name a platform's campaign whose cabinet isn't connected.",
+            "An ad was clicked, and nothing names its campaign.",
+        ),
     ),
     ServedFrom: (
         "From what a report was counted.",
@@ -268,6 +285,15 @@ _MEANINGS: Mapping[type[Enum], tuple[str, tuple[str, ...]]] = {
     Unit: (
         "What a metric is measured in.",
         ("A number.", "Money in the workspace's currency.", "Percent.", "A ratio."),
+    ),
+    model.ProposalState: (
+        "What a person said to a probable match.",
+        (
+            "Nothing yet.",
+            "Not now.",
+            "The two are one client.",
+            "The two are different clients.",
+        ),
     ),
     model.FieldRule: (
         "How the value of a client's field was chosen.",
@@ -295,6 +321,7 @@ _MEANINGS: Mapping[type[Enum], tuple[str, tuple[str, ...]]] = {
             "A payment or a refund.",
             "A letter, chat message, SMS or meeting.",
             "Something to be done.",
+            "A note about a client.",
             "A pipeline.",
             "A stage of a pipeline.",
             "A deal's coming to a stage.",

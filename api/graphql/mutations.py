@@ -16,8 +16,11 @@ from api.graphql.connecting import connecting_mutations
 from api.graphql.deciding import decision_mutations
 from api.graphql.doors import door_mutations
 from api.graphql.enums import ENUMS
+from api.graphql.mapping_fields import mapping_mutations
+from api.graphql.matching import matching_mutations
 from api.graphql.once import IdempotencyKey, SealedAnswers, once
 from api.graphql.problems import InputRefused, problem, row_id, short_text
+from api.graphql.report_rules import report_rule_mutations
 from api.graphql.report_settings import report_setting_mutations
 from api.graphql.roots import Root, payload
 from api.graphql.scalars import DateTimeText
@@ -124,12 +127,15 @@ def mutation_type(types: Types) -> tuple[Any, dict[str, list[Root]]]:
     mutation = object_type("Mutation", "Everything that can be changed.")
     for made, roots in (
         connecting_mutations(types),
+        mapping_mutations(types),
         (own, payloads),
         decision_mutations(types),
+        matching_mutations(types),
         work_mutations(types),
         webhook_mutations(types),
         door_mutations(types),
         report_setting_mutations(),
+        report_rule_mutations(),
     ):
         add_fields(mutation, made)
         payloads |= roots

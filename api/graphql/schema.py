@@ -22,6 +22,8 @@ from api.graphql.doors import door_fields, door_roots
 from api.graphql.executor import FragmentExecutor
 from api.graphql.feed import CHANGE, feed_roots
 from api.graphql.limits import Limits
+from api.graphql.mapping_fields import mapping_fields
+from api.graphql.matching import matching_fields, matching_roots
 from api.graphql.model import (
     attribution,
     changed,
@@ -29,6 +31,7 @@ from api.graphql.model import (
     figures,
     interactions,
     marketing,
+    matching,
     operation,
     parties,
     report,
@@ -37,6 +40,7 @@ from api.graphql.model import (
 )
 from api.graphql.mutations import mutation_type
 from api.graphql.report import any_report_roots
+from api.graphql.report_rules import report_rule_fields
 from api.graphql.report_settings import report_setting_fields
 from api.graphql.reporting import report_roots
 from api.graphql.roots import Root, query_roots
@@ -50,6 +54,7 @@ from core.errors import SkvozError
 
 ENTITIES = (
     *parties.ENTITIES,
+    *matching.ENTITIES,
     *interactions.ENTITIES,
     *sales.ENTITIES,
     *marketing.ENTITIES,
@@ -101,13 +106,14 @@ def build_schema(limits: Limits | None = None, stored: StoredDocuments | None = 
         *changing_roots(types),
         *any_report_roots(types),
         *search_roots(types),
+        *matching_roots(types),
         *feed_roots(types),
         *webhook_roots(types),
         *door_roots(types),
     ]
     query = object_type("Query", "Everything that can be read.")
     add_fields(
-        query, [*(root.field for root in roots), *catalogue_fields(), *report_setting_fields(), *preview_fields(types), *door_fields()]
+        query, [*(root.field for root in roots), *catalogue_fields(), *report_setting_fields(), *report_rule_fields(), *preview_fields(types), *matching_fields(types), *mapping_fields(), *door_fields()]
     )
     mutation, payloads = mutation_type(types)
     subscription, live = subscription_type(types)
