@@ -27,7 +27,7 @@ from connectors.errors import AuthFailed, BadSettings, NotReady, QuotaExhausted,
 from core import clock
 from core.database import driver
 from schema.enums import CustomFieldType, RecordKind, SchemaChangeKind
-from sync.connections import Opened
+from sync.connections import Opened, open_connection, session
 from sync.mapped import Loading, Mapped
 from sync.office import Office
 from sync.targets import TARGETS
@@ -192,7 +192,8 @@ async def look_at_fields(
     office: Office, opened: Opened, client: VendorClient[Any], run_id: UUID | None
 ) -> list[SchemaChange]:
     """Ask the vendor for the account's own fields, compare them with what was known, and keep both. The changes are
-    told as warnings of the run. Trouble with the account as a whole is raised; other trouble is a warning."""
+    told as warnings of the run. Trouble with the account as a whole is raised; other trouble is a warning too,
+    unless there is no run to tell it."""
     warnings: list[str] = []
     declared = None
     try:
@@ -200,6 +201,8 @@ async def look_at_fields(
     except _HELD_UP:
         raise
     except VendorError as error:
+        if run_id is None:
+            raise
         warnings.append(f"The account's own fields could not be read: {error.sentence}")
     except msgspec.MsgspecError as error:
         warnings.append(f"The account's own fields have another shape than documented: {error}.")
@@ -217,6 +220,13 @@ async def look_at_fields(
     for each in found:
         log.info("schema.changed", kind=each.kind.value, key=each.key, change=each.change.value)
     return found
+
+
+async def refresh_fields(office: Office, workspace_id: UUID, connection_id: UUID) -> list[SchemaChange]:
+    """Look at an account's own fields now, outside of a run. Raises VendorError."""
+    opened = await open_connection(office, workspace_id, connection_id)
+    async with session(office, opened) as client:
+        return await look_at_fields(office, opened, client, None)
 
 
 async def _declared(opened: Opened, client: VendorClient[Any]) -> dict[FieldKey, CustomField] | None:

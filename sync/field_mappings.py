@@ -112,10 +112,11 @@ async def rule_for(
     """The rule that a mapping would be. Raises Refused where the two fields don't fit."""
     mappable = MAPPABLE.get(kind)
     if mappable is None:
-        raise _refused("type", "NOT_MAPPABLE", f"Fields of {kind.value} records can't be filled.")
+        raise _refused("type", "NOT_MAPPABLE", f"Fields of {kind.value} records can't be filled.", kind=kind.value)
     if target not in mappable:
         known = ", ".join(mappable)
-        raise _refused("field", "NO_SUCH_FIELD", f"{kind.value} has no field {target!r} to fill; it has {known}.")
+        sentence = f"{kind.value} has no field {target!r} to fill; it has {known}."
+        raise _refused("fills", "NOT_MAPPABLE_FIELD", sentence, kind=kind.value, field=target, known=known)
     async with office.database.workspace(workspace_id) as db:
         cursor = await driver(db).execute(
             "select type, options, label from custom_field"
@@ -124,12 +125,12 @@ async def rule_for(
         )
         row = await cursor.fetchone()
     if row is None:
-        raise _refused("key", "NO_SUCH_KEY", f"The account has no field {key!r} of {kind.value} records.")
+        sentence = f"The account has no field {key!r} of {kind.value} records."
+        raise _refused("key", "NO_SUCH_CUSTOM_FIELD", sentence, kind=kind.value, key=key)
     if CustomFieldType(row[0]) not in ACCEPTS[mappable[target].holds]:
         fitting = ", ".join(sorted(ACCEPTS[mappable[target].holds]))
-        raise _refused(
-            "field", "WRONG_TYPE", f"«{row[2]}» is of type {row[0]}; {target} can be filled from {fitting}."
-        )
+        sentence = f"«{row[2]}» is of type {row[0]}; {target} can be filled from {fitting}."
+        raise _refused("fills", "TYPES_DIFFER", sentence, label=row[2], type=row[0], field=target, fitting=fitting)
     return FieldRule(kind, key, mappable[target], {each["value"]: each["label"] for each in row[1] or ()})
 
 
@@ -159,5 +160,5 @@ async def settled(
     )
 
 
-def _refused(field: str, code: str, sentence: str) -> Refused:
-    return Refused([SettingsProblem(field, sentence, code)])
+def _refused(field: str, code: str, sentence: str, **values: object) -> Refused:
+    return Refused([SettingsProblem(field, sentence, code, values)])

@@ -25,10 +25,12 @@ from core.errors import SkvozError
 from core.roles import Role
 from schema.enums import RunTrigger
 from sync import webhooks_out
+from sync.connections import open_connection
 from sync.errors import NotFound
 from sync.feed import KEPT
 from sync.inbox.process import process_inbox
 from sync.inbox.subscriptions import LOOK_EVERY, look_after
+from sync.mapping_again import map_waiting
 from sync.office import Office
 from sync.run import run_connection
 from sync.writeback.deliver import deliver
@@ -55,6 +57,7 @@ class Jobs:
         )
         self._stop = asyncio.Event()
         self._sync = self.app.task(name="sync_connection", queue=QUEUE)(self._sync_connection)
+        self._map = self.app.task(name="map_fields", queue=QUEUE, priority=URGENT)(self._map_fields)
         self._deliver = self.app.task(name="deliver", queue=DELIVERY, priority=URGENT)(self._deliver_outbox)
         self.app.periodic(cron="* * * * * */5")(
             self.app.task(name="enqueue_deliveries", queue="upkeep", queueing_lock="enqueue_deliveries")(
@@ -148,6 +151,13 @@ class Jobs:
                 workspace_id=str(workspace_id), connection_id=str(connection_id)
             )
 
+    async def request_mapping(self, workspace_id: UUID, connection_id: UUID) -> None:
+        """Queue the mapping anew of stored records that changed mappings of custom fields are about."""
+        with suppress(AlreadyEnqueued):
+            await self._map.configure(
+                lock=f"connection:{connection_id}", queueing_lock=f"fields:{connection_id}"
+            ).defer_async(workspace_id=str(workspace_id), connection_id=str(connection_id))
+
     async def work(self, *, concurrency: int = 4, name: str = "skvoz") -> None:
         """Work on jobs until cancelled; runs under way then stop after the page in hand."""
         try:
@@ -209,6 +219,14 @@ class Jobs:
         log.info("job.done", connection=connection_id, state=result.state.value)
         await self._enqueue_deliveries(0)  # what the run brought may be wanted elsewhere at once
 
+    async def _map_fields(self, workspace_id: str, connection_id: str) -> None:
+        try:
+            opened = await open_connection(self.office, UUID(workspace_id), UUID(connection_id))
+        except SkvozError as error:  # removed since it was queued
+            log.info("job.dropped", connection=connection_id, code=error.code)
+            return
+        log.info("job.done", connection=connection_id, mapped=await map_waiting(self.office, opened, self._stop))
+
     async def _deliver_outbox(self, workspace_id: str, connection_id: str) -> None:
         try:
             ended = await deliver(self.office, UUID(workspace_id), UUID(connection_id), stop=self._stop)
@@ -229,6 +247,11 @@ class Jobs:
                 )
             except AlreadyEnqueued:
                 log.debug("delivery.joined", connection=str(connection_id))
+
+    async def request_webhooks(self) -> None:
+        """Something was added to the feed, and is committed: let webhooks tell of it at once rather than within
+        seconds."""
+        await self._enqueue_webhooks(0)
 
     async def _enqueue_webhooks(self, timestamp: int) -> None:
         """Queue the webhooks that have something to say, one job each at a time."""

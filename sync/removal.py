@@ -23,6 +23,7 @@ from sync.targets import TARGETS
 Conn = psycopg.AsyncConnection[tuple[Any, ...]]
 
 _EVIDENCE = ("source_record", "source_version", "quarantine", "zstd_dictionary")
+_OWN_FIELDS = ("custom_field", "schema_change", "field_mapping")
 
 
 async def remove_data(conn: Conn, workspace_id: UUID, connection_id: UUID) -> None:
@@ -55,7 +56,7 @@ async def remove_data(conn: Conn, workspace_id: UUID, connection_id: UUID) -> No
     await remove_items(conn, workspace_id, connection_id)
     for _, target in TARGETS.values():
         await _clear(conn, target.table, key)
-    for table in _EVIDENCE:
+    for table in (*_EVIDENCE, *_OWN_FIELDS):
         await _clear(conn, table, key)
     await conn.execute(
         "delete from assignment where workspace_id = %s and record_id = any(%s)", (workspace_id, gone)

@@ -32,6 +32,7 @@ COMMANDS = {
     "why": "why",
     "rules": "rules",
     "outbox": "outbox",
+    "fields": "fields",
     "webhooks": "webhooks",
 }
 """The commands in the order in which help lists them, each with its module."""

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import text
 
 from schema import tables as t
 from schema.enums import Role
@@ -218,3 +219,47 @@ async def test_fields_are_listed_with_options_samples_and_what_became_of_them(de
     masked = await analyst.data("{ customFields { key samples options { label } } }")
     assert {each["samples"] for each in masked["customFields"]} == {None}
     assert ["Дорого", "Далеко"] in [[o["label"] for o in each["options"]] for each in masked["customFields"]]
+
+
+async def test_a_mapping_is_set_and_taken_back_over_the_api(deals: Api) -> None:
+    system = f"ConnectedSystem:{deals.market.connection_id}"
+    answer = """{ connection { fieldMappings { of fills key waiting } } problems { field code message } }"""
+    variables = "$id: ID!, $key: String!, $fills: String!"
+    arguments = "connection: $id, type: DEAL, key: $key, fills: $fills"
+    to_map = f"mutation ({variables}) {{ mapCustomField({arguments}) {answer} }}"
+
+    async def mapped(**values: str) -> Any:
+        return (await deals.data(to_map, {"id": system, **values}))["mapCustomField"]
+
+    assert (await mapped(key="UF_WHY", fills="lost_reason"))["connection"]["fieldMappings"] == [
+        {"of": "DEAL", "fills": "lost_reason", "key": "UF_WHY", "waiting": True}
+    ]
+    assert (await mapped(key="UF_WHY", fills="amount"))["problems"] == [
+        {
+            "field": "fills",
+            "code": "TYPES_DIFFER",
+            "message": "«Причина» is of type enumeration; amount can be filled from money, number, text.",
+        }
+    ]
+    for key, fills, code in (("UF_NO", "title", "NO_SUCH_CUSTOM_FIELD"), ("UF_WHY", "id", "NOT_MAPPABLE_FIELD")):
+        refused = await mapped(key=key, fills=fills)
+        assert [each["code"] for each in refused["problems"]] == [code]
+        assert refused["connection"] is None
+    preview = f"query ({variables}) {{ previewFieldMapping({arguments}) {{ records problems {{ code }} }} }}"
+    told = await deals.data(preview, {"id": system, "key": "UF_WHY", "fills": "amount"})
+    assert told["previewFieldMapping"] == {"records": 0, "problems": [{"code": "TYPES_DIFFER"}]}
+    back = f'mutation ($id: ID!) {{ unmapCustomField(connection: $id, type: DEAL, fills: "lost_reason") {answer} }}'
+    assert (await deals.data(back, {"id": system}))["unmapCustomField"]["connection"]["fieldMappings"] == []
+    again = (await deals.data(back, {"id": system}))["unmapCustomField"]
+    assert [each["code"] for each in again["problems"]] == ["NOT_FOUND"]
+    async with deals.market.database.workspace(deals.market.workspace_id) as db:
+        queued = (
+            await db.execute(text("select count(*) from jobs.procrastinate_jobs where task_name = 'map_fields'"))
+        ).scalar_one()
+        waits = (await db.execute(text("select key, pending from field_mapping"))).all()
+    assert queued == 1
+    assert waits == [(None, ["UF_WHY"])]  # what is undone in no stored record yet
+    fields = (await deals.data("{ mappableFields { of name from several } }"))["mappableFields"]
+    assert {"of": "DEAL", "name": "expected_at", "from": ["DATE", "DATETIME", "TEXT"], "several": False} in fields
+    analyst = await deals.as_role(Role.ANALYST)
+    assert await analyst.code(back, {"id": system}) == "FORBIDDEN"

@@ -22,6 +22,7 @@ CONNECTION, CLIENT, OTHER = (
 OWNER, MANAGER, ANALYST, INTEGRATION = Role.OWNER, Role.MANAGER, Role.ANALYST, Role.INTEGRATION
 ALL = frozenset(Role)
 EDITORS, CONNECTORS = frozenset({OWNER, MANAGER}), frozenset({OWNER, INTEGRATION})
+MAPPED = f'connection: "{CONNECTION}", type: DEAL, key: "X", fills: "title"'
 MUTATIONS: dict[str, tuple[str, frozenset[Role]]] = {
     "connectSystem": ('(connector: "bitrix24", settings: {}) { problems { field } }', CONNECTORS),
     "updateConnection": (f'(id: "{CONNECTION}", title: "x") {{ sentence }}', CONNECTORS),
@@ -32,6 +33,12 @@ MUTATIONS: dict[str, tuple[str, frozenset[Role]]] = {
     "resyncConnection": (f'(id: "{CONNECTION}", from: "2026-03-01") {{ sentence }}', CONNECTORS),
     "startSync": (f'(connection: "{CONNECTION}") {{ run {{ id }} }}', CONNECTORS | {MANAGER}),
     "replayQuarantine": (f'(connection: "ConnectedSystem:{uuid("kconnection", 9)}") {{ replayed }}', CONNECTORS),
+    "mapCustomField": (f"({MAPPED}) {{ problems {{ code }} }}", CONNECTORS),
+    "unmapCustomField": (
+        f'(connection: "{CONNECTION}", type: DEAL, fills: "title") {{ problems {{ code }} }}',
+        CONNECTORS,
+    ),
+    "refreshCustomFields": (f'(connection: "ConnectedSystem:{uuid("kconnection", 9)}") {{ changes }}', CONNECTORS),
     "updateWorkspace": ("(managersSee: ALL) { workspace { id } }", frozenset({OWNER})),
     "createToken": ('(role: ANALYST, label: "x") { id }', frozenset({OWNER})),
     "revokeToken": ('(id: "x") { revoked }', frozenset({OWNER})),
@@ -48,6 +55,7 @@ QUERIES: dict[str, tuple[str, frozenset[Role]]] = {
     "tokens": ("{ nodes { id } }", frozenset({OWNER})),
     "previewMerge": (f'(client: "{CLIENT}", other: "{OTHER}") {{ problems {{ code }} }}', EDITORS),
     "previewSplit": (f'(client: "{CLIENT}", records: []) {{ problems {{ code }} }}', EDITORS),
+    "previewFieldMapping": (f"({MAPPED}) {{ problems {{ code }} }}", CONNECTORS),
     "customFields": ("(type: DEAL) { key }", ALL),
     "nodes": (f'(ids: ["{CLIENT}"]) {{ id }}', ALL),
     "campaignReport": ('(from: "2026-03-01", to: "2026-03-02") { currency }', ALL),
@@ -76,7 +84,7 @@ async def state(api: Api) -> dict[str, Any]:
     async with api.market.database.workspace(api.market.workspace_id) as connection:
         for table in (
             "workspace", "connection", "api_token", "client", "sync_run", "note", "task", "merge_log", "idempotency",
-            "identity_decision",
+            "identity_decision", "field_mapping",
         ):  # fmt: skip
             column = "w" if table != "api_token" else "(w.id, w.role, w.revoked_at)"
             query = f"select count(*), md5(string_agg({column}::text, '|' order by {column}::text)) from {table} w"  # noqa: S608 - names of ours

@@ -11,8 +11,8 @@ import pytest
 
 from sandbox.server import Sandbox
 from schema.enums import CustomFieldType, RecordKind, RunState
-from sync.connections import open_connection, session
-from sync.custom_fields import guess, look_at_fields
+from sync.connections import open_connection
+from sync.custom_fields import guess, refresh_fields
 from sync.errors import Refused
 from sync.field_mappings import list_mappings, remove_mapping, set_mapping
 from sync.mapping_again import map_waiting, preview_mapping
@@ -78,9 +78,7 @@ async def test_a_list_of_fields_that_is_refused_or_strange_is_a_warning_and_take
     bench: Bench, own_market: Sandbox, monkeypatch: pytest.MonkeyPatch, kind: str, params: Any, warning: str
 ) -> None:
     connection = await bench.connect(own_market, "amocrm")
-    opened = await open_connection(bench.office, bench.workspace, connection)
-    async with session(bench.office, opened) as client:
-        await look_at_fields(bench.office, opened, client, None)
+    await refresh_fields(bench.office, bench.workspace, connection)
     before = await bench.rows(_FIELDS, k="company")
     monkeypatch.setattr("sync.custom_fields.EVERY", timedelta(0))
     own_market.fault("amocrm", kind, match="custom_fields", times=None, params=params)
@@ -128,32 +126,24 @@ async def test_a_mapping_gives_the_same_whenever_it_is_set_and_nothing_when_take
     await bench.forget()
     connection_ids("one")
     assert await bench.connect(market, "bitrix24") == connection
-    async with session(bench.office, opened) as client:
-        await look_at_fields(bench.office, opened, client, None)
+    await refresh_fields(bench.office, bench.workspace, connection)
     await set_mapping(bench.office, bench.workspace, connection, RecordKind.DEAL, REASON, "lost_reason", "test")
     await bench.sync(connection)
     assert await bench.state() == after
 
 
-@pytest.mark.parametrize(
-    ("kind", "key", "target", "code"),
-    [
-        (RecordKind.DEAL, REASON, "amount", "WRONG_TYPE"),
-        (RecordKind.DEAL, "UF_NONE", "lost_reason", "NO_SUCH_KEY"),
-        (RecordKind.DEAL, REASON, "status", "NO_SUCH_FIELD"),
-        (RecordKind.STAGE, REASON, "name", "NOT_MAPPABLE"),
-    ],
-)
-async def test_a_mapping_that_does_not_fit_is_refused_at_once(
-    bench: Bench, market: Sandbox, kind: RecordKind, key: str, target: str, code: str
-) -> None:
+async def test_a_mapping_that_does_not_fit_is_refused_at_once(bench: Bench, market: Sandbox) -> None:
     connection = await bench.connect(market, "bitrix24")
-    opened = await open_connection(bench.office, bench.workspace, connection)
-    async with session(bench.office, opened) as client:
-        await look_at_fields(bench.office, opened, client, None)
-    with pytest.raises(Refused) as refused:
-        await set_mapping(bench.office, bench.workspace, connection, kind, key, target, "test")
-    assert [each.code for each in refused.value.problems] == [code]
+    assert await refresh_fields(bench.office, bench.workspace, connection) == []
+    for kind, key, target, code in (
+        (RecordKind.DEAL, REASON, "amount", "TYPES_DIFFER"),
+        (RecordKind.DEAL, "UF_NONE", "lost_reason", "NO_SUCH_CUSTOM_FIELD"),
+        (RecordKind.DEAL, REASON, "status", "NOT_MAPPABLE_FIELD"),
+        (RecordKind.STAGE, REASON, "name", "NOT_MAPPABLE"),
+    ):
+        with pytest.raises(Refused) as refused:
+            await set_mapping(bench.office, bench.workspace, connection, kind, key, target, "test")
+        assert [each.code for each in refused.value.problems] == [code]
     assert await bench.rows("select * from field_mapping") == []
 
 
@@ -187,7 +177,6 @@ async def test_another_type_and_another_choice_are_told_and_map_anew(bench: Benc
         " where key = :k returning 1",
         k=REASON,
     )
-    async with session(bench.office, opened) as client:
-        (change,) = await look_at_fields(bench.office, opened, client, None)
+    (change,) = await refresh_fields(bench.office, bench.workspace, connection)
     assert change.sentence.startswith(f"Deals: the field «Причина отказа» ({REASON}) offers another choice: Не наш")
     assert await map_waiting(bench.office, opened) > 0
