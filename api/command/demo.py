@@ -15,6 +15,7 @@ from typing import Any
 from uuid import UUID
 
 import click
+import httpx
 import orjson
 from rich.console import Console
 
@@ -32,6 +33,8 @@ from reports.campaigns import CampaignReport, campaign_report
 from reports.render import as_json, as_table
 from schema.enums import Role, RunState
 from sync.connections import create_connection, open_connection, update_connection
+from sync.inbox.doors import open_door
+from sync.inbox.subscriptions import subscribe
 from sync.jobs import Jobs
 from sync.office import Office, create_workspace, open_office
 from sync.run_life import RunResult
@@ -118,6 +121,7 @@ async def _demo(console: Console, once: bool, summary: Path | None, calls: int, 
             if failed:
                 raise SandboxFailed(f"Not everything was synced: {', '.join(failed)}.")
             return
+        await _open_doors(office, workspace, chosen, credentials)
         await _serve(console, office, settings, token, summary, facts)
 
 
@@ -189,6 +193,21 @@ async def _readdress(office: Office, workspace: UUID, each: Chosen, values: dict
         if name not in {"access_token", "refresh_token"} and hasattr(present, name)
     }
     await update_connection(office, workspace, each.id, values=moved)
+
+
+async def _open_doors(
+    office: Office, workspace: UUID, chosen: list[Chosen], credentials: dict[str, dict[str, str]]
+) -> None:
+    """Let the CRMs tell by themselves what happens: over their API, or by the switch that stands for a person who
+    pastes the address in the portal."""
+    market = credentials["bitrix24"]["webhook_url"].partition("/bitrix24/")[0]
+    for each in chosen:
+        if each.connector == "amocrm":
+            await subscribe(office, workspace, each.id)
+        elif each.connector == "bitrix24":
+            door = await open_door(office, workspace, each.id)
+            async with httpx.AsyncClient() as http:
+                await http.put(f"{market}/bitrix24/_switches", json={"event_handler": door.url})
 
 
 async def _report(office: Office, workspace: UUID) -> CampaignReport:

@@ -45,10 +45,10 @@ async def test_what_is_not_from_there_is_refused_and_leaves_nothing(portal: Stre
     event = portal.event("ONCRMDEALUPDATE", 1)
     public, secret = portal.path.split("/")[2:]
     altered = secret[:-1] + ("A" if secret[-1] != "A" else "B")
-    refused = {
-        "a token of another portal": ((portal.event("ONCRMDEALUPDATE", 1, token="x" * 32),), 401),
-        "no token": ((portal.event("ONCRMDEALUPDATE", 1, token=""),), 401),
-        "no form at all": ((b"\xff\xfe",), 401),
+    refused: dict[str, tuple[tuple[bytes, str | None], int]] = {
+        "a token of another portal": ((portal.event("ONCRMDEALUPDATE", 1, token="x" * 32), None), 401),
+        "no token": ((portal.event("ONCRMDEALUPDATE", 1, token=""), None), 401),
+        "no form at all": ((b"\xff\xfe", None), 401),
         "a secret that is one letter off": ((event, f"/hooks/{public}/{altered}"), 404),
         "an id that is nobody's": ((event, f"/hooks/{'0' * 16}/{secret}"), 404),
     }

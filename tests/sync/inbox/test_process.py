@@ -131,7 +131,7 @@ async def test_a_page_in_hand_does_not_undo_what_a_webhook_brought(busy: Street,
 
     assert counts.unchanged == 2
     rows = await busy.bench.rows(
-        "select title, deleted_at is not null from deal where external_id = any(:ids) order by deleted_at nulls first",
+        "select title, deleted_at is not null from deal where external_id = any(:ids) order by 2",
         ids=[changed, deleted],
     )
     assert (rows[0], rows[1][1]) == (("newer", False), True)
