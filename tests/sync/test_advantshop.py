@@ -1,0 +1,90 @@
+"""A shop of the pretend market from its API to the figures: orders are sales, counted once; changes go back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+
+from sandbox.server import Sandbox, start
+from schema.enums import RunState
+from sync.connections import create_connection
+from tests.sync.conftest import START, Bench
+
+
+@pytest.fixture
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """A market that sells in its shop only."""
+    home = tmp_path_factory.mktemp("shop")
+    with start(
+        home, seed=5, calls=90, days=30, start=START, crms=("advantshop",), limits=0, only=("advantshop",)
+    ) as sandbox:
+        yield sandbox
+
+
+async def connect(bench: Bench, shop: Sandbox, *, exchange: bool) -> UUID:
+    values = {**shop.credentials["advantshop"], "since": str(START), "exchange": exchange}
+    id, health = await create_connection(bench.office, bench.workspace, "advantshop", "Shop", values)
+    assert health.ok, health.sentence
+    return id
+
+
+@pytest.mark.parametrize("exchange", [False, True])
+async def test_a_shops_orders_are_sales_counted_once(bench: Bench, shop: Sandbox, exchange: bool) -> None:
+    connection = await connect(bench, shop, exchange=exchange)
+    first = await bench.sync(connection)
+    assert (first.state, first.error, first.counts.quarantined) == (RunState.SUCCEEDED, None, 0)
+    with shop.truth() as truth:
+        deals = {deal.deal: deal for deal in truth.deals()}
+        orders = {record.vendor_id: deals[record.origin] for record in truth.records("advantshop", "order")}
+        customers = {record.vendor_id: record.person for record in truth.records("advantshop", "customer")}
+    assert orders
+    assert {id for (id,) in await bench.rows("select external_id from sales_order")} == set(orders)
+    assert {id for (id,) in await bench.rows("select external_id from contact")} == set(customers)
+    won = {id: deal for id, deal in orders.items() if deal.outcome == "won"}
+    told = await bench.rows("select external_id, amount, closed_at from deal where status = 'won'")
+    assert {id: amount for id, amount, _ in told} == {id: deal.amount for id, deal in won.items()}
+    if exchange:
+        assert all(closed == won[id].closed_at.replace(microsecond=0) for id, _, closed in told)
+    assert await bench.value("select count(*) from payment") == len(won)
+    assert await bench.value("select sum(amount) from payment") == sum(deal.amount for deal in won.values())
+    assert await bench.value("select sum(revenue) from rollup_month") == sum(deal.amount for deal in won.values())
+    # Every order, its deal and its money are one client's: the customer's.
+    apart = await bench.value(
+        "select count(*) from sales_order o join deal d on d.external_id = o.external_id"
+        " join contact c on c.id = o.contact_id left join payment p on p.order_id = o.id"
+        " where o.client_id is null or d.client_id is distinct from o.client_id"
+        " or c.client_id is distinct from o.client_id or (p.id is not null and p.client_id <> o.client_id)"
+    )
+    assert apart == 0
+    lines = await bench.value(
+        "select count(*) from sales_order o where amount <>"
+        " (select sum(i.amount) from order_item i where i.order_id = o.id)"
+    )
+    assert lines == 0
+    again = await bench.sync(connection)
+    assert (again.counts.created, again.counts.updated, again.counts.deleted) == (0, 0, 0)
+    assert await bench.unsettled() == []
+
+
+async def test_what_changes_in_the_shop_changes_here(bench: Bench, shop: Sandbox) -> None:
+    connection = await connect(bench, shop, exchange=True)
+    await bench.sync(connection)
+    given = shop.credentials["advantshop"]
+    open_order = await bench.value("select external_id from deal where status = 'open' order by created_at limit 1")
+
+    def ask(path: str, body: dict[str, Any]) -> None:
+        answer = httpx.post(f"{given['base_url']}/api/{path}", params={"apikey": given["api_key"]}, json=body)
+        assert answer.json()["result"]
+
+    ask("order/changestatus", {"OrderId": int(open_order), "StatusId": 6})
+    result = await bench.sync(connection)
+    assert result.counts.updated == 1  # found by the day of its change, however long ago it was made
+    assert await bench.rows("select state, status from sales_order where external_id = :id", id=open_order) == [
+        ("cancelled", "Отменен")
+    ]
+    assert await bench.value("select status from deal where external_id = :id", id=open_order) == "lost"
+    assert await bench.unsettled() == []
