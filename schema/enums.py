@@ -20,6 +20,7 @@ class RecordKind(StrEnum):
     PAYMENT = "payment"
     MESSAGE = "message"
     TASK = "task"
+    NOTE = "note"
     PIPELINE = "pipeline"
     STAGE = "stage"
     STAGE_CHANGE = "stage_change"
@@ -193,6 +194,15 @@ class MergeKind(StrEnum):
     SPLIT = "split"
 
 
+class ProposalState(StrEnum):
+    """What a person said to a probable match that was proposed."""
+
+    OPEN = "open"
+    LATER = "later"
+    SAME = "same"
+    DIFFERENT = "different"
+
+
 class FieldRule(StrEnum):
     """By which rule a field of the golden record got its value."""
 
@@ -220,6 +230,7 @@ class ChangeType(StrEnum):
     PAYMENT = "payment"
     MESSAGE = "message"
     TASK = "task"
+    NOTE = "note"
     PIPELINE = "pipeline"
     STAGE = "stage"
     STAGE_CHANGE = "stage_change"

@@ -7,9 +7,9 @@ from uuid import UUID
 
 from core.database import Database, PsycopgConnection, driver
 from reports.settle import mark
-from schema.enums import MergeKind
+from schema.enums import MergeKind, ProposalState
 from sync.feed import Changes, append
-from sync.identity import decisions, refresh_golden
+from sync.identity import decisions, refresh_golden, review
 from sync.identity.absorb import Outcome
 from sync.settling import settle_marked
 
@@ -35,6 +35,16 @@ async def split_client(
         workspace_id,
         MergeKind.SPLIT,
         lambda conn: decisions.split(conn, workspace_id, client_id, records, actor),
+    )
+
+
+async def decide_proposal(
+    database: Database, workspace_id: UUID, proposal_id: UUID, said: ProposalState, actor: str
+) -> Outcome:
+    """Say what a proposed match is; ``open`` takes back what was said. Raises DecisionRefused."""
+    kind = MergeKind.MERGE if said is ProposalState.SAME else MergeKind.SPLIT
+    return await _carry_through(
+        database, workspace_id, kind, lambda conn: review.decide(conn, workspace_id, proposal_id, said, actor)
     )
 
 

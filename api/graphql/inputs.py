@@ -49,6 +49,7 @@ _BY_KIND: Mapping[Kind, tuple[str, tuple[str, ...]]] = {
     Kind.INT: ("Int", _RANGE),
     Kind.BIG_INT: ("BigInt", _RANGE),
     Kind.DECIMAL: ("Decimal", _RANGE),
+    Kind.FLOAT: ("Float", _RANGE),
     Kind.BOOLEAN: ("Boolean", ("eq", "ne", "isNull")),
     Kind.DATE_TIME: ("DateTime", _RANGE),
     Kind.DATE: ("Date", _RANGE),

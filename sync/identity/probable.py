@@ -41,6 +41,10 @@ class Match:
     score: float
     of_call: bool
 
+    def other_than(self, record_id: UUID) -> UUID:
+        """The one of the two that isn't this."""
+        return self.other if self.one == record_id else self.one
+
     def waterfall(self) -> dict[str, list[Any]]:
         """For each comparison that says anything its level and its weight, the prior first."""
         levels = dict(zip(COMPARISONS, self.vector, strict=True))
@@ -172,6 +176,19 @@ def _pairs(
     }
 
 
+async def candidates_for(
+    conn: Conn, workspace_id: UUID, record_id: UUID, traits: Traits, weights: Weights
+) -> list[Match]:
+    """What speaks for a record that isn't stored being one client with records that are."""
+    blocks = {record_id: blocks_of(traits)}
+    standing = await _in_blocks(conn, workspace_id, blocks[record_id], LARGEST_BLOCK + 1)
+    pairs = _pairs({record_id: traits}, blocks, standing)
+    partners = {id for pair in pairs for id in pair} - {record_id}
+    theirs = await _stored_traits(conn, workspace_id, partners) if partners else {}
+    found = [weigh(record_id, traits, id, theirs[id], weights) for id in sorted(theirs)]
+    return [match for match in found if match is not None]
+
+
 async def weights_of(conn: Conn, workspace_id: UUID) -> Weights:
     """The newest weights that the workspace has learnt; the shipped ones until then."""
     cursor = await conn.execute(
@@ -191,11 +208,6 @@ async def _stored_traits(conn: Conn, workspace_id: UUID, ids: Iterable[UUID]) ->
     )
     decoder = msgspec.json.Decoder(Traits)
     return {id: decoder.decode(traits) for id, traits in await cursor.fetchall()}
-
-
-async def traits_of_records(conn: Conn, workspace_id: UUID, ids: Iterable[UUID]) -> dict[UUID, Traits]:
-    """The stored traits of records, of those that have any."""
-    return await _stored_traits(conn, workspace_id, ids)
 
 
 async def _in_blocks(

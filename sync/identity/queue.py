@@ -7,23 +7,14 @@ is pending; an open one goes when the data no longer does, a decided one stays a
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from enum import StrEnum
 from hashlib import blake2b
 from typing import Any
 from uuid import UUID
 
+from schema.enums import ProposalState
 from sync.identity import reading
 from sync.identity.likely import Proposal
 from sync.identity.reading import Conn, texts, uuids
-
-
-class ProposalState(StrEnum):
-    """What a person said to a proposal."""
-
-    OPEN = "open"
-    LATER = "later"
-    SAME = "same"
-    DIFFERENT = "different"
 
 
 def proposal_id(one: UUID, other: UUID) -> UUID:

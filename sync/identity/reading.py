@@ -233,6 +233,16 @@ async def members_of(conn: Conn, workspace_id: UUID, client_id: UUID) -> dict[UU
     return await members(conn, workspace_id, [id for (id,) in await cursor.fetchall()])
 
 
+async def clients_of_records(conn: Conn, workspace_id: UUID, record_ids: Iterable[UUID]) -> dict[UUID, UUID]:
+    """The client of each record, of those that have one."""
+    cursor = await conn.execute(
+        "select record_id, client_id from identity_record"
+        " where workspace_id = %s and record_id = any(%s::uuid[]) and client_id is not null",
+        (workspace_id, uuids(record_ids)),
+    )
+    return dict(await cursor.fetchall())
+
+
 async def deals_of(conn: Conn, workspace_id: UUID, record_ids: Collection[UUID]) -> set[UUID]:
     """The deals that name any of these records."""
     cursor = await conn.execute(

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from uuid import UUID, uuid4
 
+from schema.enums import ProposalState
 from sync.identity import decisions, reading
 from sync.identity.absorb import Outcome
 from sync.identity.decisions import DecisionRefused
-from sync.identity.queue import ProposalState, stored_proposal, write_state
+from sync.identity.queue import stored_proposal, write_state
 from sync.identity.reading import Conn
 
 

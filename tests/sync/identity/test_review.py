@@ -8,11 +8,11 @@ from uuid import UUID
 
 import pytest
 
-from schema.enums import RecordKind
+from schema.enums import ProposalState, RecordKind
 from schema.ids import record_id
 from schema.records import CallRecord, ContactRecord, LeadRecord, Record
 from sync.identity.decisions import DecisionRefused
-from sync.identity.queue import ProposalState, proposal_id
+from sync.identity.queue import proposal_id
 from sync.identity.review import decide
 from tests.sync.identity.test_absorb import BITRIX, Conn, World, day
 
