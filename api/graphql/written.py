@@ -38,6 +38,7 @@ class Written:
     workspace: UUID | None = None
     webhook: UUID | None = None
     delivery: UUID | None = None
+    proposal: UUID | None = None
     sentence: str | None = None
     secret: str | None = None
     id: str | None = None
