@@ -9,9 +9,11 @@ from uuid import UUID, uuid4
 from sqlalchemy import insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.database import Database
+from core.database import Database, driver
+from schema.enums import ChangeKind, ChangeType
 from schema.tables import Note, Task
 from sync.errors import NotFound, Refused, SettingsProblem
+from sync.feed import Changes, append
 
 
 async def add(
@@ -27,11 +29,18 @@ async def add(
     id = uuid4()
     async with database.within(workspace_id, within) as db:
         await db.execute(insert(model).values(workspace_id=workspace_id, id=id, author=author, **values))
+        await _tell(db, workspace_id, model, ChangeKind.CREATED, id)
     return id
 
 
 async def change(
-    database: Database, workspace_id: UUID, model: type[Note] | type[Task], id: UUID, values: Mapping[str, Any]
+    database: Database,
+    workspace_id: UUID,
+    model: type[Note] | type[Task],
+    id: UUID,
+    values: Mapping[str, Any],
+    *,
+    kind: ChangeKind = ChangeKind.CHANGED,
 ) -> None:
     """Change a note or a task that isn't removed. Raises NotFound, and Refused for one that isn't ours."""
     async with database.workspace(workspace_id) as db:
@@ -45,14 +54,24 @@ async def change(
             .where(model.workspace_id == workspace_id, model.id == id, model.deleted_at.is_(None))
             .values(changed_at=text("now()"), **values)
         )
-    if changed.rowcount == 0:
-        raise NotFound("There is no such note or task.")
+        if changed.rowcount == 0:
+            raise NotFound("There is no such note or task.")
+        await _tell(db, workspace_id, model, kind, id)
 
 
 async def remove(database: Database, workspace_id: UUID, model: type[Note] | type[Task], id: UUID) -> bool:
     """Take a note or a task away; False if there is none of ours, or it was removed before."""
     try:
-        await change(database, workspace_id, model, id, {"deleted_at": text("now()")})
+        values = {"deleted_at": text("now()")}
+        await change(database, workspace_id, model, id, values, kind=ChangeKind.DELETED)
     except (NotFound, Refused):
         return False
     return True
+
+
+async def _tell(
+    db: AsyncConnection, workspace_id: UUID, model: type[Note] | type[Task], kind: ChangeKind, id: UUID
+) -> None:
+    changes = Changes()
+    changes.add(ChangeType.TASK if model is Task else ChangeType.NOTE, kind, [id])
+    await append(driver(db), workspace_id, changes)

@@ -116,8 +116,14 @@ def decision_mutations(types: Types) -> tuple[list[Any], dict[str, list[Root]]]:
     client = payload(types, "client", "Client", "The client as it is now; null if nothing was written.")
     decided = payload_type("ClientPayload", "A client about whom something was decided.", client.field)
     made = [
-        act(merge, "mergeClients", decided, "Make two clients one. The older one survives; every sync obeys."),
-        act(split, "splitClient", decided, "Take records out of a client for ever; every sync obeys."),
+        act(
+            merge,
+            "mergeClients",
+            decided,
+            "Make two clients one. The older one survives; every sync obeys.",
+            tells=True,
+        ),
+        act(split, "splitClient", decided, "Take records out of a client for ever; every sync obeys.", tells=True),
     ]
     return made, {"ClientPayload": [client]}
 

@@ -82,7 +82,7 @@ def feed_roots(types: Types) -> list[Root]:
     """The feed's field of `Query`."""
     made = field(
         "changes",
-        optional(types._make_connection("Change", types["Change"])),
+        optional(types.make_connection("Change", types["Change"])),
         "What was created, changed, merged, split and deleted, oldest first, in the order of commits: whoever asks "
         "again with the last `endCursor` misses nothing. Changes are kept for 30 days; an older cursor is refused "
         "with CURSOR_EXPIRED. To follow a workspace: take the `endCursor` of `changes(last: 1)`, read what you "

@@ -57,7 +57,7 @@ class Types:
     def connection(self, name: str) -> Any:
         """The connection over the entity of that name."""
         if name not in self._connections:
-            made = self._make_connection(name, self._objects[name])
+            made = self.make_connection(name, self._objects[name])
             add_fields(made, self._groups.fields(self.entities[name], self._objects))
             self._connections[name] = made
         return self._connections[name]
@@ -121,7 +121,7 @@ class Types:
         union = StrawberryUnion(
             name=declared.union, type_annotations=members, description="Something that happened with a client."
         )
-        connection = self._make_connection(declared.union, union)
+        connection = self.make_connection(declared.union, union)
         kinds = graphql_enum(
             f"{declared.union}Kind",
             "Kinds of events in a history.",
@@ -135,7 +135,8 @@ class Types:
         ]
         return field(declared.name, connection, declared.description, arguments)
 
-    def _make_connection(self, name: str, member: Any) -> Any:
+    def make_connection(self, name: str, member: Any) -> Any:
+        """A connection that is made by hand: its edge and page types, without filters and groups."""
         edge = object_type(f"{name}Edge", f"A {name} in its place on a page.")
         add_fields(
             edge,

@@ -235,6 +235,7 @@ def webhook_mutations(types: Types) -> tuple[list[Any], dict[str, list[Root]]]:
             changed,
             "Go on where it was, after a pause or after it was disabled.",
             of=by_id,
+            tells=True,
         ),
         act(_remove, "removeWebhook", REMOVAL, "Remove a webhook with its log."),
         act(
@@ -243,5 +244,6 @@ def webhook_mutations(types: Types) -> tuple[list[Any], dict[str, list[Root]]]:
             replayed,
             "Send a message again: the same bytes under the same id.",
             of=("id", "WebhookDelivery"),
+            tells=True,
         ),
     ], {"WebhookPayload": [webhook], "ReplayDeliveryPayload": [delivery]}

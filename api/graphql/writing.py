@@ -147,12 +147,12 @@ def work_mutations(types: Types) -> tuple[list[Any], dict[str, list[Root]]]:
     task = payload(types, "task", "Task", "The task as it is now; null if nothing was written.")
     tasked = payload_type("TaskPayload", "A task that was written or changed.", task.field)
     made = [
-        act(create_note, "createNote", noted, "Write a note about a client."),
-        act(edit_note, "editNote", noted, "Change what a note says.", of=("id", "Note")),
-        act(remove_note, "removeNote", REMOVAL, "Take a note away."),
-        act(create_task, "createTask", tasked, "Write down what is to be done for a client."),
-        act(edit_task, "editTask", tasked, "Change a task, or say that it is done.", of=("id", "Task")),
-        act(remove_task, "removeTask", REMOVAL, "Take a task away."),
+        act(create_note, "createNote", noted, "Write a note about a client.", tells=True),
+        act(edit_note, "editNote", noted, "Change what a note says.", of=("id", "Note"), tells=True),
+        act(remove_note, "removeNote", REMOVAL, "Take a note away.", tells=True),
+        act(create_task, "createTask", tasked, "Write down what is to be done for a client.", tells=True),
+        act(edit_task, "editTask", tasked, "Change a task, or say that it is done.", of=("id", "Task"), tells=True),
+        act(remove_task, "removeTask", REMOVAL, "Take a task away.", tells=True),
     ]
     return made, {"NotePayload": [note], "TaskPayload": [task]}
 

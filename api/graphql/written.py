@@ -93,15 +93,17 @@ def act(
     *,
     of: tuple[str, str] | None = None,
     refused: Callable[..., Any] = Written,
+    tells: bool = False,
 ) -> Any:
     """A mutation. What is wrong with the input, wherever that was found, is in its answer. ``of`` says by which
-    argument it names a row of which type, in case there is none; ``refused`` makes the answer out of ``problems``.
+    argument it names a row of which type, in case there is none; ``refused`` makes the answer out of ``problems``;
+    ``tells``: it adds to the change feed, so webhooks are to be told at once.
     """
 
     @wraps(resolver)
     async def told(*arguments: Any, **named: Any) -> Any:
         try:
-            return await resolver(*arguments, **named)
+            answer = await resolver(*arguments, **named)
         except InputRefused as error:
             return refused(problems=error.problems)
         except Refused as error:
@@ -110,6 +112,10 @@ def act(
             if of is None:
                 raise
             return refused(problems=[problem(of[0], "NOT_FOUND", type=of[1])])
+        if tells:
+            context: RequestContext = named["info"].context
+            await context.jobs.request_webhooks()
+        return answer
 
     # Nullable, so that a mutation that fails leaves the answers of the others.
     return strawberry.mutation(resolver=told, name=name, description=description, graphql_type=optional(returns))

@@ -14,6 +14,7 @@ from schema.enums import ChangeKind, ChangeType, Role
 from sync.feed import Change, Changes, append
 from tests.api.conftest import Api
 from tests.api.market import Market, uuid
+from tests.api.test_deciding import MERGE, SPLIT, two_cards
 
 FEED = """query ($after: String, $first: Int = 20, $types: [ChangeType!]) {
     changes(after: $after, first: $first, types: $types) {
@@ -55,6 +56,48 @@ async def test_pages_of_any_size_give_each_change_once_and_in_order(api: Api, fi
     assert await all_pages(api, first) == expected
     only_deals = await all_pages(api, first, types=["DEAL"])
     assert only_deals == [f"Deal:{uuid('deal', 1)}"]
+
+
+async def test_what_is_written_over_the_api_is_told(api: Api) -> None:
+    client = f"Client:{uuid('client', 1)}"
+    task = (await api.data(f'mutation {{ createTask(client: "{client}", title: "Call") {{ task {{ id }} }} }}'))[
+        "createTask"
+    ]["task"]["id"]
+    note = (await api.data(f'mutation {{ createNote(client: "{client}", text: "Hm") {{ note {{ id }} }} }}'))[
+        "createNote"
+    ]["note"]["id"]
+    await api.data(f'mutation {{ editNote(id: "{note}", text: "Yes") {{ note {{ id }} }} }}')
+    await api.data(f'mutation {{ editTask(id: "{task}", done: true) {{ task {{ id }} }} }}')
+    for _ in range(2):  # what is gone already is told once
+        await api.data(f'mutation {{ removeNote(id: "{note}") {{ removed }} }}')
+    await api.data(
+        f'mutation {{ editNote(id: "{note}", text: "No") {{ problems {{ code }} }} }}'
+    )  # nothing is there
+    told = [
+        (edge["node"]["type"], edge["node"]["kind"], edge["node"]["recordId"])
+        for edge in (await api.data(FEED, {}))["changes"]["edges"]
+    ]
+    assert told == [
+        ("TASK", "CREATED", task),
+        ("NOTE", "CREATED", note),
+        ("NOTE", "CHANGED", note),
+        ("TASK", "CHANGED", task),
+        ("NOTE", "DELETED", note),
+    ]
+
+
+async def test_a_decision_is_told_with_the_clients_it_was_about(api: Api) -> None:
+    one, other = await two_cards(api)
+    end = (await api.data(FEED, {"first": 1000}))["changes"]["pageInfo"]["endCursor"]
+    merged = (await api.data(MERGE, {"a": one, "b": other}))["mergeClients"]["client"]
+    card = merged["contacts"]["nodes"][1]["id"]
+    await api.data(SPLIT, {"a": one, "r": [card]})
+    told = [
+        (edge["node"]["kind"], edge["node"]["recordId"], (edge["node"]["other"] or {}).get("id"))
+        for edge in (await api.data(FEED, {"after": end}))["changes"]["edges"]
+    ]
+    assert ("MERGED", other, one) in told
+    assert [each for each in told if each[0] == "SPLIT"] == [("SPLIT", one, other)]
 
 
 async def test_the_last_cursor_leads_to_what_comes_after(api: Api) -> None:

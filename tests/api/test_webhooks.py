@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from sqlalchemy import text
 
 from api.app import create_app
 from core.secrets import load_keyring
@@ -74,6 +75,23 @@ async def test_a_webhooks_life(local: tuple[Api, Office]) -> None:
     assert (await api.data(remove, by_id))["removeWebhook"] == {"removed": True, "problems": []}
     assert (await api.data("{ webhooks { nodes { id } } }"))["webhooks"]["nodes"] == []
     assert (await api.data(remove, by_id))["removeWebhook"] == {"removed": False, "problems": []}
+
+
+async def test_what_is_written_over_the_api_is_carried_out_at_once(local: tuple[Api, Office]) -> None:
+    api, _ = local
+    await api.data(CREATE, {"url": URL, "events": ["note.*"]})
+    queued = text("select count(*) from jobs.procrastinate_jobs where task_name = 'deliver_webhook'")
+
+    async def jobs() -> int:
+        async with api.market.database.owner_engine.connect() as db:
+            return int((await db.execute(queued)).scalar_one())
+
+    assert await jobs() == 0
+    client = f"Client:{uuid('client', 1)}"
+    await api.data(f'mutation {{ createNote(client: "{client}", text: " ") {{ problems {{ code }} }} }}')
+    assert await jobs() == 0
+    await api.data(f'mutation {{ createNote(client: "{client}", text: "x") {{ problems {{ code }} }} }}')
+    assert await jobs() == 1
 
 
 @pytest.mark.parametrize(
