@@ -18,7 +18,9 @@ from api.exports.credits import credits_schema
 from connectors.contract import Connector
 from connectors.registry import all_connectors
 from core.settings import Settings
-from reports.metrics import METRICS
+from reports.comparison import DEFINITIONS
+from reports.conversions import CONVERSIONS
+from reports.facts import ALL_METRICS
 from reports.render import REASONS
 from schema.analytics import VIEWS
 from schema.tables import Base
@@ -121,9 +123,21 @@ def figures() -> str:
             metric.meaning + (f" Revenue: {metric.basis}." if metric.basis else ""),
             metric.source,
         )
-        for metric in METRICS.values()
+        for metric in ALL_METRICS.values()
     ]
     return _table(("Key", "Name", "По-русски", "Unit", "Formula", "Meaning", "Source"), rows)
+
+
+def models() -> str:
+    rows = [
+        (f"`{each.key}`", each.name_en, each.name_ru, each.meaning, each.source) for each in DEFINITIONS.values()
+    ]
+    return _table(("Key", "Name", "По-русски", "Meaning", "Source"), rows)
+
+
+def conversions() -> str:
+    rows = [(f"`{each.key}`", each.name_en, each.name_ru, each.meaning) for each in CONVERSIONS.values()]
+    return _table(("Key", "Name", "По-русски", "What counts"), rows)
 
 
 def reasons() -> str:
@@ -180,6 +194,8 @@ PARTS: dict[str, Callable[..., str]] = {
     "systems": systems,
     "connection": connection,
     "figures": figures,
+    "models": models,
+    "conversions": conversions,
     "reasons": reasons,
     "tables": tables,
     "exports": exports,

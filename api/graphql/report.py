@@ -26,6 +26,7 @@ from reports.facts import ALL_METRICS
 from reports.grouped import Dimension, ServedFrom, grouped_statement
 from reports.metrics import Metric
 from reports.own_metrics import own_metrics
+from reports.rulebook import Grouping, grouping
 from reports.terms import Terms, read_terms
 
 DEFAULT_ROWS, LARGEST_ROWS = 100, 10_000
@@ -47,12 +48,8 @@ class MetricCondition:
 @strawberry.input(description="A metric by which rows are sorted.")
 class MetricOrder:
     metric: str = strawberry.field(description="Name of a metric, the workspace's own among them.")
-    direction: OrderDirection = strawberry.field(  # type: ignore[valid-type]  # made from data
-        default=OrderDirection.DESC, description="Which way."
-    )
-    nulls: Nulls = strawberry.field(  # type: ignore[valid-type]
-        default=Nulls.LAST, description="Where rows without a value stand."
-    )
+    direction: OrderDirection = strawberry.field(default=OrderDirection.DESC, description="Which way.")
+    nulls: Nulls = strawberry.field(default=Nulls.LAST, description="Where rows without a value stand.")
 
 
 @dataclass(slots=True)
@@ -62,6 +59,7 @@ class _Report:
     terms: Terms
     currency: str
     own: Mapping[str, Metric]
+    rules: Grouping
     figures: set[str] = field(default_factory=set)
 
     def metric(self, name: str) -> Metric:
@@ -130,7 +128,8 @@ def _report(types: Types) -> Root:
     async def prepare(context: RequestContext, _arguments: Mapping[str, Any]) -> _Report:
         async with snapshot(context) as conn:
             terms = await read_terms(conn, context.viewer.workspace_id)
-            return _Report(terms, terms.currency, await own_metrics(conn, context.viewer.workspace_id))
+            own = await own_metrics(conn, context.viewer.workspace_id)
+            return _Report(terms, terms.currency, own, await grouping(conn, context.viewer.workspace_id))
 
     def expression(planner: Planner, parent: str, details: Details, report: Any) -> str:
         arguments = {name: current(value) for name, value in planner.arguments(parent, details).items()}
@@ -173,7 +172,7 @@ def _report(types: Types) -> Root:
         if any(name in ("rows", "rowCount") for _, (name, _, _) in parts) and not report.figures:
             report.metric("visits")
         try:
-            statement, served = grouped_statement(report.terms, start, end, by, report.figures)
+            statement, served = grouped_statement(report.terms, start, end, by, report.figures, report.rules)
         except ValueError as error:
             raise CallerError(str(error)) from None
         sql = planner.embed(bound(statement.sql, "report_workspace"), others(statement.params, "report_workspace"))
@@ -235,6 +234,16 @@ def _order(report: _Report, terms: Sequence[Mapping[str, Any]], x: str, by: Sequ
     times = [f"{x}.{each}" for each in (Dimension.DAY, Dimension.WEEK, Dimension.MONTH) if each in by]
     if not terms:
         found += times + [f"{report.metric(name).formula.sql(x)} desc" for name in ("cost", "revenue", "visits")]
-    tail = ("name", "channel", "reason", "source", "ad_group_key", "keyword_key", "ad_key", "manager_id", "city")
+    tail: tuple[str, ...] = (
+        "name",
+        "channel",
+        "reason",
+        "source",
+        "ad_group_key",
+        "keyword_key",
+        "ad_key",
+        "manager_id",
+        "city",
+    )
     tail += ("device", "landing_page", "stage_id", "lost_reason", "campaign_id")
     return ", ".join([*found, *times, *(f"{x}.{name}" for name in tail)])

@@ -1,0 +1,149 @@
+"""Rules that people edit: what they decide, what they would move, what they can't be; tags, plans and facts."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+from uuid import UUID
+
+import pytest
+
+from reports.grouped import Dimension, grouped_statement
+from reports.plans import Planned, plan_and_fact, remove_plan, set_plan
+from reports.rule_preview import preview
+from reports.rulebook import grouping, known_campaigns, rule_set, write_rules
+from reports.rules import Rule, RuleKind, Tags, group_of
+from reports.tag_audit import TagFault, audit
+from reports.terms import read_terms
+from tests.reports.conftest import CABINET, DIRECT, WORKSPACE, Account, ad, day, ident
+
+MARCH = (date(2026, 3, 1), date(2026, 3, 31))
+
+
+async def tagged(account: Account) -> None:
+    """A campaign of a cabinet, one that only tags tell of, and an ad without tags; each brings a deal."""
+    await account.campaign("brand", name="Brand Moscow", connection_id=CABINET)
+    await account.campaign("idle", name="Idle", connection_id=CABINET)
+    await account.campaign("tag", platform="utm", external_id="vk/cpc/spring_sale", source="vk", medium="cpc")
+    await account.visit("v1", "anna", day(0), **ad("brand"))
+    await account.visit("v2", "bella", day(0), **ad("tag"))
+    await account.visit("v3", "carol", day(0), **(ad("tag") | {"campaign_id": None}), click_id="y1")
+    await account.visit("v4", "dora", day(0), **DIRECT)
+    for number, name in enumerate(("anna", "bella", "carol"), 1):
+        await account.deal(f"d{number}", name, day(5), f"{number}00")
+    on = day(0).date()
+    await account.spend("brand", on, "10")
+    await account.spend("idle", on, "33")
+    await account.settle_spend(("brand", on), ("idle", on))
+    await account.settle_visits("v1", "v2", "v3", "v4")
+    await account.settle("anna", "bella", "carol")
+
+
+def test_the_first_rule_that_fits_decides() -> None:
+    rules = [
+        Rule("Brand", campaign="brand*"),
+        Rule("VK", source="VK", medium="cp?"),
+        Rule("Rest", channel="paid_*"),
+    ]
+    assert group_of(rules, Tags(channel="paid_search", campaign="brand x", source="vk")) == "Brand"
+    assert group_of(rules, Tags(source="vk", medium="cpc")) == "VK"
+    assert group_of(rules, Tags(channel="paid_other", source="vk", medium="cpcc")) == "Rest"
+    assert group_of(rules, Tags(channel="direct")) is None
+
+
+async def test_versions_and_what_they_make(account: Account) -> None:
+    await tagged(account)
+    assert (await rule_set(account.conn, WORKSPACE, RuleKind.CHANNEL)).version == 0
+    await write_rules(account.conn, WORKSPACE, RuleKind.CHANNEL, [Rule("Ours", campaign="brand*")], "key")
+    second = await write_rules(account.conn, WORKSPACE, RuleKind.CHANNEL, [Rule("Own", campaign="brand*")], "key")
+    assert (second.version, second.rules) == (2, (Rule("Own", campaign="brand*"),))
+    meaning = [Rule(str(ident("brand")), source="vk", campaign="spring*")]
+    await write_rules(account.conn, WORKSPACE, RuleKind.CAMPAIGN, meaning, "key")
+    made = await grouping(account.conn, WORKSPACE)
+    assert made.meant == {ident("tag"): ident("brand")}
+    terms = await read_terms(account.conn, WORKSPACE)
+    statement, _ = grouped_statement(
+        terms, *MARCH, [Dimension.CHANNEL_GROUP, Dimension.CAMPAIGN], ["revenue", "visits"], made
+    )
+    found = await (await account.conn.execute(statement.sql.encode(), statement.params)).fetchall()
+    columns = {(row[4], row[1]): (row[-1], row[-2]) for row in found}
+    assert columns[("Own", "Brand Moscow")] == (2, 300)
+    assert columns[("paid_search", None)] == (1, 300)
+
+
+async def test_what_rules_would_move(account: Account) -> None:
+    await tagged(account)
+    moves = await preview(account.conn, WORKSPACE, RuleKind.CHANNEL, [Rule("Cheap", source="vk")], *MARCH)
+    assert [(move.name, move.before, move.after, move.sums["revenue"]) for move in moves] == [
+        ("tag", "paid_social", "Cheap", Decimal(200))
+    ]
+    meaning = [Rule(str(ident("brand")), source="vk")]
+    moves = await preview(account.conn, WORKSPACE, RuleKind.CAMPAIGN, meaning, *MARCH)
+    assert [(move.before, move.after) for move in moves] == [("tag", "Brand Moscow")]
+
+
+@pytest.mark.parametrize(
+    ("kind", "rule"),
+    [
+        (RuleKind.CHANNEL, Rule("x")),
+        (RuleKind.CHANNEL, Rule("", source="vk")),
+        (RuleKind.CHANNEL, Rule("x", source=" ")),
+        (RuleKind.CAMPAIGN, Rule(str(UUID(int=7)), source="vk")),
+        (RuleKind.CAMPAIGN, Rule(str(ident("tag")), source="vk")),
+    ],
+)
+async def test_rules_that_can_not_be(account: Account, kind: RuleKind, rule: Rule) -> None:
+    await account.campaign("tag", platform="utm", external_id="vk/cpc/x")
+    with pytest.raises(ValueError, match="Rule 1"):
+        await write_rules(account.conn, WORKSPACE, kind, [rule], "key")
+
+
+async def test_the_audit_of_tags(account: Account) -> None:
+    await tagged(account)
+    terms = await read_terms(account.conn, WORKSPACE)
+    found = await audit(account.conn, terms, *MARCH)
+    told: list[tuple[object, ...]] = [
+        (each.fault, each.name, each.cost, each.visits, each.revenue) for each in found
+    ]
+    assert told == [
+        (TagFault.SPEND_WITHOUT_VISITS, "Idle", 33, 0, 0),
+        (TagFault.UNKNOWN_CAMPAIGN, "tag", 0, 1, 200),
+        (TagFault.UNTAGGED_ADS, "", 0, 0, 300),
+        (TagFault.UNTAGGED_ADS, "yandex / cpc", 0, 1, 0),
+    ]
+    meaning = [Rule(str(ident("brand")), source="vk")]
+    await write_rules(account.conn, WORKSPACE, RuleKind.CAMPAIGN, meaning, "key")
+    faults = {each.fault for each in await audit(account.conn, terms, *MARCH)}
+    assert TagFault.UNKNOWN_CAMPAIGN not in faults
+    assert len(await known_campaigns(account.conn, WORKSPACE)) == 3
+
+
+async def test_plan_and_fact(account: Account) -> None:
+    await tagged(account)
+    month = MARCH[0]
+    for campaign, channel, figure, amount in (
+        (ident("brand"), None, "cost", "20"),
+        (None, "paid_social", "revenue", "100"),
+        (None, None, "revenue", "1"),
+        (None, None, "revenue", "1200"),
+        (None, None, "leads", "0"),
+    ):
+        plan = Planned(month, campaign, channel, figure, Decimal(amount))
+        assert await set_plan(account.conn, WORKSPACE, plan, "key")
+    both = await plan_and_fact(account.conn, WORKSPACE, *MARCH)
+    told: dict[object, object] = {
+        (each.plan.figure, each.plan.channel, each.plan.amount): (each.fact, each.percent) for each in both
+    }
+    assert told == {
+        ("cost", None, 20): (10, 50),
+        ("revenue", "paid_social", 100): (200, 200),
+        ("revenue", None, 1200): (600, 50),
+        ("leads", None, 0): (0, None),
+    }
+    unknown = Planned(month, ident("nothing"), None, "cost", Decimal(1))
+    assert not await set_plan(account.conn, WORKSPACE, unknown, "key")
+    assert await remove_plan(account.conn, WORKSPACE, Planned(month, None, None, "leads", Decimal(0)))
+    for first, figure in ((date(2026, 3, 2), "cost"), (month, "cpl")):
+        wrong = Planned(first, None, None, figure, Decimal(1))
+        with pytest.raises(ValueError, match=r"A plan is|Plans are"):
+            await set_plan(account.conn, WORKSPACE, wrong, "key")
