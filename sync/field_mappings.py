@@ -160,5 +160,5 @@ async def settled(
     )
 
 
-def _refused(field: str, code: str, sentence: str, **values: object) -> Refused:
-    return Refused([SettingsProblem(field, sentence, code, values)])
+def _refused(argument: str, code: str, sentence: str, /, **values: object) -> Refused:
+    return Refused([SettingsProblem(argument, sentence, code, values)])

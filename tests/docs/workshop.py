@@ -185,6 +185,7 @@ async def _sales(market: Market) -> None:
         (3, 3, "Wardrobe for the office", 1, "95000.00", at(4, 12), None),
         (4, 4, "Chest of drawers", 3, "38000.00", at(5, 12), at(14, 18)),
     )
+    heard = {1: "7", 2: "8", 4: "7"}
     for number, client, title, stage, amount, created, closed in deals:
         await market.deal(
             number,
@@ -197,7 +198,28 @@ async def _sales(market: Market) -> None:
             pipeline_id=uuid("pipeline", 1),
             stage_id=uuid("stage", stage),
             responsible_id=uuid("user", 1),
+            custom={"UF_CRM_HEARD": heard[number]} if number in heard else None,
         )
+    options = [{"value": "7", "label": "From friends"}, {"value": "8", "label": "Saw the showroom"}]
+    await market.add(
+        t.CustomField,
+        [
+            {
+                "connection_id": CRM,
+                "record_kind": "deal",
+                "key": "UF_CRM_HEARD",
+                "label": "How they heard of us",
+                "type": "enumeration",
+                "options": options,
+                "declared": True,
+                "first_seen_at": at(1, 6),
+                "last_seen_at": at(20, 6),
+                "sampled": 4,
+                "filled": 3,
+                "samples": ["7", "8"],
+            }
+        ],
+    )
 
 
 async def _figures(market: Market) -> None:
