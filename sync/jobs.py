@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, nullcontext, suppress
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -40,6 +40,7 @@ log = structlog.get_logger(__name__)
 QUEUE, UPKEEP, DELIVERY, INBOX = "sync", "upkeep", "delivery", "inbox"
 URGENT = 10
 """Priority of what goes out and of what systems tell by themselves: before syncs, and long before backfills."""
+_URGENT_HANDS = 2
 STALLED_SECONDS = 30
 """A worker without a heartbeat for so long is dead (procrastinate prunes it then)."""
 _JOBS_PATH = "-c search_path=jobs,public"
@@ -52,7 +53,7 @@ class Jobs:
         self.office = office
         self.app = procrastinate.App(
             connector=procrastinate.PsycopgConnector(
-                conninfo=office.database.conninfo(Role.APP), kwargs={"options": _JOBS_PATH}, min_size=1, max_size=6
+                conninfo=office.database.conninfo(Role.APP), kwargs={"options": _JOBS_PATH}, min_size=1, max_size=8
             )
         )
         self._stop = asyncio.Event()
@@ -159,19 +160,28 @@ class Jobs:
             ).defer_async(workspace_id=str(workspace_id), connection_id=str(connection_id))
 
     async def work(self, *, concurrency: int = 4, name: str = "skvoz") -> None:
-        """Work on jobs until cancelled; runs under way then stop after the page in hand."""
+        """Work on jobs until cancelled; runs under way then stop after the page in hand.
+
+        What is urgent has a hand of its own: syncs may take hours, and ``concurrency`` of them all others.
+        """
+        urgent = [DELIVERY, INBOX, UPKEEP]
         try:
-            await self.app.run_worker_async(
-                queues=[DELIVERY, INBOX, QUEUE, UPKEEP],
-                concurrency=concurrency,
-                name=name,
-                install_signal_handlers=False,
-                shutdown_graceful_timeout=25,
-                stalled_worker_timeout=STALLED_SECONDS,
-                delete_jobs="successful",
-            )
+            async with asyncio.TaskGroup() as hands:
+                hands.create_task(self._work(urgent, _URGENT_HANDS, f"{name}-urgent"))
+                hands.create_task(self._work([*urgent, QUEUE], concurrency, name))
         finally:
             self._stop.set()
+
+    async def _work(self, queues: list[str], concurrency: int, name: str) -> None:
+        await self.app.run_worker_async(
+            queues=queues,
+            concurrency=concurrency,
+            name=name,
+            install_signal_handlers=False,
+            shutdown_graceful_timeout=25,
+            stalled_worker_timeout=STALLED_SECONDS,
+            delete_jobs="successful",
+        )
 
     def stop_runs(self) -> None:
         """Let the runs under way end after their page."""
@@ -187,17 +197,20 @@ class Jobs:
         connection: Any = None,
     ) -> None:
         lock = f"connection:{connection_id}"
+        # A job that waits already makes the insertion fail: with that, the caller's transaction must not.
+        savepoint = connection.transaction() if connection is not None else nullcontext()
         try:
-            await self._sync.configure(
-                lock=lock,
-                queueing_lock=lock,
-                connection=connection,
-            ).defer_async(
-                workspace_id=str(workspace_id),
-                connection_id=str(connection_id),
-                trigger=trigger.value,
-                run_id=None if run_id is None else str(run_id),
-            )
+            async with savepoint:
+                await self._sync.configure(
+                    lock=lock,
+                    queueing_lock=lock,
+                    connection=connection,
+                ).defer_async(
+                    workspace_id=str(workspace_id),
+                    connection_id=str(connection_id),
+                    trigger=trigger.value,
+                    run_id=None if run_id is None else str(run_id),
+                )
         except AlreadyEnqueued:
             log.debug("job.joined", connection=str(connection_id))
 

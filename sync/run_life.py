@@ -25,6 +25,10 @@ PARK_AGAIN = timedelta(minutes=5)
 _GOES_ON = text("""
 update connection set next_run_at = coalesce(:at, clock_timestamp()) where workspace_id = :ws and id = :id
 """)
+_ASKED_FOR = text("""
+select id from sync_run where workspace_id = :ws and connection_id = :connection and state = 'queued'
+order by queued_at limit 1
+""")
 _CLEARED = text("""
 update connection set state_reason = null
 where workspace_id = :ws and id = :id and state = 'active' and :state = 'succeeded'
@@ -61,6 +65,8 @@ async def begin(office: Office, opened: Opened, trigger: RunTrigger, run_id: UUI
                 key,
             )
         ).scalar_one_or_none()
+        if run_id is None:  # a job of the schedule's: somebody may have asked for a run while it waited
+            run_id = (await db.execute(_ASKED_FOR, key)).scalar_one_or_none()
         id: UUID = cut_off or run_id or uuid4()
         await db.execute(
             text("""

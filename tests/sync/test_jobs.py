@@ -84,6 +84,39 @@ async def test_a_due_connection_is_synced_by_the_schedule(bench: Bench, market: 
             await until(bench, "select state, trigger from sync_run", [("succeeded", "schedule")])
 
 
+async def test_a_request_joins_the_job_of_the_schedule(bench: Bench, market: Sandbox) -> None:
+    connection = await bench.connect(market, "calltouch")
+    async with Jobs(bench.office).opened() as jobs:
+        await jobs._enqueue_due(0)
+        run = await jobs.request_sync(bench.workspace, connection, RunTrigger.BUTTON)
+        assert await bench.rows("select id, state from sync_run") == [(run, "queued")]
+        async with working(jobs):
+            await until(bench, "select id, state from sync_run", [(run, "succeeded")])
+
+
+async def test_a_delivery_does_not_wait_for_long_syncs(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked, released = asyncio.Event(), asyncio.Event()
+
+    async def long(*_: Any, **__: Any) -> Any:
+        await released.wait()
+        raise NotFound("It is gone.")
+
+    async def heard(*_: Any, **__: Any) -> Any:
+        asked.set()
+        raise NotFound("It is gone.")
+
+    monkeypatch.setattr("sync.jobs.run_connection", long)
+    monkeypatch.setattr("sync.jobs.process_inbox", heard)
+    async with Jobs(bench.office).opened() as jobs:
+        for number in range(5):  # more than there are hands
+            await jobs._defer(bench.workspace, UUID(int=number), RunTrigger.SCHEDULE, None)
+        async with working(jobs):
+            await asyncio.sleep(0.5)
+            await jobs.tell_inbox(bench.workspace, UUID(int=7))
+            await asyncio.wait_for(asked.wait(), 10)
+            released.set()
+
+
 async def test_a_killed_workers_job_is_given_back(bench: Bench, market: Sandbox) -> None:
     """The job of a dead worker stays 'doing' and holds its connection's lock until it is rescued."""
     connection = await bench.connect(market, "bitrix24")
