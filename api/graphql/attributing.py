@@ -201,7 +201,8 @@ def _credit_receipt(types: Types) -> Root:
             field(
                 "items",
                 list_of(types["CreditedConversion"]),
-                "The conversions of which the row has a share, in order of time, with their whole paths.",
+                "The conversions of which the row has a share, in order of time, with their whole paths; for "
+                "managers who see their own clients only, those that are theirs.",
             ),
         ],
     )
@@ -267,7 +268,8 @@ def _credit_receipt(types: Types) -> Root:
                     return f"(select coalesce(sum(g.amount), 0)::text from {given})"
                 case "count":
                     return f"(select count(*) from {given})"
-            page = f"select * from ({numbered(sql)}) n order by place limit {limit}"
+            seen = planner.tenant(CREDITED, "n")
+            page = f"select * from ({numbered(sql)}) n where {seen} order by place limit {limit}"
             source = f"from ({page}) {alias} order by {alias}.place"
             return many_objects(planner.of_row(CREDITED, each, alias), planner.alias(), source)
 

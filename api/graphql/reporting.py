@@ -10,6 +10,7 @@ from typing import Any
 import strawberry
 from strawberry.annotation import StrawberryAnnotation
 from strawberry.types.arguments import StrawberryArgument
+from strawberry.types.field import StrawberryField
 from strawberry.types.union import StrawberryUnion
 
 from api.graphql.build import add_fields, argument, constant, field, list_of, object_type, optional
@@ -129,7 +130,13 @@ def _receipt(types: Types) -> Root:
         receipt,
         [
             field("total", DecimalText, "The figure: the sum of what its items count."),
-            field("items", list_of(item), "Everything that it counts, in order of time."),
+            field(
+                "items",
+                list_of(item),
+                "Everything that it counts, in order of time; for managers who see their own clients only, what of "
+                "it is theirs.",
+            ),
+            hidden_items(),
         ],
     )
     made = field(
@@ -172,8 +179,13 @@ def _receipt(types: Types) -> Root:
             if name == "total":
                 return "(select coalesce(sum(counted), 0)::text from items)"
             alias = planner.alias()
+            seen = planner.tenant(entity, alias)
+            if name == "hiddenCount":
+                return f"(select count(*)::int from items {alias} where not ({seen}))"
             return many_objects(
-                planner.of_row(entity, each, alias), planner.alias(), f"from items {alias} order by {alias}.place"
+                planner.of_row(entity, each, alias),
+                planner.alias(),
+                f"from items {alias} where {seen} order by {alias}.place",
             )
 
         pairs = planner.of_object("Receipt", details, value)
@@ -181,6 +193,15 @@ def _receipt(types: Types) -> Root:
         return f"(with items as materialized ({numbered(sql)}) select * from {answer} answer)"
 
     return Root(made, expression, by_value=True)
+
+
+def hidden_items() -> StrawberryField:
+    """How much of a receipt its reader may not see."""
+    return field(
+        "hiddenCount",
+        int,
+        "How many more things it counts, of clients who aren't the caller's: the figure is the workspace's.",
+    )
 
 
 def period_arguments() -> list[StrawberryArgument]:

@@ -8,6 +8,8 @@ from typing import Any
 from sqlalchemy import text
 
 from api.tokens import create_token
+from core.database import driver
+from reports.rebuild import rebuild
 from schema import tables as t
 from schema.enums import Role
 from tests.api.conftest import Api, bearer
@@ -77,6 +79,35 @@ async def test_filters_tell_nothing_of_others_clients(api: Api) -> None:
     query = '{ deals(filter: {client: {is: {name: {eq: "Client 003"}}}}) { totalCount } }'
     assert (await me.data(query))["deals"]["totalCount"] == 0
     assert (await api.data(query))["deals"]["totalCount"] > 0
+
+
+RECEIPTS = """{ receipt(figure: %s, campaign: "%s", from: "2026-02-01", to: "2026-04-30") {
+    total hiddenCount items { ... on ConversionReceiptItem { counted client { id } record { id } }
+                              ... on VisitReceiptItem { counted client { id } } } } }"""
+
+
+async def test_a_receipt_lists_what_is_of_own_clients_and_says_how_much_is_not(api: Api) -> None:
+    market = api.market
+    me = await managed(api)
+    async with market.database.loading(market.workspace_id) as db:
+        await rebuild(driver(db), market.workspace_id, None)
+        figures = "select distinct campaign_id from path where known_until is null and campaign_id <> :nil"
+        campaigns = [row[0] for row in await db.execute(text(figures), {"nil": uuid("\0", 0)})]
+    own, seen, hidden = f"Client:{uuid('client', 2)}", 0, 0
+    assert campaigns
+    for figure in ("CALLS", "LEADS", "VISITS", "NEW_CLIENTS", "WON_DEALS", "REVENUE"):
+        for campaign in campaigns:
+            query = RECEIPTS % (figure, f"Campaign:{campaign}")
+            whole, mine = (await api.data(query))["receipt"], (await me.data(query))["receipt"]
+            assert whole["hiddenCount"] == 0
+            assert mine["total"] == whole["total"]  # the figure is the workspace's
+            assert len(mine["items"]) + mine["hiddenCount"] == len(whole["items"])
+            assert all(item["client"] == {"id": own} for item in mine["items"])
+            mine_of_all = [item for item in whole["items"] if item["client"] == {"id": own}]
+            assert [item["counted"] for item in mine["items"]] == [item["counted"] for item in mine_of_all]
+            seen, hidden = seen + len(mine["items"]), hidden + mine["hiddenCount"]
+    assert seen > 0
+    assert hidden > 0
 
 
 async def test_a_key_without_employees_reaches_no_client_and_others_reach_all(api: Api) -> None:

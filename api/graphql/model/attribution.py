@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from api.graphql.declare import Column, Entity, Kind, Listing, One, camel, computed
 from api.graphql.enums import AttributionModel
-from api.graphql.model.figures import CONVERSION_FIELDS
+from api.graphql.model.figures import CONVERSION_FIELDS, OWN_CONVERSION
 from api.graphql.model.shared import text_literal
 from reports.conversions import CONVERSIONS, Conversion
 from reports.metrics import METRICS
@@ -148,6 +148,7 @@ CREDITED = Entity(
     table="items",
     node=False,
     tenant=None,
+    own=f"({OWN_CONVERSION})",
     description="A conversion of which a row of the report by some model has a share, with its touches.",
     fields=(
         computed(

@@ -172,10 +172,11 @@ _CLIENT = One(name="client", target="Client", description="The client.", on="{t}
 _REASON = computed("reason", Kind.STRING, "{x}.reason", "Why it belongs to no campaign.", enum=Unattributed)
 _CHANNEL = computed("channel", Kind.STRING, "{x}.channel", "Channel group.", enum=Channel)
 
-_REACHED = (
-    "(%(own)s::uuid[] is null or exists(select from client oc where oc.workspace_id = %(workspace)s::uuid "
-    "and oc.id = {x}.client_id and oc.responsible_id = any(%(own)s::uuid[])))"
+_OWN_CLIENT = (
+    "exists(select from client oc where oc.workspace_id = %(workspace)s::uuid "
+    "and oc.id = {x}.client_id and oc.responsible_id = any(%(own)s::uuid[]))"
 )
+_REACHED = f"(%(own)s::uuid[] is null or {_OWN_CLIENT})"
 """That the touch's client is one whom the caller may see."""
 
 TOUCH_EVIDENCE = Entity(
@@ -333,11 +334,19 @@ CONVERSION_FIELDS = (
     computed("knownFrom", Kind.DATE_TIME, "{x}.known_from", "When Skvoz learnt it.", nullable=False),
 )
 
+OWN_CONVERSION = _OWN_CLIENT + "".join(
+    f" or exists(select from {table} r where r.workspace_id = %(workspace)s::uuid and r.id = {{x}}.record_id "
+    "and r.responsible_id = any(%(own)s::uuid[]))"
+    for table in ("call", "lead", "deal")
+)
+"""A conversion is a manager's own if its client is, or if the manager is in charge of its record."""
+
 RECEIPT_CONVERSION = Entity(
     name="ConversionReceiptItem",
     table="items",
     node=False,
     tenant=None,
+    own=f"({OWN_CONVERSION})",
     description="A conversion that a figure counts, with the touches before it.",
     fields=(
         _COUNTED,
@@ -397,6 +406,7 @@ RECEIPT_VISIT = Entity(
     table="items",
     node=False,
     tenant=None,
+    own=_OWN_CLIENT,
     description="A visit that a figure counts.",
     fields=(
         _COUNTED,
