@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.graphql.build import add_fields, object_type, optional
 from api.graphql.build import field as graphql_field
+from api.graphql.closed_periods import closed_period_mutations
 from api.graphql.connecting import connecting_mutations
 from api.graphql.deciding import decision_mutations
 from api.graphql.doors import door_mutations
@@ -136,6 +137,7 @@ def mutation_type(types: Types) -> tuple[Any, dict[str, list[Root]]]:
         door_mutations(types),
         report_setting_mutations(),
         report_rule_mutations(),
+        closed_period_mutations(),
     ):
         add_fields(mutation, made)
         payloads |= roots

@@ -16,6 +16,7 @@ from api.graphql.attributing import attribution_roots
 from api.graphql.build import add_fields, object_type
 from api.graphql.catalogue import catalogue_fields
 from api.graphql.changing import changing_roots
+from api.graphql.closed_periods import closed_period_fields
 from api.graphql.deciding import preview_fields
 from api.graphql.documents import Documents, KnownDocuments
 from api.graphql.doors import door_fields, door_roots
@@ -113,7 +114,18 @@ def build_schema(limits: Limits | None = None, stored: StoredDocuments | None = 
     ]
     query = object_type("Query", "Everything that can be read.")
     add_fields(
-        query, [*(root.field for root in roots), *catalogue_fields(), *report_setting_fields(), *report_rule_fields(), *preview_fields(types), *matching_fields(types), *mapping_fields(), *door_fields()]
+        query,
+        [
+            *(root.field for root in roots),
+            *catalogue_fields(),
+            *report_setting_fields(),
+            *report_rule_fields(),
+            *closed_period_fields(),
+            *preview_fields(types),
+            *matching_fields(types),
+            *mapping_fields(),
+            *door_fields(),
+        ],
     )
     mutation, payloads = mutation_type(types)
     subscription, live = subscription_type(types)
