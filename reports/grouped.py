@@ -22,6 +22,7 @@ from reports.conversions import QUALIFIED
 from reports.details import CALL_OF_PATH, DETAILS, FIRST_DEAL_OF_PATH
 from reports.paths import NIL
 from reports.rollups import COUNTED_AS, FIGURES
+from reports.rulebook import Grouping
 from reports.terms import Terms
 from schema.enums import Unattributed
 
@@ -30,6 +31,7 @@ class Dimension(StrEnum):
     """By what the rows of a report are told apart."""
 
     CHANNEL = "channel"
+    CHANNEL_GROUP = "channel_group"  # by the workspace's own rules
     SOURCE = "source"
     CAMPAIGN = "campaign"
     AD_GROUP = "ad_group"
@@ -54,7 +56,7 @@ class ServedFrom(StrEnum):
 
 
 _TIME = (Dimension.DAY, Dimension.WEEK, Dimension.MONTH)
-_TREE = (Dimension.CHANNEL, Dimension.SOURCE, Dimension.CAMPAIGN)
+_TREE = (Dimension.CHANNEL, Dimension.CHANNEL_GROUP, Dimension.SOURCE, Dimension.CAMPAIGN)
 _OF_AD = (Dimension.AD_GROUP, Dimension.KEYWORD, Dimension.AD)
 
 COLUMNS: Mapping[str, str] = {
@@ -62,6 +64,7 @@ COLUMNS: Mapping[str, str] = {
     "name": "text",
     "reason": "text",
     "channel": "text",
+    "channel_group": "text",
     "source": "text",
     "ad_group_key": "text",
     "keyword_key": "text",
@@ -193,12 +196,17 @@ class _Part:
 
 
 def grouped_statement(
-    terms: Terms, start: date, end: date, by: Collection[Dimension], figures: Collection[str]
+    terms: Terms,
+    start: date,
+    end: date,
+    by: Collection[Dimension],
+    figures: Collection[str],
+    rules: Grouping | None = None,
 ) -> tuple[Statement, ServedFrom]:
     """The additive figures from ``start`` to ``end`` by these dimensions, and what they are counted from.
 
-    The statement's columns are ``COLUMNS`` and the figures. Raises ``ValueError`` for days in the wrong order and
-    for figures that there aren't.
+    The statement's columns are ``COLUMNS`` and the figures. ``rules`` say which campaigns tags mean and how
+    channels are grouped. Raises ``ValueError`` for days in the wrong order and for figures that there aren't.
     """
     if end < start:
         raise ValueError(f"The report would end on {end}, before it starts on {start}.")
@@ -208,6 +216,7 @@ def grouped_statement(
         "report_start": start,
         "report_end": end,
         "report_zone": terms.zone.key,
+        **_by_rules(rules or Grouping({}, {}, {})),
     }
     in_rollups = set(by) <= {*_TREE, *_TIME}
     parts = _parts(by, start, end, params) if wanted else []
@@ -225,18 +234,32 @@ def grouped_statement(
     return Statement(_outer(by, wanted, [sql for _, sql in used]), params), served_from
 
 
+def _by_rules(rules: Grouping) -> dict[str, Any]:
+    """What rules make of campaigns and channels, as parameters."""
+    return {
+        "report_tagged": list(rules.meant),
+        "report_meant": list(rules.meant.values()),
+        "report_grouped": list(rules.groups),
+        "report_groups": list(rules.groups.values()),
+        "report_channels": list(rules.channels),
+        "report_channel_groups": list(rules.channels.values()),
+    }
+
+
 def _outer(by: Collection[Dimension], wanted: Sequence[str], parts: Sequence[str]) -> str:
     """The parts together, with what the campaign tells of itself."""
     of_campaign = Dimension.CAMPAIGN in by or any(each in by for each in _OF_AD)
     shown = {name: f"null::{kind}" for name, kind in COLUMNS.items()}
     if of_campaign:
         shown |= {
-            "campaign_id": f"nullif(c.campaign_id, '{NIL}')",
+            "campaign_id": f"nullif(c.campaign, '{NIL}')",
             "name": "k.name",
             "reason": "nullif(c.reason, '')",
         }
     if Dimension.CHANNEL in by or of_campaign:
         shown["channel"] = f"nullif(case when c.reason = '' then {CHANNEL_OF_CAMPAIGN} else c.channel end, '')"
+    if Dimension.CHANNEL_GROUP in by:
+        shown["channel_group"] = "nullif(case when c.reason = '' then g.name else h.name end, '')"
     if Dimension.SOURCE in by:
         shown["source"] = f"case when k.id is not null then {SOURCE_OF_CAMPAIGN} end"
     if Dimension.DAY in by:
@@ -263,7 +286,14 @@ def _outer(by: Collection[Dimension], wanted: Sequence[str], parts: Sequence[str
     return f"""
 select * from (
     select {columns}{sums}
-    from ({rows}) c left join campaign k on k.workspace_id = %(report_workspace)s and k.id = c.campaign_id
+    from ({rows}) r
+    left join unnest(%(report_tagged)s::uuid[], %(report_meant)s::uuid[]) as m(tagged, meant)
+        on m.tagged = r.campaign_id
+    cross join lateral (select r.*, coalesce(m.meant, r.campaign_id) as campaign) c
+    left join campaign k on k.workspace_id = %(report_workspace)s and k.id = c.campaign
+    left join unnest(%(report_grouped)s::uuid[], %(report_groups)s::text[]) as g(id, name) on g.id = c.campaign
+    left join unnest(%(report_channels)s::text[], %(report_channel_groups)s::text[]) as h(channel, name)
+        on h.channel = c.channel
     group by {keys}
 ) report where {kept}
 """

@@ -44,6 +44,7 @@ REPORT_CELL = Entity(
         computed("name", Kind.STRING, "{x}.name", "The campaign's name."),
         computed("reason", Kind.STRING, "{x}.reason", "Why it belongs to no campaign.", enum=Unattributed),
         computed("channel", Kind.STRING, "{x}.channel", "Channel group.", enum=Channel),
+        computed("channelGroup", Kind.STRING, "{x}.channel_group", "Channel group by the workspace's own rules."),
         computed("source", Kind.STRING, "{x}.source", "Traffic source of the campaign."),
         One(
             name="adGroup",

@@ -1,0 +1,156 @@
+"""What clients bring after their first sale, by the campaign that brought them: retention, revenue, LTV, payback.
+
+A cohort is the clients whose first won deal counts for a campaign in a range of days. Month ``m`` of a client's
+life begins ``m`` calendar months after that deal. A client is counted in the months that are over, so that young
+clients don't look lost: every figure of a month is one of the clients who have lived through it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from decimal import ROUND_HALF_UP, Decimal
+from uuid import UUID
+
+from core.database import PsycopgConnection
+from reports.campaigns import campaign_report
+from reports.paths import NIL
+from reports.terms import Terms
+
+MOST_MONTHS = 36
+
+_MONTH = "(extract(year from {age}) * 12 + extract(month from {age}))::int"
+_FIRST = """
+select n.client_id, n.campaign_id, n.reason, n.channel, n.day, least(%(most)s, {lived}) as lived from path n
+where n.workspace_id = %(workspace)s and n.kind = 'new_client' and n.known_until is null
+and n.day between %(start)s and %(end)s
+""".format(lived=_MONTH.format(age="age(%(today)s::date, n.day)"))
+_CLIENTS = f"select campaign_id, reason, channel, lived, count(*) from ({_FIRST}) n group by 1, 2, 3, 4"  # noqa: S608
+_SALES = f"""
+select n.campaign_id, n.reason, n.channel, n.lived, s.month, count(distinct n.client_id), sum(s.revenue)
+from ({_FIRST}) n cross join lateral (
+    select {_MONTH.format(age="age(p.day, n.day)")} as month, p.revenue from path p
+    where p.workspace_id = %(workspace)s and p.client_id = n.client_id and p.kind = 'won_deal'
+    and coalesce(p.known_until, 'infinity') = 'infinity' and p.day >= n.day
+) s
+where s.month < n.lived group by 1, 2, 3, 4, 5
+"""  # noqa: S608
+
+
+@dataclass(frozen=True, slots=True)
+class CohortMonth:
+    """A month of life: of the ``clients`` who have lived through it, how many bought and for how much.
+
+    ``retention`` is active ÷ clients × 100. ``nrr`` is their revenue of the month ÷ that of month 0 × 100.
+    ``ltv`` is what a client has brought up to its end: the sum of the months' revenue per client.
+    """
+
+    month: int
+    clients: int
+    active: int
+    revenue: Decimal
+    retention: Decimal
+    nrr: Decimal | None
+    ltv: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Cohort:
+    """``cost`` is what the campaign cost in the days of the first sales; ``payback_months`` after how many months
+    of life a client has brought his ``cac``, None while he hasn't, or where nothing is known of the cost."""
+
+    campaign_id: UUID | None
+    name: str | None
+    reason: str | None
+    channel: str | None
+    clients: int
+    cost: Decimal
+    cac: Decimal | None
+    months: tuple[CohortMonth, ...]
+    payback_months: int | None
+
+
+@dataclass(slots=True)
+class _Lives:
+    """Clients, buyers and revenue by months lived through and month of life."""
+
+    clients: dict[int, int]
+    sales: dict[tuple[int, int], tuple[int, Decimal]]
+
+
+async def cohorts(
+    conn: PsycopgConnection, terms: Terms, start: date, end: date, today: date, *, most: int = 12
+) -> list[Cohort]:
+    """The cohorts of first sales from ``start`` to ``end``, the largest first, with up to ``most`` months of life.
+
+    Raises ``ValueError`` for days in the wrong order and for more months than can be asked for.
+    """
+    if not 1 <= most <= MOST_MONTHS:
+        raise ValueError(f"Ask for 1 to {MOST_MONTHS} months of life, not {most}.")
+    report = await campaign_report(conn, terms.workspace_id, start, end)
+    shown = {
+        (row.campaign_id or NIL, row.reason or "", "" if row.campaign_id else row.channel or ""): row
+        for row in report.rows
+    }
+    parameters = {"workspace": terms.workspace_id, "start": start, "end": end, "today": today, "most": most}
+    lives: dict[tuple[UUID, str, str], _Lives] = defaultdict(lambda: _Lives({}, {}))
+    async for campaign, reason, channel, lived, clients in await conn.execute(_CLIENTS.encode(), parameters):
+        lives[campaign, reason, channel].clients[lived] = clients
+    found = await conn.execute(_SALES.encode(), parameters)
+    async for campaign, reason, channel, lived, month, active, revenue in found:
+        lives[campaign, reason, channel].sales[lived, month] = (active, revenue)
+    made = []
+    for key, life in lives.items():
+        row = shown[key]
+        cost = row.sums["cost"]
+        clients = sum(life.clients.values())
+        cac = _rounded(cost / clients) if row.campaign_id and cost else None
+        months = tuple(_months(life, most))
+        made.append(
+            Cohort(
+                row.campaign_id,
+                row.name,
+                row.reason,
+                row.channel,
+                clients,
+                cost,
+                cac,
+                months,
+                _payback(months, cac),
+            )
+        )
+    return sorted(made, key=lambda each: (-each.clients, each.name or each.channel or each.reason or ""))
+
+
+def _months(life: _Lives, most: int) -> Iterable[CohortMonth]:
+    ltv = Decimal(0)
+    for month in range(most):
+        old_enough = [lived for lived in life.clients if lived > month]
+        clients = sum(life.clients[lived] for lived in old_enough)
+        if not clients:
+            return
+        sales = [life.sales.get((lived, month), (0, Decimal(0))) for lived in old_enough]
+        active, revenue = sum(number for number, _ in sales), sum((amount for _, amount in sales), Decimal(0))
+        at_first = sum((life.sales.get((lived, 0), (0, Decimal(0)))[1] for lived in old_enough), Decimal(0))
+        ltv += revenue / clients
+        yield CohortMonth(
+            month,
+            clients,
+            active,
+            revenue,
+            _rounded(Decimal(active) * 100 / clients),
+            _rounded(revenue * 100 / at_first) if at_first else None,
+            _rounded(ltv),
+        )
+
+
+def _payback(months: Iterable[CohortMonth], cac: Decimal | None) -> int | None:
+    if cac is None:
+        return None
+    return next((each.month + 1 for each in months if each.ltv >= cac), None)
+
+
+def _rounded(amount: Decimal) -> Decimal:
+    return amount.quantize(Decimal("0.01"), ROUND_HALF_UP)

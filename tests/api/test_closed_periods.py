@@ -1,0 +1,56 @@
+# ruff: noqa: E501 - queries read better unbroken
+"""Cohorts and closed periods over the API."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from sqlalchemy import text
+
+from tests.api.conftest import Api
+from tests.api.market import uuid
+from tests.api.shop import KNOWN, YEAR, journeys, settled
+
+CLOSE = """mutation ($from: Date!, $to: Date!, $at: DateTime) { closePeriod(from: $from, to: $to, asKnownAt: $at) {
+    period { id firstDay knownAt } problems { code field } } }"""
+
+
+async def test_cohorts(api: Api) -> None:
+    await journeys(api.market)
+    query = """query ($from: Date!, $to: Date!, $months: Int! = 12) { cohorts(from: $from, to: $to, months: $months) {
+        name clients cost cac paybackMonths months { month active retention ltv nrr } } }"""
+    found = (await api.data(query, YEAR))["cohorts"]
+    assert [(row["name"], row["clients"], row["cac"]) for row in found] == [("Campaign 2", 1, None)]
+    assert found[0]["months"][0] == {
+        "month": 0,
+        "active": 1,
+        "retention": "100.00",
+        "ltv": "100.01",
+        "nrr": "100.00",
+    }
+    assert await api.code(query, {**YEAR, "months": 0}) == "BAD_USER_INPUT"
+
+
+async def test_a_closed_period(api: Api) -> None:
+    await journeys(api.market)
+    at = (KNOWN + timedelta(hours=1)).isoformat()
+    period = (await api.data(CLOSE, {"from": "2026-03-01", "to": "2026-03-31", "at": at}))["closePeriod"]["period"]
+    again = (await api.data(CLOSE, {"from": "2026-03-31", "to": "2026-04-30"}))["closePeriod"]
+    assert again["problems"] == [{"code": "CLOSED_ALREADY", "field": "from"}]
+    async with api.market.database.workspace(api.market.workspace_id) as db:
+        await db.execute(text("update deal set amount = 80 where id = :id"), {"id": uuid("deal", 91)})
+    await settled(api.market, [uuid("client", 7)], [], cause="deal", at=KNOWN + timedelta(days=1))
+    preview = "query ($id: ID!) { previewOpening(id: $id) { cause revenue wonDeals } }"
+    assert (await api.data(preview, {"id": period["id"]}))["previewOpening"] == [
+        {"cause": "EDITED_DEAL", "revenue": "-20.01", "wonDeals": 0},
+        {"cause": None, "revenue": "-20.01", "wonDeals": 0},
+    ]
+    report = """query ($at: DateTime) { campaignReport(from: "2026-03-01", to: "2026-03-31", asKnownAt: $at) {
+        totals { revenue } } }"""
+    then = (await api.data(report, {"at": period["knownAt"]}))["campaignReport"]["totals"]
+    assert then == {"revenue": "100.01"}
+    opened = "mutation ($id: ID!) { openPeriod(id: $id) { removed } }"
+    assert (await api.data(opened, {"id": period["id"]}))["openPeriod"] == {"removed": True}
+    assert (await api.data("{ closedPeriods { id } }"))["closedPeriods"] == []
+    assert await api.code(preview, {"id": period["id"]}) == "NOT_FOUND"
+    assert await api.code(preview, {"id": "x"}) == "BAD_USER_INPUT"
