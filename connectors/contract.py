@@ -153,7 +153,8 @@ class Stream(Generic[S]):
     it can't understand it raises as ``BadRecord`` (or lets msgspec's ValidationError through): the record goes
     to quarantine and the page goes on. ``sweeps`` says that each run lists every record there is, so that what
     is absent from a complete run was deleted; ``whole`` tells, where only some runs do, whether the one that starts
-    at a position does. ``volatile`` names top-level fields to leave out of the hash.
+    at a position does. ``volatile`` names top-level fields to leave out of the hash. ``takes_back``: a record that
+    changes may tell of less than before (an order isn't paid after all); what it tells no more counts as deleted.
     ``one`` fetches a single record, where the vendor has a way to.
     """
 
@@ -167,6 +168,7 @@ class Stream(Generic[S]):
     sweeps: bool = False
     whole: Callable[[Position], bool] | None = None
     volatile: frozenset[str] = frozenset()
+    takes_back: bool = False
     one: Fetch[S] | None = None
 
 

@@ -9,7 +9,7 @@ in ``sync.writing`` and in ``sync.marketing`` names the workspace itself.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -80,10 +80,17 @@ async def load_page(
     changes = Changes()
     if gone:  # what used to be a record of ours is left out from now on; its former state tells what it was
         await _retire(conn, loading, gone, changes)
+    former = (
+        await _mapped_before(conn, loading, changed & mapped.stored.keys()) if loading.stream.takes_back else None
+    )
     await _store(conn, loading, source, mapped, known, hashes)
     await _quarantine(conn, loading, source, mapped, given, hashes)
     await note_fields(conn, loading, mapped)
     await write_mapped(conn, loading, source, mapped, changes)
+    if former is not None:
+        for kind, told in former.placed.items():
+            former.placed[kind] = {id: each for id, each in told.items() if id not in mapped.placed.get(kind, {})}
+        await _end(conn, loading, former, changes)
     await append(conn, loading.workspace_id, changes)
     kept = mapped.stored.keys() - mapped.skipped
     return counts + Counts(
@@ -154,7 +161,26 @@ async def _retire(conn: Conn, loading: Loading, external_ids: Sequence[str], cha
     raws = [
         RawRecord(id, await unpack(conn, loading.workspace_id, raw, dictionary)) for id, raw, dictionary in rows
     ]
-    mapped = map_records(loading, raws)
+    await _end(conn, loading, map_records(loading, raws), changes)
+    return len(rows)
+
+
+async def _mapped_before(conn: Conn, loading: Loading, external_ids: Collection[str]) -> Mapped:
+    """What source records told until now."""
+    cursor = await conn.execute(
+        "select external_id, raw, dictionary_id from source_record"
+        " where workspace_id = %s and connection_id = %s and stream = %s and external_id = any(%s)",
+        (loading.workspace_id, loading.connection_id, loading.stream.name, list(external_ids)),
+    )
+    raws = [
+        RawRecord(id, await unpack(conn, loading.workspace_id, raw, dictionary))
+        for id, raw, dictionary in await cursor.fetchall()
+    ]
+    return map_records(loading, raws)
+
+
+async def _end(conn: Conn, loading: Loading, mapped: Mapped, changes: Changes) -> None:
+    """Mark what source records became as deleted in the external system."""
     for kind, placed in mapped.placed.items():
         of_kind, target = TARGETS[kind]
         returning = sql.Identifier("client_id") if target.of_client else sql.SQL("null::uuid")
@@ -172,7 +198,6 @@ async def _retire(conn: Conn, loading: Loading, external_ids: Sequence[str], cha
         changes.add(type_of(of_kind), ChangeKind.DELETED, [id for id, _ in ended])
         changes.add(ChangeType.CLIENT, ChangeKind.CHANGED, sorted(clients))
     await settle_unowned(conn, loading.workspace_id, mapped)
-    return len(rows)
 
 
 def _hash(body: bytes, volatile: frozenset[str]) -> bytes:

@@ -316,6 +316,7 @@ STREAMS: tuple[Stream[AdvantshopSettings], ...] = (
         request=_ask_orders,
         read=_read_orders,
         map=mapping.order,
+        takes_back=True,  # the payment of an order that was marked as paid by mistake
         whole=lambda position: bool(position["whole"]),
         one=Fetch(_ask_order, _read_order),
     ),

@@ -36,18 +36,13 @@ def at(hours: float) -> datetime:
 
 
 def order(id: str, **more: Any) -> r.OrderRecord:
-    return r.OrderRecord(
-        **{"external_id": id, "created_at": at(1), "state": OrderState.OPEN, "amount": Decimal("1099.90")} | more
-    )
+    told: dict[str, Any] = {"created_at": at(1), "state": OrderState.OPEN, "amount": Decimal("1099.90")}
+    return r.OrderRecord(external_id=id, **(told | more))
 
 
 def deal(id: str, **more: Any) -> r.DealRecord:
-    return r.DealRecord(
-        **{"external_id": id, "title": "Sale", "created_at": at(2), "status": DealStatus.WON} | more,
-        closed_at=at(48),
-        amount=Decimal(1000),
-        currency="RUB",
-    )
+    told: dict[str, Any] = {"title": "Sale", "created_at": at(2), "status": DealStatus.WON, "currency": "RUB"}
+    return r.DealRecord(external_id=id, closed_at=at(48), amount=Decimal(1000), **(told | more))
 
 
 def payment(id: str, **more: Any) -> r.PaymentRecord:
@@ -76,9 +71,10 @@ KINDS: dict[str, type[Any]] = {kind.__name__: kind for kind in (
 )}  # fmt: skip
 
 
-def _map(_: ConnectorSettings, body: bytes) -> Any:
-    name, _, told = body.partition(b" ")
-    return [msgspec.json.decode(told, type=KINDS[name.decode()])]
+def _map(_settings: ConnectorSettings, body: bytes) -> Any:
+    """Records one after another, each a line of its kind and itself."""
+    lines = (line.partition(b" ") for line in body.splitlines())
+    return [msgspec.json.decode(told, type=KINDS[name.decode()]) for name, _, told in lines]
 
 
 LOADING = Stream[ConnectorSettings](
@@ -89,12 +85,15 @@ LOADING = Stream[ConnectorSettings](
     request=lambda settings, position: VendorRequest("/"),
     read=lambda settings, position, response: Page([], None),
     map=_map,
+    takes_back=True,
 )
 
 
 def raw(record: Any) -> RawRecord:
-    name = type(record).__name__
-    return RawRecord(f"{name} {record.external_id}", name.encode() + b" " + msgspec.json.encode(record))
+    """A source record: one thing, or several (a tuple) by the id of the first."""
+    told = record if isinstance(record, tuple) else (record,)
+    lines = (type(each).__name__.encode() + b" " + msgspec.json.encode(each) for each in told)
+    return RawRecord(f"{type(told[0]).__name__} {told[0].external_id}", b"\n".join(lines))
 
 
 async def load(bench: Bench, *pages: Sequence[Any]) -> Counts:
@@ -127,7 +126,7 @@ async def test_an_order_without_a_card_founds_a_client_and_keeps_its_lines(bench
 
 
 async def test_money_and_documents_follow_what_they_name_step_by_step(bench: Bench) -> None:
-    pages = [
+    pages: list[list[Any]] = [
         [payment("p", invoice="i", kind=PaymentKind.REFUND)],
         [invoice("i", order="o"), task("t", order="o")],
         [order("o", deal="d")],
@@ -203,6 +202,16 @@ async def test_what_is_deleted_there_stays_here_as_deleted_and_is_told(bench: Be
     assert await bench.rows("select deleted_at is not null from task") == [(True,)]
     told = await bench.rows("select type, kind from change where type in ('order', 'task') order by position")
     assert told == [("order", "created"), ("task", "created"), ("order", "deleted"), ("task", "deleted")]
+
+
+async def test_what_a_record_tells_no_more_is_taken_back(bench: Bench) -> None:
+    made, paid = order("o", phones=("+79161112233",)), payment("p", order="o")
+    await load(bench, [(made, paid)])
+    await load(bench, [(msgspec.structs.replace(made, comment="not paid after all"),)])
+    assert await bench.rows("select deleted_at is not null from payment") == [(True,)]
+    assert await bench.rows("select deleted_at is not null from sales_order") == [(False,)]
+    await load(bench, [(made, paid)])
+    assert await bench.rows("select deleted_at is not null from payment") == [(False,)]
 
 
 async def test_a_connections_data_goes_whole_and_our_own_tasks_stay(bench: Bench) -> None:
