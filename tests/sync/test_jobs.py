@@ -138,7 +138,12 @@ async def test_a_killed_workers_job_is_given_back(bench: Bench, market: Sandbox)
 
 async def test_a_worker_stops_cleanly_on_sigterm(bench: Bench, market: Sandbox) -> None:
     worker = _worker(bench)
-    await asyncio.sleep(3)
+    for _ in range(300):
+        async with bench.office.database.owner_engine.connect() as db:
+            hands = (await db.exec_driver_sql("select count(*) from jobs.procrastinate_workers")).scalar_one()
+        if hands == 2:
+            break
+        await asyncio.sleep(0.1)
     worker.send_signal(signal.SIGTERM)
     assert worker.wait(timeout=30) == 0
 
