@@ -64,12 +64,23 @@ async def follow(conn: Conn, workspace_id: UUID, changed: Mapping[UUID, RecordKi
     for id, kind in changed.items():
         ids[kind].add(id)
     moved: list[Followed] = []
-    for kind in FOLLOWS:
+
+    async def settle(kind: RecordKind, ids: dict[RecordKind, set[UUID]]) -> set[UUID]:
         if kind not in ids and not any(named in ids for named in FOLLOWS[kind]):
-            continue
-        for id, former, client in await _settle(conn, workspace_id, kind, ids):
-            moved.append(Followed(kind, id, former, client))
-            ids[kind].add(id)
+            return set()
+        found = await _settle(conn, workspace_id, kind, ids)
+        moved.extend(Followed(kind, *each) for each in found)
+        return {id for id, _, _ in found}
+
+    for kind in FOLLOWS:
+        gone = await settle(kind, ids)
+        if kind is ORDER and gone:  # a deal may follow them, and other orders that deal
+            back = await settle(DEAL, {ORDER: gone})
+            if back:
+                ids[DEAL] |= back
+                gone |= await settle(ORDER, {DEAL: back})
+        if gone:
+            ids[kind] |= gone
     return moved
 
 
