@@ -15,14 +15,17 @@ from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 from typing import Any
+from uuid import UUID
 
+from core.database import PsycopgConnection
 from reports import facts
 from reports.campaigns import CHANNEL_OF_CAMPAIGN, SOURCE_OF_CAMPAIGN, Grain, Statement, present_cells
 from reports.conversions import QUALIFIED
 from reports.details import CALL_OF_PATH, DETAILS, FIRST_DEAL_OF_PATH
 from reports.paths import NIL
 from reports.rollups import COUNTED_AS, FIGURES
-from reports.rulebook import Grouping
+from reports.rulebook import Grouping, grouping, rule_set
+from reports.rules import RuleKind
 from reports.terms import Terms
 from schema.enums import Unattributed
 
@@ -232,6 +235,13 @@ def grouped_statement(
         raise ValueError(f"There are no figures {', '.join(sorted(left))}.")
     served_from = ServedFrom.ROLLUPS if all(each is ServedFrom.ROLLUPS for each, _ in used) else ServedFrom.PATHS
     return Statement(_outer(by, wanted, [sql for _, sql in used]), params), served_from
+
+
+async def rules_for(conn: PsycopgConnection, workspace_id: UUID, by: Collection[Dimension]) -> Grouping:
+    """What the rules that hold make of these dimensions; nothing is read where they decide nothing."""
+    if Dimension.CHANNEL_GROUP not in by and not (await rule_set(conn, workspace_id, RuleKind.CAMPAIGN)).rules:
+        return Grouping({}, {}, {})
+    return await grouping(conn, workspace_id)
 
 
 def _by_rules(rules: Grouping) -> dict[str, Any]:

@@ -78,12 +78,13 @@ async def remove_rate(conn: PsycopgConnection, workspace_id: UUID, id: UUID) -> 
     return gone.rowcount > 0
 
 
-async def manual_costs(conn: PsycopgConnection, workspace_id: UUID) -> list[Manual]:
-    """The costs entered by hand that hold, the newest first."""
+async def manual_costs(conn: PsycopgConnection, workspace_id: UUID, id: UUID | None = None) -> list[Manual]:
+    """The costs entered by hand that hold, a thousand at most, the newest first; with ``id`` that one alone."""
     found = await conn.execute(
         "select id, campaign_id, channel, title, first_day, last_day, amount from manual_cost"
-        " where workspace_id = %s and deleted_at is null order by first_day desc, created_at desc, id limit 1000",
-        (workspace_id,),
+        " where workspace_id = %(workspace)s and deleted_at is null and (%(id)s::uuid is null or id = %(id)s)"
+        " order by first_day desc, created_at desc, id limit 1000",
+        {"workspace": workspace_id, "id": id},
     )
     return [Manual(*row) async for row in found]
 

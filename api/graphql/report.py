@@ -23,10 +23,10 @@ from api.graphql.scalars import DateText, DecimalText
 from api.graphql.types import Types
 from api.graphql.values import current
 from reports.facts import ALL_METRICS
-from reports.grouped import Dimension, ServedFrom, grouped_statement
+from reports.grouped import Dimension, ServedFrom, grouped_statement, rules_for
 from reports.metrics import Metric
 from reports.own_metrics import own_metrics
-from reports.rulebook import Grouping, grouping
+from reports.rulebook import Grouping
 from reports.terms import Terms, read_terms
 
 DEFAULT_ROWS, LARGEST_ROWS = 100, 10_000
@@ -125,11 +125,12 @@ def _report(types: Types) -> Root:
         ],
     )
 
-    async def prepare(context: RequestContext, _arguments: Mapping[str, Any]) -> _Report:
+    async def prepare(context: RequestContext, arguments: Mapping[str, Any]) -> _Report:
+        by = {Dimension(each.value) for each in arguments["by"]}
         async with snapshot(context) as conn:
             terms = await read_terms(conn, context.viewer.workspace_id)
             own = await own_metrics(conn, context.viewer.workspace_id)
-            return _Report(terms, terms.currency, own, await grouping(conn, context.viewer.workspace_id))
+            return _Report(terms, terms.currency, own, await rules_for(conn, context.viewer.workspace_id, by))
 
     def expression(planner: Planner, parent: str, details: Details, report: Any) -> str:
         arguments = {name: current(value) for name, value in planner.arguments(parent, details).items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -9,17 +10,19 @@ from typing import Annotated, Any, cast
 from uuid import UUID, uuid4
 
 import strawberry
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.graphql.build import field as graphql_field
 from api.graphql.build import optional
 from api.graphql.declare import camel
 from api.graphql.enums import ENUMS
 from api.graphql.ids import global_id
+from api.graphql.once import IdempotencyKey, once
 from api.graphql.problems import InputProblem, InputRefused, problem, row_id, written_text
-from api.graphql.run import snapshot
+from api.graphql.run import RequestContext, snapshot
 from api.graphql.scalars import DateText, DecimalText
 from api.graphql.written import REMOVAL, Info, Written, act, allowed, payload_type
-from core.database import driver
+from core.database import PsycopgConnection, driver
 from reports import own_metrics, report_costs
 from reports.facts import ALL_METRICS
 from reports.formulas import FormulaError
@@ -183,6 +186,7 @@ async def _add_rate(
         str | None,
         strawberry.argument(description="Key of the ad platform's connector; not given: of all platforms."),
     ] = None,
+    key: IdempotencyKey = None,
 ) -> Any:
     context = allowed(info, ACCOUNTANTS)
     rate = report_costs.Rate(
@@ -195,10 +199,14 @@ async def _add_rate(
     )
     _check(not 0 <= rate.percent <= 1000, "percent", "OUT_OF_RANGE", least=0, most=1000)
     _check(rate.valid_to is not None and rate.valid_to < rate.valid_from, "validTo", "BEFORE_BEGINNING")
-    async with context.office.database.workspace(context.viewer.workspace_id) as db:
-        await report_costs.add_rate(driver(db), context.viewer.workspace_id, rate, context.viewer.token_id)
-    (told,) = [each for each in await _rates(info) if each.id == str(rate.id)]
-    return _Answer(rate=told)
+
+    async def write(conn: PsycopgConnection) -> UUID:
+        await report_costs.add_rate(conn, context.viewer.workspace_id, rate, context.viewer.token_id)
+        return rate.id
+
+    arguments = {"kind": rate.kind, "platform": platform, "percent": percent, "from": since, "to": until}
+    made = await _once(context, key, "addCostRate", arguments, write)
+    return _Answer(rate=next((each for each in await _rates(info) if each.id == str(made)), None))
 
 
 async def _remove_rate(
@@ -213,18 +221,7 @@ async def _remove_rate(
 async def _costs(info: Info) -> list[CostByHand]:
     async with snapshot(info.context) as conn:
         found = await report_costs.manual_costs(conn, info.context.viewer.workspace_id)
-    return [
-        CostByHand(
-            id=strawberry.ID(str(each.id)),
-            title=each.title,
-            campaign=None if each.campaign_id is None else strawberry.ID(global_id("Campaign", each.campaign_id)),
-            channel=None if each.channel is None else ENUMS[Channel](each.channel),
-            firstDay=DateText(each.first_day.isoformat()),
-            lastDay=DateText(each.last_day.isoformat()),
-            amount=DecimalText(str(each.amount)),
-        )
-        for each in found
-    ]
+    return [_cost(each) for each in found]
 
 
 async def _add_cost(
@@ -242,6 +239,7 @@ async def _add_cost(
         ENUMS[Channel] | None,  # type: ignore[valid-type]
         strawberry.argument(description="The channel that it belongs to, if to no campaign."),
     ] = None,
+    key: IdempotencyKey = None,
 ) -> Any:
     context = allowed(info, ACCOUNTANTS)
     cost = report_costs.Manual(
@@ -256,13 +254,17 @@ async def _add_cost(
     _check(not abs(cost.amount) < Decimal(10) ** 15, "amount", "OUT_OF_RANGE", least="-10^15", most="10^15")
     _check(cost.last_day < cost.first_day, "lastDay", "BEFORE_BEGINNING")
     _check((cost.last_day - cost.first_day).days > report_costs.LONGEST_DAYS, "lastDay", "TOO_MANY_DAYS")
-    async with context.office.database.workspace(context.viewer.workspace_id) as db:
-        known = await report_costs.add_manual(
-            driver(db), context.viewer.workspace_id, cost, context.viewer.token_id
-        )
-    _check(not known, "campaign", "NOT_FOUND", type="Campaign")
-    (told,) = [each for each in await _costs(info) if each.id == str(cost.id)]
-    return _Answer(cost=told)
+
+    async def write(conn: PsycopgConnection) -> UUID:
+        known = await report_costs.add_manual(conn, context.viewer.workspace_id, cost, context.viewer.token_id)
+        _check(not known, "campaign", "NOT_FOUND", type="Campaign")
+        return cost.id
+
+    arguments = {"title": title, "amount": amount, "from": first, "to": last, "of": campaign, "in": cost.channel}
+    made = await _once(context, key, "addCost", arguments, write)
+    async with snapshot(context) as conn:
+        found = await report_costs.manual_costs(conn, context.viewer.workspace_id, made)
+    return _Answer(cost=_cost(found[0]) if found else None)
 
 
 async def _remove_cost(
@@ -313,6 +315,44 @@ def report_setting_mutations() -> tuple[list[Any], dict[str, Any]]:
         act(_remove_cost, "removeCost", REMOVAL, "Take an entered cost away."),
     ]
     return made, {}
+
+
+def _cost(each: report_costs.Manual) -> CostByHand:
+    return CostByHand(
+        id=strawberry.ID(str(each.id)),
+        title=each.title,
+        campaign=None if each.campaign_id is None else strawberry.ID(global_id("Campaign", each.campaign_id)),
+        channel=None if each.channel is None else ENUMS[Channel](each.channel),
+        firstDay=DateText(each.first_day.isoformat()),
+        lastDay=DateText(each.last_day.isoformat()),
+        amount=DecimalText(str(each.amount)),
+    )
+
+
+async def _once(
+    context: RequestContext,
+    key: str | None,
+    operation: str,
+    arguments: dict[str, Any],
+    write: Callable[[PsycopgConnection], Awaitable[UUID]],
+) -> UUID:
+    """The id of what is written, or was when the same request came before."""
+
+    async def work(db: AsyncConnection | None) -> UUID:
+        if db is not None:
+            return await write(driver(db))
+        async with context.office.database.workspace(context.viewer.workspace_id) as own:
+            return await write(driver(own))
+
+    return await once(
+        context,
+        key,
+        operation,
+        arguments,
+        work,
+        keep=lambda made: {"id": str(made)},
+        recall=lambda answer: UUID(answer["id"]),
+    )
 
 
 def _check(wrong: bool, name: str, code: str, **values: object) -> None:

@@ -114,6 +114,8 @@ async def test_costs_in_full(api: Api) -> None:
     assert (await api.data(cost, {"last": "2026-02-01"}))["addCost"]["problems"] == [
         {"code": "BEFORE_BEGINNING", "field": "lastDay"}
     ]
+    twice = """mutation { addCost(title: "Ad", amount: "1", firstDay: "2027-01-01", lastDay: "2027-01-01", idempotencyKey: "k") { cost { id } } }"""
+    assert await api.data(twice) == await api.data(twice)
     query = """{ report(from: "2026-03-01", to: "2026-03-10", by: [CHANNEL]) {
         totals { cost costNet agencyFee manualCost fullCost } rows { channel manualCost } } costRates { kind } costsByHand { title } }"""
     found = await api.data(query)
@@ -121,6 +123,6 @@ async def test_costs_in_full(api: Api) -> None:
         "cost": "301.50", "costNet": "300.00", "agencyFee": "30.00", "manualCost": "10.00", "fullCost": "340.00"
     }  # fmt: skip
     assert {"channel": "SOCIAL", "manualCost": "10.00"} in found["report"]["rows"]
-    assert ({each["kind"] for each in found["costRates"]}, len(found["costsByHand"])) == ({"VAT", "FEE"}, 1)
+    assert ({each["kind"] for each in found["costRates"]}, len(found["costsByHand"])) == ({"VAT", "FEE"}, 2)
     gone = f'mutation {{ removeCost(id: "{made["id"]}") {{ removed }} removeCostRate(id: "{fee["id"]}") {{ removed }} }}'
     assert await api.data(gone) == {"removeCost": {"removed": True}, "removeCostRate": {"removed": True}}
