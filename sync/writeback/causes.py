@@ -139,35 +139,49 @@ def _lead(rule: Rule, settings: CallToLead, row: Mapping[str, Any]) -> Intent:
     )
 
 
-# One amount is told once; an amount that changed is told again, after the former one. A firm's deal has the firm
-# for its client, and it is the contact who called.
+# One amount is told once; an amount that changed is told again, after the former one; so is a stage, where stages
+# are told. Money goes there with a won deal only: one that is won no more gets none. What was taken back isn't told
+# again as it was. A firm's deal has the firm for its client, and it is the contact who called.
 _WON = """
-select d.id, d.external_id, d.title, d.amount, d.currency, d.closed_at, d.created_at, k.external_id as call,
-    k.started_at as called_at, s.name as stage, u.name as manager, n.connector, last.amount as told_amount,
-    last.number
+select d.id, d.external_id, d.title, d.status, w.amount, d.currency, d.closed_at, d.created_at, k.kind as lead_kind,
+    k.external_id as lead, k.at as lead_at, s.name as stage, u.name as manager, n.connector,
+    last.amount as told_amount, last.number
 from deal d
 join connection n on n.workspace_id = d.workspace_id and n.id = d.connection_id
 left join contact p on p.workspace_id = d.workspace_id and p.id = d.contact_id
 cross join lateral (
-    select c.external_id, c.started_at from call c
-    where c.workspace_id = d.workspace_id and c.client_id in (d.client_id, p.client_id)
-        and c.connection_id = %(target)s
-        and c.deleted_at is null and c.started_at <= coalesce(d.closed_at, d.created_at)
-    order by (c.started_at <= d.created_at) desc,
-        case when %(first)s then c.started_at end, c.started_at desc limit 1) k
+    select * from (
+        select 'call' as kind, c.external_id, c.started_at as at from call c
+        where c.workspace_id = d.workspace_id and c.client_id in (d.client_id, p.client_id)
+            and c.connection_id = %(target)s and c.deleted_at is null
+        union all
+        select case l.stream when 'chats' then 'chat' else 'request' end, l.external_id, l.created_at from lead l
+        where %(requests)s and l.workspace_id = d.workspace_id and l.client_id in (d.client_id, p.client_id)
+            and l.connection_id = %(target)s and l.deleted_at is null) m
+    where m.at <= coalesce(d.closed_at, d.created_at)
+    order by (m.at <= d.created_at) desc, case when %(first)s then m.at end, m.at desc limit 1) k
 left join stage s on s.workspace_id = d.workspace_id and s.id = d.stage_id
 left join user_account u on u.workspace_id = d.workspace_id and u.id = d.responsible_id
 cross join lateral (
-    select count(*) as number, (array_agg(o.payload ->> 'amount' order by o.seq desc))[1] as amount from outbox o
+    select count(*) as number,
+        (array_agg(o.payload ->> 'amount' order by o.seq desc) filter (where o.undoes is null))[1] as amount,
+        (array_agg(o.payload ->> 'stage' order by o.seq desc) filter (where o.undoes is null))[1] as stage
+    from outbox o
     where o.workspace_id = d.workspace_id and o.connection_id = %(target)s
         and o.order_key = 'deal:' || d.id::text) last
+cross join lateral (
+    select case when d.status = 'won' then d.amount when last.amount is not null then 0 end as amount) w
 where d.workspace_id = %(ws)s and (%(source)s::uuid is null or d.connection_id = %(source)s)
-    and d.connection_id <> %(target)s and d.status = 'won' and d.amount is not null and d.deleted_at is null
+    and d.connection_id <> %(target)s and (d.status = 'won' and d.amount is not null or %(stages)s)
+    and d.deleted_at is null
     and coalesce(d.closed_at, d.created_at) >= %(since)s
     and (%(deals)s::uuid[] is null or d.id = any(%(deals)s) or exists (
         select from call c where c.workspace_id = d.workspace_id and c.id = any(%(calls)s)
-            and c.client_id in (d.client_id, p.client_id)))
-    and last.amount is distinct from d.amount::text
+            and c.client_id in (d.client_id, p.client_id)) or %(requests)s and exists (
+        select from lead l where l.workspace_id = d.workspace_id and l.id = any(%(leads)s)
+            and l.client_id in (d.client_id, p.client_id)))
+    and (last.amount is distinct from w.amount::text
+        or %(stages)s and (last.number = 0 or last.stage is distinct from s.name))
 order by coalesce(d.closed_at, d.created_at), d.id limit %(limit)s
 """
 
@@ -182,7 +196,10 @@ async def _amounts_of_deals(conn: Conn, rule: Rule, told: Told | None, limit: in
         | {
             "deals": None if told is None else told.of(RecordKind.DEAL),
             "calls": [] if told is None else told.of(RecordKind.CALL),
+            "leads": [] if told is None else told.of(RecordKind.LEAD),
             "first": settings.call == "first",
+            "requests": settings.requests,
+            "stages": settings.stages,
         },
     )
     return [_amount(rule, row) for row in rows]
@@ -193,12 +210,12 @@ def _amount(rule: Rule, row: Mapping[str, Any]) -> Intent:
     wanted = {
         "number": f"{row['connector']}-{row['external_id']}",
         "title": row["title"],
-        "amount": str(row["amount"]),
+        "amount": None if row["amount"] is None else str(row["amount"]),
         "currency": row["currency"],
         "stage": row["stage"],
         "manager": row["manager"],
         "at": at.isoformat(),
-        "call": row["call"],
+        row["lead_kind"]: row["lead"],
     }
     return Intent(
         key=key_of(rule.connection_id, "deal", row["id"], row["number"]),
@@ -206,7 +223,8 @@ def _amount(rule: Rule, row: Mapping[str, Any]) -> Intent:
         cause_kind=RecordKind.DEAL,
         cause_id=row["id"],
         cause_at=at,
-        cause=f"deal «{row['title']}» won {at:%Y-%m-%d}, its call at {row['called_at']:%Y-%m-%d %H:%M}",
+        cause=f"deal «{row['title']}» {row['status']} {at:%Y-%m-%d}, "
+        f"its {row['lead_kind']} at {row['lead_at']:%Y-%m-%d %H:%M}",
         payload={name: value for name, value in wanted.items() if value not in (None, "")},
         base=None if row["told_amount"] is None else {"amount": row["told_amount"]},
     )

@@ -139,6 +139,16 @@ class WonDealToCall(RuleSettings):
     call: Literal["first", "last"] = Field(
         default="last", title="Which call", description="The client's first or last call before the deal was made."
     )
+    requests: bool = Field(
+        default=False,
+        title="Requests and chats too",
+        description="The deal may go against the client's request or chat there, if that is the first or last.",
+    )
+    stages: bool = Field(
+        default=False,
+        title="Stages too",
+        description="Open and lost deals go there as well, without money, and again when the stage changes.",
+    )
 
     def reads_from(self) -> UUID | None:
         return self.deals_from
@@ -148,9 +158,11 @@ class WonDealToCall(RuleSettings):
 
     def sentence(self, target: str, title: Title) -> str:
         source = f" in «{title(self.deals_from)}»" if self.deals_from else ""
+        lead = "call, request or chat" if self.requests else "call"
+        stages = " Open and lost deals go there too, with their stage and no money." if self.stages else ""
         return (
             f"The amount of every deal won{source} goes to «{target}», "
-            f"against the client's {self.call} call before it."
+            f"against the client's {self.call} {lead} before it.{stages}"
         )
 
 

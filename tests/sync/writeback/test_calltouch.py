@@ -196,3 +196,50 @@ async def _revenue(writing: Writing) -> Decimal:
         "select coalesce(sum(amount), 0) from deal where status = 'won' and deleted_at is null"
     )
     return Decimal(found)
+
+
+async def test_deals_go_against_calls_and_requests_with_their_stages_and_money_when_won(writing: Writing) -> None:
+    tracker, portal = await writing.connect("calltouch"), await writing.connect("bitrix24")
+    rule = await writing.rule(tracker, "won_deal_to_call", requests=True, stages=True)
+    assert rule.settings.sentence("T", str) == (
+        "The amount of every deal won goes to «T», against the client's last call, request or chat before it."
+        " Open and lost deals go there too, with their stage and no money."
+    )
+    writing.market.advance(days=20)
+    await writing.bench.sync(tracker)
+    await writing.bench.sync(portal)
+    await writing.deliver(tracker)
+    assert set(await writing.states()) == {"done"}
+    kinds = Counter(kind for (kind,) in writing.there("select kind from calltouch_order"))
+    assert kinds["call"] > 0
+    assert kinds["request"] > 0
+    await _stages_and_money_agree(writing)
+
+    won = (await writing.bench.rows("select external_id from deal where status = 'won' and amount is not null"))[0][
+        0
+    ]
+    number = f"bitrix24-{won}"
+    assert writing.there(f"select revenue from calltouch_order where number = '{number}'") != [("0",)]  # noqa: S608
+    writing.ask_portal("crm.deal.update", id=won, fields={"STAGE_ID": "LOSE"})
+    writing.market.advance(days=3)
+    await writing.bench.sync(portal)
+    await writing.deliver(tracker)
+    assert writing.there(f"select revenue from calltouch_order where number = '{number}'") == [("0",)]  # noqa: S608
+    await _stages_and_money_agree(writing)
+    await writing.bench.sync(portal)
+    assert await writing.deliver(tracker) == Counter()
+
+
+async def _stages_and_money_agree(writing: Writing) -> None:
+    """What stands there is what the CRM says of every deal that was sent: the stage, and money only when won."""
+    here = {
+        f"bitrix24-{id}": (stage, amount if status == "won" else None)
+        for id, stage, status, amount in await writing.bench.rows(
+            "select d.external_id, s.name, d.status, d.amount from deal d join stage s on s.id = d.stage_id"
+        )
+    }
+    told = writing.there("select number, status, revenue from calltouch_order")
+    assert len({stage for _, stage, _ in told}) > 2
+    for number, stage, revenue in told:
+        assert stage == here[number][0]
+        assert Decimal(revenue or 0) == (here[number][1] or 0)
