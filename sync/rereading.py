@@ -111,7 +111,7 @@ def _check(moment: datetime, streams: Collection[str] | None, known: Collection[
         )
     if streams is not None and not streams:
         problems.append(
-            SettingsProblem("streams", "Name a stream at least, or leave them out for all.", "EMPTY_LIST")
+            SettingsProblem("streams", "Name a stream at least, or leave them out for all.", "NO_STREAMS")
         )
     if problems:
         raise Refused(problems)

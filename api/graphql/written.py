@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import strawberry
+import structlog
 from strawberry.types.field import StrawberryField
 
 from api.graphql.build import add_fields, list_of, object_type, optional
@@ -20,6 +21,8 @@ from api.graphql.run import RequestContext
 from core.database import driver
 from schema.enums import Role
 from sync.errors import NotFound, Refused
+
+_log = structlog.get_logger("skvoz.api")
 
 Info = strawberry.Info[RequestContext, None]
 EDITORS = frozenset({Role.OWNER, Role.MANAGER})
@@ -113,12 +116,18 @@ def act(
                 raise
             return refused(problems=[problem(of[0], "NOT_FOUND", type=of[1])])
         if tells:
-            context: RequestContext = named["info"].context
-            await context.jobs.request_webhooks()
+            await _tell(named["info"].context)
         return answer
 
     # Nullable, so that a mutation that fails leaves the answers of the others.
     return strawberry.mutation(resolver=told, name=name, description=description, graphql_type=optional(returns))
+
+
+async def _tell(context: RequestContext) -> None:
+    try:
+        await context.jobs.request_webhooks()
+    except Exception:  # noqa: BLE001 - what was written stands, and the schedule tells of it within seconds
+        _log.warning("webhooks.not_told_at_once", exc_info=True)
 
 
 def payload_type(name: str, description: str, *fields: StrawberryField) -> Any:
