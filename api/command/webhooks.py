@@ -28,7 +28,9 @@ def command() -> None:
 
 @command.command("address")
 @click.argument("connection")
-@click.option("--subscribe", "tell", is_flag=True, help="Tell the system the address over its API, where it has one.")
+@click.option(
+    "--subscribe", "tell", is_flag=True, help="Tell the system the address over its API, where it has one."
+)
 @workspace_option
 @in_loop
 async def address(connection: str, tell: bool, workspace: str | None) -> None:
@@ -66,7 +68,9 @@ async def shut(connection: str, workspace: str | None) -> None:
 @command.command("list")
 @click.argument("connections", nargs=-1)
 @click.option("--given-up", is_flag=True, help="Only those that failed or could not be understood.")
-@click.option("--bodies", is_flag=True, help="Show what they say, without what looks like a secret or personal data.")
+@click.option(
+    "--bodies", is_flag=True, help="Show what they say, without what looks like a secret or personal data."
+)
 @click.option("--limit", default=50, show_default=True, help="How many of each connection.")
 @workspace_option
 @in_loop

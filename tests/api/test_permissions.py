@@ -39,6 +39,9 @@ MUTATIONS: dict[str, tuple[str, frozenset[Role]]] = {
         CONNECTORS,
     ),
     "refreshCustomFields": (f'(connection: "ConnectedSystem:{uuid("kconnection", 9)}") {{ changes }}', CONNECTORS),
+    "openDoor": (f'(connection: "{CONNECTION}") {{ problems {{ code }} }}', CONNECTORS),
+    "rotateDoor": (f'(connection: "{CONNECTION}") {{ problems {{ code }} }}', CONNECTORS),
+    "closeDoor": (f'(connection: "{CONNECTION}") {{ removed }}', CONNECTORS),
     "updateWorkspace": ("(managersSee: ALL) { workspace { id } }", frozenset({OWNER})),
     "createToken": ('(role: ANALYST, label: "x") { id }', frozenset({OWNER})),
     "revokeToken": ('(id: "x") { revoked }', frozenset({OWNER})),
@@ -57,6 +60,7 @@ QUERIES: dict[str, tuple[str, frozenset[Role]]] = {
     "previewSplit": (f'(client: "{CLIENT}", records: []) {{ problems {{ code }} }}', EDITORS),
     "previewFieldMapping": (f"({MAPPED}) {{ problems {{ code }} }}", CONNECTORS),
     "customFields": ("(type: DEAL) { key }", ALL),
+    "door": (f'(connection: "{CONNECTION}") {{ url }}', CONNECTORS),
     "nodes": (f'(ids: ["{CLIENT}"]) {{ id }}', ALL),
     "campaignReport": ('(from: "2026-03-01", to: "2026-03-02") { currency }', ALL),
     "receipt": (
@@ -84,7 +88,7 @@ async def state(api: Api) -> dict[str, Any]:
     async with api.market.database.workspace(api.market.workspace_id) as connection:
         for table in (
             "workspace", "connection", "api_token", "client", "sync_run", "note", "task", "merge_log", "idempotency",
-            "identity_decision", "field_mapping",
+            "identity_decision", "field_mapping", "door",
         ):  # fmt: skip
             column = "w" if table != "api_token" else "(w.id, w.role, w.revoked_at)"
             query = f"select count(*), md5(string_agg({column}::text, '|' order by {column}::text)) from {table} w"  # noqa: S608 - names of ours
