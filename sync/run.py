@@ -267,13 +267,14 @@ async def _commit_page(run: _Run, stream: Stream[Any], lease: _Lease, page: Page
     async with run.loading() as db:
         await _checkpoint(db, run, stream, lease, page)
         counts = await load_page(driver(db), run.of(stream), page.records, asked_at)
+        counts += await _load_touched(db, run, page.touched, asked_at)
         await _count(db, run, stream, counts, pages=1, done=page.done)
         crash_point("sync.page.before_commit")
     crash_point("sync.page.after_commit")
     return counts
 
 
-async def _load_touched(db: AsyncConnection, run: _Run, touched: Sequence[Touched]) -> Counts:
+async def _load_touched(db: AsyncConnection, run: _Run, touched: Sequence[Touched], asked_at: datetime) -> Counts:
     """Records of other streams that a list of changes told of."""
     by_stream: dict[str, list[Touched]] = defaultdict(list)
     for each in touched:
@@ -282,7 +283,7 @@ async def _load_touched(db: AsyncConnection, run: _Run, touched: Sequence[Touche
     for name, some in by_stream.items():
         loading = run.of(run.opened.connector.stream(name))
         told = [RawRecord(each.external_id, each.body) for each in some if each.body is not None]
-        counts += await load_page(driver(db), loading, told)
+        counts += await load_page(driver(db), loading, told, asked_at)
         gone = [each.external_id for each in some if each.deleted]
         counts += Counts(deleted=await retire(driver(db), loading, gone))
     return counts
