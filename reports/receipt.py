@@ -128,13 +128,14 @@ def _evidence(kind: str, record_id: str) -> str:
         RecordKind.VISIT: f"('visitor', array_to_string(r.visitor_ids, ' ')), {tagged}",
         RecordKind.CALL: f"('phone', r.client_phone), ('tracking_number', r.tracking_phone), {tagged}",
         RecordKind.LEAD: f"('phone', r.phones[1]), {tagged}",
+        RecordKind.ORDER: f"('phone', r.phones[1]), {tagged}",
         RecordKind.DEAL: tagged,
     }
     cases = " ".join(
-        f"when '{table}' then (select json_agg(json_build_object('kind', e.kind, 'value', e.value))"  # noqa: S608
-        f" from {table} r cross join lateral (values {values}) as e(kind, value)"
+        f"when '{each}' then (select json_agg(json_build_object('kind', e.kind, 'value', e.value))"  # noqa: S608
+        f" from {each.table} r cross join lateral (values {values}) as e(kind, value)"
         f" where r.workspace_id = p.workspace_id and r.id = {record_id} and e.value <> '')"
-        for table, values in own.items()
+        for each, values in own.items()
     )
     return f"case {kind} {cases} end"
 
