@@ -84,6 +84,8 @@ async def test_a_client_leads_to_all_and_all_lead_back(api: Api) -> None:
         orderItems(filter: {{order: {{is: {{number: {{eq: "N-3"}}}}}}}}) {{ nodes {{ sku order {{ number }} }}
             groupBy(by: [{{dimension: SKU}}]) {{ key {{ sku }} aggregates {{ sum {{ amount quantity }} }} }} }} }}"""
     )
+    (found,) = (await api.data('{ search(text: "N-3") { client { id } } }'))["search"]
+    assert found["client"]["id"] == f"Client:{uuid('client', 3)}"
     client = data["client"]
     (order,) = client["orders"]["nodes"]
     assert (order["number"], order["state"], order["amount"]) == ("N-2", "DONE", "200.00")

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import httpx
 import pytest
 
+from connectors.contract import Delivery
 from sandbox.server import Sandbox, start
 from schema.enums import RunState
 from sync.connections import create_connection
+from sync.inbox.accept import accept
+from sync.inbox.doors import open_door
+from sync.inbox.process import process_inbox
 from tests.sync.conftest import START, Bench
 
 
@@ -87,4 +93,14 @@ async def test_what_changes_in_the_shop_changes_here(bench: Bench, shop: Sandbox
         ("cancelled", "Отменен")
     ]
     assert await bench.value("select status from deal where external_id = :id", id=open_order) == "lost"
+
+    other = await bench.value("select external_id from deal where status = 'open' order by created_at limit 1")
+    ask("order/setpaid", {"OrderId": int(other)})
+    address = await open_door(bench.office, bench.workspace, connection)
+    public_id, secret = urlsplit(address.url).path.rstrip("/").split("/")[-2:]
+    hook = Delivery(json.dumps({"Id": int(other), "Number": other, "IsPaied": True}).encode(), httpx.Headers())
+    await accept(bench.office, public_id, secret, hook)
+    await process_inbox(bench.office, bench.workspace, connection)
+    assert await bench.value("select status from deal where external_id = :id", id=other) == "won"
+    assert await bench.value("select count(*) from payment where external_id = :id", id=f"{other}:paid") == 1
     assert await bench.unsettled() == []
