@@ -146,7 +146,7 @@ def _later(moment_: str, than: datetime) -> bool:
 
 def _pages(common: dict[str, Any]) -> Position:
     window = _first_window(common, PAGES_DAYS)
-    return {**common, "step": "pages", **window, "skip": 0, "top": FIRST_PAGE, "seen": ""}
+    return {**common, "step": "pages", **window, "skip": 0, "top": FIRST_PAGE, "most": LARGEST_PAGE, "seen": ""}
 
 
 def _heads(common: dict[str, Any], seen: str) -> Position:
@@ -158,11 +158,12 @@ def _read_page(position: Position, response: VendorResponse) -> Page:
     if response.status in TOO_HEAVY:
         if position["top"] == 1:
             raise Transient("1C can't give even one record of this list just now.")
-        return Page([], {**position, "top": max(position["top"] // 2, 1)})
+        half = max(position["top"] // 2, 1)
+        return Page([], {**position, "top": half, "most": half})
     records = rows(response)
     seen = position["seen"] + _of_records(records)
     if len(records) >= position["top"]:
-        larger = min(position["top"] * 2, LARGEST_PAGE)
+        larger = min(position["top"] * 2, position["most"])
         following = {**position, "seen": seen, "skip": position["skip"] + len(records), "top": larger}
         return Page(records, following, done=_done(position))
     window = _next_window(position, PAGES_DAYS)
