@@ -8,18 +8,20 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import strawberry
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from api.graphql.build import field as graphql_field
 from api.graphql.build import optional
 from api.graphql.declare import Entity, column, one, table_of
 from api.graphql.ids import global_id
 from api.graphql.model.shared import STAFF, node_id
+from api.graphql.once import IdempotencyKey, once
 from api.graphql.problems import InputRefused, problem, row_id
 from api.graphql.roots import Root, page_of
 from api.graphql.run import RequestContext
 from api.graphql.scalars import DateTimeText
 from api.graphql.types import Types
-from api.graphql.written import REMOVAL, Info, Written, act, allowed, payload_type
+from api.graphql.written import REMOVAL, Info, Written, act, allowed, kept, payload_type, recalled
 from schema import tables as t
 from schema.enums import ReceivedState, Role
 from sync.errors import NotFound
@@ -134,14 +136,21 @@ async def _rotate(
     hours: Annotated[
         int, strawberry.argument(name="overlapHours", description="How long the former address holds too.")
     ] = 168,
+    key: IdempotencyKey = None,
 ) -> Any:
     context = allowed(info, STAFF)
     if not 0 <= hours <= _LONGEST_OVERLAP_HOURS:
         raise InputRefused(problem("overlapHours", "OUT_OF_RANGE", least=0, most=_LONGEST_OVERLAP_HOURS))
-    address = await subscriptions.readdress(
-        context.office, context.viewer.workspace_id, _found(connection), timedelta(hours=hours)
-    )
-    return WrittenDoor(door=await _told(context, address))
+    office, workspace, found = context.office, context.viewer.workspace_id, _found(connection)
+
+    async def work(_db: AsyncConnection | None) -> Written:
+        # The system is told in between, so this is no part of the key's transaction: cut off, it is done again.
+        await subscriptions.readdress(office, workspace, found, timedelta(hours=hours))
+        return Written()
+
+    arguments = {"connection": found, "overlapHours": hours}
+    await once(context, key, "rotateDoor", arguments, work, keep=kept, recall=recalled)
+    return WrittenDoor(door=await _told(context, await doors.show_door(office, workspace, found)))
 
 
 async def _close(info: Info, connection: _Id) -> Any:
