@@ -22,7 +22,7 @@ import structlog
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from connectors.contract import CustomField
+from connectors.contract import CustomField, Position
 from connectors.errors import AuthFailed, BadSettings, NotReady, QuotaExhausted, RateLimited, VendorError
 from core import clock
 from core.database import driver
@@ -235,7 +235,7 @@ async def _declared(opened: Opened, client: VendorClient[Any]) -> dict[FieldKey,
     if asked is None:
         return None
     found: dict[FieldKey, CustomField] = {}
-    position = asked.start
+    position: Position | None = asked.start
     pages: list[str] = []
     while position is not None:
         page = orjson.dumps(position, option=orjson.OPT_SORT_KEYS).decode()

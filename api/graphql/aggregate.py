@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from zoneinfo import available_timezones
 
-from api.graphql.custom import elements, label_of
+from api.graphql.custom import day_in, elements, label_of
 from api.graphql.declare import Column, Entity, Kind, One
 from api.graphql.dimensions import Dimension, Function, Measure, dimensions, measures
 from api.graphql.errors import CallerError
@@ -143,8 +143,7 @@ class _Figures:
         value = f"{element}.value"
         if each.grain is None:
             return join, value
-        day = f"coalesce(moment_of({value}) at time zone {zone}, day_of({value})::timestamp)"
-        return join, f"date_trunc('{each.grain}', {day})::date"
+        return join, f"date_trunc('{each.grain}', {day_in(value, self._keys[index], zone)})::date"
 
     def _of_group(self, name: str, details: Details) -> str:
         match name:

@@ -73,6 +73,17 @@ def label_of(key: str, value: str) -> str:
     )
 
 
+def day_in(value: str, key: str, zone: str) -> str:
+    """The day that a text is, as a timestamp: of moments in the time zone, of days on the vendor's own calendar
+    (their hours, where they have any, mean nothing)."""
+    moments = (
+        "select bool_or(f.type = 'datetime') from custom_field f "
+        f"where f.workspace_id = %(workspace)s::uuid and f.key = {key}"
+    )
+    day = f"day_of({value})::timestamp"
+    return f"case when ({moments}) then coalesce(moment_of({value}) at time zone {zone}, {day}) else {day} end"
+
+
 def _operator(binder: Binder, held: str, key: str, name: str, value: Any) -> str:
     if value is None:
         raise CallerError(f"The operator {name!r} is null: leave it out, or use isNull.")
@@ -116,7 +127,7 @@ def _compared(binder: Binder, sign: str, value: Any) -> Test:
         return (
             f"(case when {number} is not null then {as_number(v)} {sign} {number} "
             f"when {moment} is not null then moment_of({v}) {sign} {moment} "
-            f"when {day} is not null and day_of({v}) is not null then left({v}, 10) {sign} {day} "
+            f"when {day} is not null and {v} like '____-__-__%%' then left({v}, 10) {sign} {day} "
             f"else {v} {sign} {given} end)"
         )
 

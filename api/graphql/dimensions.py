@@ -128,7 +128,8 @@ def _groups(column: Column) -> bool:
 
 def _spreads(column: Column) -> bool:
     """Whether the elements of a list are worth groups: words that are nobody's personal data."""
-    return column.many and column.filterable and column.kind is Kind.STRING and column.form is column.mask is None
+    words = column.filterable and column.kind is Kind.STRING
+    return column.many and words and column.form is None and column.mask is None
 
 
 def _tells(column: Column) -> bool:

@@ -116,7 +116,7 @@ def _value(field: CustomField, value: Any, zone: ZoneInfo) -> Any:
         raise BadRecord(f"Field {field.field_id}: {value!r} is not a time.") from None
     if field.field_type in _DAYS:
         return moment.astimezone(zone).date().isoformat()
-    return moment.isoformat()
+    return moment.astimezone(zone).isoformat()
 
 
 def _is_number(value: Any) -> bool:

@@ -283,7 +283,7 @@ def test_a_tax_number_as_legal_entity_or_by_hand(settings: AmoCrmSettings) -> No
         ("date", 1588885200, "2020-05-08"),  # 7 May 21:00 UTC is the account's midnight of 8 May
         ("birthday", "1588885200", "2020-05-08"),
         ("date", "2020-05-08", "2020-05-08"),
-        ("date_time", 1588885200, "2020-05-07T21:00:00+00:00"),
+        ("date_time", 1588885200, "2020-05-08T00:00:00+03:00"),
         ("numeric", "14012", "14012"),
         ("checkbox", True, True),
         ("checkbox", False, False),
