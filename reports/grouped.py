@@ -10,192 +10,19 @@ rows without a value of it: costs are known by campaign and day, not by keyword 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Sequence
 from datetime import date
-from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
 from core.database import PsycopgConnection
-from reports import facts
-from reports.campaigns import CHANNEL_OF_CAMPAIGN, SOURCE_OF_CAMPAIGN, Grain, Statement, present_cells
-from reports.conversions import QUALIFIED
-from reports.details import CALL_OF_PATH, DETAILS, FIRST_DEAL_OF_PATH
+from reports.campaigns import CHANNEL_OF_CAMPAIGN, SOURCE_OF_CAMPAIGN, Statement
+from reports.counted import counted_parts
+from reports.dimensions import BY_TOUCH, COLUMNS, OF_AD, TIME, TREE, Dimension, ServedFrom
 from reports.paths import NIL
-from reports.rollups import COUNTED_AS, FIGURES
 from reports.rulebook import Grouping, grouping, rule_set
 from reports.rules import RuleKind
 from reports.terms import Terms
-from schema.enums import Unattributed
-
-
-class Dimension(StrEnum):
-    """By what the rows of a report are told apart."""
-
-    CHANNEL = "channel"
-    CHANNEL_GROUP = "channel_group"  # by the workspace's own rules
-    SOURCE = "source"
-    CAMPAIGN = "campaign"
-    AD_GROUP = "ad_group"
-    KEYWORD = "keyword"
-    AD = "ad"
-    DAY = "day"
-    WEEK = "week"  # from Monday
-    MONTH = "month"
-    MANAGER = "manager"
-    CITY = "city"
-    DEVICE = "device"
-    LANDING_PAGE = "landing_page"
-    STAGE = "stage"
-    LOST_REASON = "lost_reason"
-
-
-class ServedFrom(StrEnum):
-    """What a report was counted from."""
-
-    ROLLUPS = "rollups"
-    PATHS = "paths"
-
-
-_TIME = (Dimension.DAY, Dimension.WEEK, Dimension.MONTH)
-_TREE = (Dimension.CHANNEL, Dimension.CHANNEL_GROUP, Dimension.SOURCE, Dimension.CAMPAIGN)
-_OF_AD = (Dimension.AD_GROUP, Dimension.KEYWORD, Dimension.AD)
-
-COLUMNS: Mapping[str, str] = {
-    "campaign_id": "uuid",
-    "name": "text",
-    "reason": "text",
-    "channel": "text",
-    "channel_group": "text",
-    "source": "text",
-    "ad_group_key": "text",
-    "keyword_key": "text",
-    "ad_key": "text",
-    "day": "date",
-    "week": "date",
-    "month": "date",
-    "manager_id": "uuid",
-    "city": "text",
-    "device": "text",
-    "landing_page": "text",
-    "stage_id": "uuid",
-    "lost_reason": "text",
-}
-"""The columns that tell the rows apart, with their types; what isn't asked for is null."""
-
-_BY_TOUCH = {
-    Dimension.AD_GROUP: ("ad_group_key", "{touch}.ad_group_key"),
-    Dimension.KEYWORD: ("keyword_key", "{touch}.keyword_key"),
-    Dimension.AD: ("ad_key", "{touch}.ad_key"),
-    Dimension.CITY: ("city", "nullif({touch}.city, '')"),
-    Dimension.DEVICE: ("device", "nullif({touch}.device, '')"),
-    Dimension.LANDING_PAGE: ("landing_page", "split_part(split_part({touch}.landing_url, '?', 1), '#', 1)"),
-}
-"""What the credited touch tells: the column, and SQL over the touch."""
-
-_KEYS = "{r}.ad_group_key, {r}.keyword_key, {r}.ad_key"
-_AT_TOUCH = "r.workspace_id = p.workspace_id and r.id = p.touch_records[p.credited]"
-_TOUCH = (
-    "left join lateral ("
-    + " union all ".join(
-        [
-            f"select {_KEYS.format(r='r')}, r.landing_url, r.city, r.device from visit r"
-            f" where p.touch_kinds[p.credited] = 'visit' and {_AT_TOUCH}",
-            *(
-                f"select {_KEYS.format(r='r')}, w.landing_url, w.city, w.device from {table} r left join visit w"
-                f" on w.workspace_id = r.workspace_id and w.id = r.visit_id"
-                f" where p.touch_kinds[p.credited] = '{kind}' and {_AT_TOUCH}"
-                for kind, table in (("call", "call"), ("lead", "lead"), ("order", "sales_order"))
-            ),
-            f"select {_KEYS.format(r='r')}, null, null, null from deal r"
-            f" where p.touch_kinds[p.credited] = 'deal' and {_AT_TOUCH}",
-        ]
-    )
-    + ") touch on true"
-)
-_REACHED = (
-    "left join lateral ("
-    + " union all ".join(
-        f"select r.responsible_id, {stage} as stage_id from {table} r where p.kind in ({kinds})"
-        " and r.workspace_id = p.workspace_id and r.id = p.record_id"
-        for table, kinds, stage in (
-            ("call", "'call'", "null::uuid"),
-            ("lead", "'lead'", "null::uuid"),
-            ("deal", "'new_client', 'won_deal'", "r.stage_id"),
-        )
-    )
-    + ") reached on true"
-)
-_GOODS = """left join lateral (
-    select sum(o.cost) as cost from sales_order o
-    where o.workspace_id = p.workspace_id and o.deal_id = p.record_id and o.deleted_at is null
-    and o.state <> 'cancelled' and o.currency = p.currency
-) goods on p.kind = 'won_deal'"""
-
-_OF_PATHS: Mapping[str, str] = {
-    **{figure: f"count(*) filter (where p.kind = '{kind}')" for kind, figure in COUNTED_AS.items()},
-    "revenue": "coalesce(sum(p.revenue), 0)",
-    **DETAILS,
-    "qualified_leads": f"count(*) filter (where p.kind = 'lead' and {QUALIFIED})",
-    "costed_revenue": "coalesce(sum(p.revenue) filter (where goods.cost is not null), 0)",
-    "cost_of_goods": "coalesce(sum(goods.cost) filter (where p.revenue <> 0), 0)",
-}
-_OURS = "coalesce(sum({amount}) filter (where {currency} = w.currency{also}), 0)"
-_OF_SPEND: Mapping[str, str] = {
-    "impressions": "sum(a.impressions)",
-    "clicks": "sum(a.clicks)",
-    **{
-        figure: _OURS.format(amount=amount, currency="a.currency", also="")
-        for figure, amount in (
-            ("cost", "a.cost"),
-            ("cost_net", facts.NET),
-            ("cost_vat", facts.GROSS),
-            ("agency_fee", facts.FEE),
-        )
-    },
-}
-_IN_RANGE = "between %(report_start)s and %(report_end)s"
-_WORKSPACE = "r.workspace_id = %(report_workspace)s"
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """Figures of one origin: where their rows stand, and what the row's dimensions are, as SQL."""
-
-    figures: Mapping[str, str]
-    source: str
-    day: str
-    cell: tuple[str, str, str] = ("p.campaign_id", "p.reason", "p.channel")
-    touch: str | None = "touch"
-    manager: str = "null::uuid"
-    stage: str = "null::uuid"
-    lost_reason: str = "null::text"
-
-    def only(self, figures: Collection[str]) -> _Part:
-        """The part without its other figures."""
-        return replace(self, figures={key: sql for key, sql in self.figures.items() if key in figures})
-
-    def sql(self, by: Collection[Dimension], wanted: Sequence[str]) -> str:
-        """The part's sums, of the figures wanted; 0 of those that it doesn't know."""
-        campaign, reason, channel = self.cell
-        whose = any(each in by for each in (*_TREE, *_OF_AD))
-        columns = {
-            "campaign_id": campaign if whose else f"'{NIL}'::uuid",
-            "reason": reason if whose else "''",
-            "channel": channel if whose else "''",
-            "day": _finest(by, self.day),
-            "manager_id": self.manager if Dimension.MANAGER in by else "null::uuid",
-            "stage_id": self.stage if Dimension.STAGE in by else "null::uuid",
-            "lost_reason": self.lost_reason if Dimension.LOST_REASON in by else "null::text",
-        }
-        for dimension, (name, value) in _BY_TOUCH.items():
-            known = dimension in by and self.touch is not None
-            columns[name] = value.format(touch=self.touch) if known else "null::text"
-        sums = {figure: self.figures.get(figure, "0") for figure in wanted}
-        shown = ", ".join(f"{value} as {name}" for name, value in {**columns, **sums}.items())
-        keys = ", ".join(str(number + 1) for number in range(len(columns)))
-        return f"select {shown} {self.source} group by {keys}"
 
 
 def grouped_statement(
@@ -221,8 +48,8 @@ def grouped_statement(
         "report_zone": terms.zone.key,
         **_by_rules(rules or Grouping({}, {}, {})),
     }
-    in_rollups = set(by) <= {*_TREE, *_TIME}
-    parts = _parts(by, start, end, params) if wanted else []
+    in_rollups = set(by) <= {*TREE, *TIME}
+    parts = counted_parts(by, start, end, params) if wanted else []
     left, used = set(wanted), []
     for served, part in parts:
         if served is ServedFrom.ROLLUPS and not in_rollups:
@@ -258,7 +85,7 @@ def _by_rules(rules: Grouping) -> dict[str, Any]:
 
 def _outer(by: Collection[Dimension], wanted: Sequence[str], parts: Sequence[str]) -> str:
     """The parts together, with what the campaign tells of itself."""
-    of_campaign = Dimension.CAMPAIGN in by or any(each in by for each in _OF_AD)
+    of_campaign = Dimension.CAMPAIGN in by or any(each in by for each in OF_AD)
     shown = {name: f"null::{kind}" for name, kind in COLUMNS.items()}
     if of_campaign:
         shown |= {
@@ -278,7 +105,7 @@ def _outer(by: Collection[Dimension], wanted: Sequence[str], parts: Sequence[str
         shown["week"] = "date_trunc('week', c.day)::date"
     if Dimension.MONTH in by:
         shown["month"] = "date_trunc('month', c.day)::date"
-    for dimension, (name, _) in _BY_TOUCH.items():
+    for dimension, (name, _) in BY_TOUCH.items():
         if dimension in by:
             shown[name] = f"nullif(c.{name}, '')"
     for dimension, name in (
@@ -307,168 +134,3 @@ select * from (
     group by {keys}
 ) report where {kept}
 """
-
-
-def _parts(
-    by: Collection[Dimension], start: date, end: date, params: dict[str, Any]
-) -> list[tuple[ServedFrom, _Part]]:
-    days = Grain.DAY if {Dimension.DAY, Dimension.WEEK} & set(by) else Grain.CAMPAIGN
-    if Dimension.MONTH in by and days is not Grain.DAY:
-        days = Grain.CAMPAIGN_MONTH
-    figures = f"campaign_id, reason, channel, {', '.join(FIGURES)}"
-    cells = present_cells(start, end, days, figures, params)
-    touched = any(each in by for each in _BY_TOUCH)
-    # A record without a path counts by its own origin.
-    own = (
-        f"coalesce(p.campaign_id, r.campaign_id, '{NIL}')",
-        f"coalesce(p.reason, case when r.campaign_id is null then '{Unattributed.NO_TOUCHES}' else '' end)",
-        "coalesce(p.channel, case when r.campaign_id is null then coalesce(r.channel, '') else '' end)",
-    )
-    nobody = (
-        f"coalesce(p.campaign_id, '{NIL}')",
-        f"coalesce(p.reason, '{Unattributed.NO_TOUCHES}')",
-        "coalesce(p.channel, '')",
-    )
-    joins = _TOUCH if touched else ""
-    ours = "join workspace w on w.id = r.workspace_id"
-    closed, paid = "coalesce(r.closed_at, r.created_at)", "r.paid_at"
-
-    def moment(at: str) -> str:
-        near = f"{at} >= %(report_start)s::date - 2 and {at} < %(report_end)s::date + 3"  # for the index
-        return f"{near} and {facts.day_of(at)} {_IN_RANGE}"
-
-    return [
-        (
-            ServedFrom.ROLLUPS,
-            _Part(
-                {figure: f"sum(r.{figure})" for figure in FIGURES},
-                f"from ({cells}) r",
-                "r.day",
-                ("r.campaign_id", "r.reason", "r.channel"),
-                None,
-            ),
-        ),
-        (
-            ServedFrom.PATHS,
-            _Part(
-                _OF_PATHS,
-                f"from path p left join lateral ({CALL_OF_PATH}) c on p.kind = 'call' left join lateral "
-                f"({FIRST_DEAL_OF_PATH}) n on p.kind = 'won_deal' {_GOODS} {_REACHED} {joins} "
-                f"where p.workspace_id = %(report_workspace)s and p.day {_IN_RANGE} and p.known_until is null",
-                "p.day",
-                manager="reached.responsible_id",
-                stage="reached.stage_id",
-            ),
-        ),
-        (
-            ServedFrom.PATHS,
-            _Part(
-                {"visits": "count(*)"},
-                "from settled_visit r join visit v on v.workspace_id = r.workspace_id and v.id = r.visit_id "
-                f"where {_WORKSPACE} and r.day {_IN_RANGE} and v.started_at >= %(report_start)s::date - 2 "
-                "and v.started_at < %(report_end)s::date + 3",
-                "r.day",
-                ("r.campaign_id", "r.reason", "r.channel"),
-                "v",
-            ),
-        ),
-        (
-            ServedFrom.PATHS,
-            _Part(
-                _OF_SPEND,
-                "from ad_spend a join workspace w on w.id = a.workspace_id left join campaign k "
-                f"on k.workspace_id = a.workspace_id and k.id = a.campaign_id {facts.RATES} "
-                f"where a.workspace_id = %(report_workspace)s and a.day {_IN_RANGE} and a.known_until is null",
-                "a.day",
-                ("a.campaign_id", "''", "''"),
-                None,
-            ),
-        ),
-        (
-            ServedFrom.PATHS,
-            _Part(
-                {"manual_cost": "sum(d.amount)"},
-                f"from manual_cost r cross join lateral ({_SPREAD}) d where {_WORKSPACE} and r.deleted_at is null "
-                f"and d.day {_IN_RANGE}",
-                "d.day",
-                (
-                    f"coalesce(r.campaign_id, '{NIL}')",
-                    f"case when r.campaign_id is null then '{Unattributed.NO_CAMPAIGN}' else '' end",
-                    "case when r.campaign_id is null then coalesce(r.channel, '') else '' end",
-                ),
-                None,
-            ),
-        ),
-        (
-            ServedFrom.PATHS,
-            _Part(
-                {"deals": "count(*)", "open_deals": "count(*) filter (where r.status = 'open')"},
-                f"from deal r {facts.of_client('r.created_at')} {joins} "
-                f"where {_WORKSPACE} and r.deleted_at is null and {moment('r.created_at')}",
-                facts.day_of("r.created_at"),
-                own,
-                manager="r.responsible_id",
-                stage="r.stage_id",
-                lost_reason="r.lost_reason",
-            ),
-        ),
-        (
-            ServedFrom.PATHS,
-            _Part(
-                {
-                    "lost_deals": "count(*)",
-                    "lost_amount": _OURS.format(amount="r.amount", currency="r.currency", also=""),
-                },
-                f"from deal r {ours} {facts.of_client('r.created_at')} {joins} "
-                f"where {_WORKSPACE} and r.deleted_at is null and r.status = 'lost' and {moment(closed)}",
-                facts.day_of(closed),
-                own,
-                manager="r.responsible_id",
-                stage="r.stage_id",
-                lost_reason="r.lost_reason",
-            ),
-        ),
-        (
-            ServedFrom.PATHS,
-            _Part(
-                {
-                    "paid_invoices": "count(*)",
-                    "paid_amount": _OURS.format(amount="r.amount", currency="r.currency", also=""),
-                },
-                f"from invoice r {ours} {facts.of_client(paid, 'r.deal_id')} {joins} where {_WORKSPACE} "
-                f"and r.deleted_at is null and r.kind = 'invoice' and not r.cancelled and {moment(paid)}",
-                facts.day_of(paid),
-                nobody,
-                manager="r.responsible_id",
-            ),
-        ),
-        (
-            ServedFrom.PATHS,
-            _Part(
-                {
-                    figure: _OURS.format(amount="r.amount", currency="r.currency", also=f" and r.kind = '{kind}'")
-                    for kind, figure in (("payment", "payments"), ("refund", "refunds"))
-                },
-                f"from payment r {ours} {facts.of_client(paid, 'r.deal_id')} {joins} where {_WORKSPACE} "
-                f"and r.deleted_at is null and {moment(paid)}",
-                facts.day_of(paid),
-                nobody,
-            ),
-        ),
-    ]
-
-
-# Each day gets its share to the kopeck, and the shares add up to the amount.
-_SPREAD = """
-select (r.first_day + s.number)::date as day,
-    round(r.amount * (s.number + 1) / (r.last_day - r.first_day + 1), 2)
-    - round(r.amount * s.number / (r.last_day - r.first_day + 1), 2) as amount
-from generate_series(0, r.last_day - r.first_day) as s(number)
-"""
-
-
-def _finest(by: Collection[Dimension], day: str) -> str:
-    asked = [each for each in _TIME if each in by]
-    if not asked:
-        return "null::date"
-    return day if len(asked) > 1 or asked[0] is Dimension.DAY else f"date_trunc('{asked[0]}', {day})::date"

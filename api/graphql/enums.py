@@ -11,7 +11,7 @@ import strawberry
 from reports.changes import ChangeCause
 from reports.comparison import DEFINITIONS
 from reports.conversions import CONVERSIONS, Conversion
-from reports.grouped import Dimension, ServedFrom
+from reports.dimensions import Dimension, ServedFrom
 from reports.metrics import Unit
 from reports.periods import Earlier
 from reports.report_costs import RateKind

@@ -22,8 +22,9 @@ from api.graphql.run import RequestContext, snapshot
 from api.graphql.scalars import DateText, DecimalText
 from api.graphql.types import Types
 from api.graphql.values import current
+from reports.dimensions import Dimension, ServedFrom
 from reports.facts import ALL_METRICS
-from reports.grouped import Dimension, ServedFrom, grouped_statement, rules_for
+from reports.grouped import grouped_statement, rules_for
 from reports.metrics import Metric
 from reports.own_metrics import own_metrics
 from reports.rulebook import Grouping

@@ -14,8 +14,9 @@ from psycopg.rows import dict_row
 from core import clock
 from reports.campaigns import campaign_report
 from reports.details import DETAILS, detailed_report
+from reports.dimensions import COLUMNS, Dimension, ServedFrom
 from reports.facts import ALL_METRICS
-from reports.grouped import COLUMNS, Dimension, ServedFrom, grouped_statement
+from reports.grouped import grouped_statement
 from reports.rollups import FIGURES
 from reports.terms import read_terms
 from tests.reports.conftest import WORKSPACE, Account, ad, day, ident

@@ -8,7 +8,8 @@ from uuid import UUID
 
 import pytest
 
-from reports.grouped import Dimension, grouped_statement
+from reports.dimensions import Dimension
+from reports.grouped import grouped_statement
 from reports.plans import Planned, plan_and_fact, remove_plan, set_plan
 from reports.rule_preview import preview
 from reports.rulebook import grouping, known_campaigns, rule_set, write_rules
