@@ -10,14 +10,17 @@ from uuid import UUID
 
 import httpx
 import pytest
+from psycopg.types.json import Jsonb
 
 from connectors.contract import Delivery
+from core.database import driver
 from sandbox.server import Sandbox, start
 from schema.enums import RunState
 from sync.connections import create_connection
 from sync.inbox.accept import accept
 from sync.inbox.doors import open_door
 from sync.inbox.process import process_inbox
+from sync.writeback.deliver import deliver
 from tests.sync.conftest import START, Bench
 
 
@@ -76,17 +79,52 @@ async def test_a_shops_orders_are_sales_counted_once(bench: Bench, shop: Sandbox
     assert await bench.unsettled() == []
 
 
+def ask(shop: Sandbox, path: str, body: dict[str, Any] | None = None) -> Any:
+    """What the shop itself answers."""
+    given = shop.credentials["advantshop"]
+    method, key = "GET" if body is None else "POST", {"apikey": given["api_key"]}
+    return httpx.request(method, f"{given['base_url']}/api/{path}", params=key, json=body).json()
+
+
+async def intend(bench: Bench, connection: UUID, write: str, id: str, payload: dict[str, Any]) -> None:
+    """Put a change into the outbox, as a rule or a person would."""
+    async with bench.office.database.loading(bench.workspace) as db:
+        await driver(db).execute(
+            "insert into outbox (workspace_id, id, connection_id, write, key, order_key, cause_kind, cause_id,"
+            " cause_at, payload, external_id) values (%s, gen_random_uuid(), %s, %s, %s, %s, 'deal',"
+            " gen_random_uuid(), now(), %s, %s)",
+            (bench.workspace, connection, write, f"{write} {id}", f"{write} {id}", Jsonb(payload), id),
+        )
+
+
+async def test_statuses_and_managers_go_back(bench: Bench, shop: Sandbox) -> None:
+    connection = await connect(bench, shop, exchange=False)
+    await bench.sync(connection)
+    order = await bench.value("select external_id from deal where status = 'open' order by created_at limit 1")
+    (customer, email), *_ = await bench.rows(
+        "select external_id, emails[1] from contact where emails <> '{}' order by external_id"
+    )
+    manager = await bench.value("select max(external_id) from user_account")
+    await intend(bench, connection, "deal.update", order, {"stage": "3"})
+    await intend(bench, connection, "deal.pay", order, {"paid": True})
+    await intend(bench, connection, "contact.update", customer, {"responsible": manager, "first_name": "Новое"})
+    await intend(bench, connection, "deal.update", "99999", {"stage": "3"})
+    assert await deliver(bench.office, bench.workspace, connection) == {"done": 3, "failed": 1}
+    card = ask(shop, f"customers/{customer}")
+    assert (str(card["managerId"]), card["firstName"], card["email"]) == (manager, "Новое", email)  # still there
+    await bench.sync(connection)
+    assert await bench.rows("select status, stage_id is not null from deal where external_id = :id", id=order) == [
+        ("won", True)
+    ]
+    assert await bench.value("select status from sales_order where external_id = :id", id=order) == "Комплектуется"
+
+
 async def test_what_changes_in_the_shop_changes_here(bench: Bench, shop: Sandbox) -> None:
     connection = await connect(bench, shop, exchange=True)
     await bench.sync(connection)
-    given = shop.credentials["advantshop"]
     open_order = await bench.value("select external_id from deal where status = 'open' order by created_at limit 1")
 
-    def ask(path: str, body: dict[str, Any]) -> None:
-        answer = httpx.post(f"{given['base_url']}/api/{path}", params={"apikey": given["api_key"]}, json=body)
-        assert answer.json()["result"]
-
-    ask("order/changestatus", {"OrderId": int(open_order), "StatusId": 6})
+    assert ask(shop, "order/changestatus", {"OrderId": int(open_order), "StatusId": 6})["result"]
     result = await bench.sync(connection)
     assert result.counts.updated == 1  # found by the day of its change, however long ago it was made
     assert await bench.rows("select state, status from sales_order where external_id = :id", id=open_order) == [
@@ -95,7 +133,7 @@ async def test_what_changes_in_the_shop_changes_here(bench: Bench, shop: Sandbox
     assert await bench.value("select status from deal where external_id = :id", id=open_order) == "lost"
 
     other = await bench.value("select external_id from deal where status = 'open' order by created_at limit 1")
-    ask("order/setpaid", {"OrderId": int(other)})
+    assert ask(shop, "order/setpaid", {"OrderId": int(other)})["result"]
     address = await open_door(bench.office, bench.workspace, connection)
     public_id, secret = urlsplit(address.url).path.rstrip("/").split("/")[-2:]
     hook = Delivery(json.dumps({"Id": int(other), "Number": other, "IsPaied": True}).encode(), httpx.Headers())
