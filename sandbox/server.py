@@ -184,7 +184,7 @@ class Sandbox:
     calltouch {base_url, site_id, token}; yandex_direct {base_url, token, login};
     yandex_metrica {base_url, token, counter_id};
     bitrix24 {webhook_url, application_token}; amocrm {base_url, client_id, client_secret, redirect_uri,
-    access_token, refresh_token}. Read again on each use, since tokens rotate.
+    access_token, refresh_token}; advantshop {base_url, api_key}. Read again on each use, since tokens rotate.
     """
 
     def __init__(self, address: str, home: Path) -> None:
