@@ -301,8 +301,9 @@ class Write(Generic[S]):
     raises WriteRejected when a 200 holds a refusal, and VendorChanged when nothing can be told from it.
     ``lag_seconds``: how long after a write the vendor's search may not show it yet. ``undo`` names the write that
     takes a create back. ``origin``: the vendor's fields in which traffic is kept, by part of an origin.
-    ``replaces_lists``: phones and e-mails are sent whole, else only those that are to be added. ``resent``: fields
-    that the vendor empties unless they come along: what stands in them goes with every change (needs ``read``).
+    ``also_by_match``: further looks for the same, where one question can't ask for it. ``replaces_lists``: phones
+    and e-mails are sent whole, else only those that are to be added. ``resent``: fields that the vendor empties
+    unless they come along: what stands in them goes with every change (needs ``read``).
     """
 
     name: str
@@ -315,6 +316,7 @@ class Write(Generic[S]):
     result: Callable[[S, Command, VendorResponse], str]
     by_marker: Lookup[S] | None = None
     by_match: Lookup[S] | None = None
+    also_by_match: tuple[Lookup[S], ...] = ()
     read: Lookup[S] | None = None
     described: Described[S] | None = None
     origin: Mapping[str, str] = field(default_factory=dict)

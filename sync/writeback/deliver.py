@@ -121,8 +121,8 @@ class _Courier:
             if made is not None:  # the answer was lost, or the database was restored to a time before it
                 await self._desk.done(item, made.external_id, _of(item, made), made.changed_at)
                 return "done"
-        if write.by_match is not None:
-            other = await self._look(item, "look", write.by_match, item.command)
+        for lookup in filter(None, (write.by_match, *write.also_by_match)):
+            other = await self._look(item, "look", lookup, item.command)
             if other is not None:
                 reason = f"{self._opened.connector.title} has it already: {other.title}."
                 await self._desk.rest(item, "skipped", "EXISTS", reason, external_id=other.external_id)
