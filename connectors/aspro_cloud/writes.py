@@ -214,18 +214,30 @@ def _by_id(kind: _Kind) -> Lookup[AsproCloudSettings]:
     return Lookup(request, found)
 
 
-def _same_person(_settings: AsproCloudSettings, command: Command) -> VendorRequest | None:
-    """[18] The search compares letters, not numbers: an e-mail is sought as it is, a phone by its last four digits
-    as people write them."""
-    emails, phones = command.values.get("emails") or (), command.values.get("phones") or ()
-    if emails:
-        sought = str(emails[0])
-    elif phones:
-        digits = _digits(phones[0])
-        sought = f"{digits[-4:-2]}-{digits[-2:]}"
-    else:
-        return None
-    return VendorRequest(f"/{ACCOUNT}/list", query={"search": sought, "limit": LIMIT})
+def _sought(spelling: Callable[[Command], str | None]) -> Lookup[AsproCloudSettings]:
+    """[18] The search compares letters, not numbers: each spelling is asked for by itself."""
+
+    def request(_settings: AsproCloudSettings, command: Command) -> VendorRequest | None:
+        wanted = spelling(command)
+        return (
+            None if wanted is None else VendorRequest(f"/{ACCOUNT}/list", query={"search": wanted, "limit": LIMIT})
+        )
+
+    return Lookup(request, _same_card)
+
+
+def _email(command: Command) -> str | None:
+    return next((str(email) for email in command.values.get("emails") or ()), None)
+
+
+def _end_of_phone(mark: str) -> Callable[[Command], str | None]:
+    """The last four digits of the first phone, as people write them."""
+
+    def spelling(command: Command) -> str | None:
+        digits = next((_digits(phone) for phone in command.values.get("phones") or ()), "")
+        return f"{digits[-4:-2]}{mark}{digits[-2:]}" if len(digits) >= 7 else None
+
+    return spelling
 
 
 def _same_card(settings: AsproCloudSettings, command: Command, response: VendorResponse) -> Standing | None:
@@ -263,7 +275,8 @@ WRITES: tuple[Write[AsproCloudSettings], ...] = (
         request=_create(_CONTACT),
         result=_named_id,
         by_marker=_by_mark(_CONTACT),
-        by_match=Lookup(_same_person, _same_card),
+        by_match=_sought(_email),
+        also_by_match=(_sought(_end_of_phone("-")), _sought(_end_of_phone(""))),
         read=_by_id(_CONTACT),
         replaces_lists=True,
     ),

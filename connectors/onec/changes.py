@@ -27,7 +27,7 @@ from connectors.contract import (
     VendorResponse,
 )
 from connectors.errors import BadSettings, VendorChanged
-from connectors.onec.odata import BOM, any_of, ask, guid, rows
+from connectors.onec.odata import BOM, any_of, ask, guid, listed, rows
 from connectors.onec.settings import OneCSettings, base_url
 from schema.enums import RecordKind
 
@@ -43,13 +43,9 @@ class _Node(msgspec.Struct):
     itself: bool = msgspec.field(name="ThisNode", default=False)
 
 
-class _Nodes(msgspec.Struct):
-    value: list[_Node]
-
-
 def node_of(settings: OneCSettings, response: VendorResponse) -> tuple[str, int]:
     """The node's key and the number of the next packet. Raises BadSettings with the codes that there are."""
-    nodes = msgspec.json.decode(response.content.removeprefix(BOM), type=_Nodes).value
+    nodes = listed(response, _Node)
     wanted = settings.exchange_node.strip()
     for node in nodes:
         if node.code.strip() == wanted:

@@ -105,6 +105,8 @@ def _unauthorized(refusal: Refusal | None) -> VendorError:
 
 def _page(response: httpx.Response) -> VendorError | None:
     """[3] A page of HTML may come with status 200 when nobody is signed in."""
+    if not response.content and response.request.method == "GET":
+        return Transient("1C answered with nothing.")
     if "html" not in response.headers.get("content-type", ""):
         return None
     return Transient(

@@ -7,7 +7,7 @@ from base64 import b64encode
 from collections.abc import AsyncGenerator, Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 import msgspec
@@ -18,6 +18,7 @@ from connectors.errors import VendorChanged
 
 BOM = b"\xef\xbb\xbf"
 JSON = "application/json;odata=nometadata"  # [8] half the size of the default
+T = TypeVar("T")
 NO_KEY = "00000000-0000-0000-0000-000000000000"
 
 
@@ -96,6 +97,15 @@ def rows(response: VendorResponse) -> list[RawRecord]:
     try:
         found = msgspec.json.decode(response.content.removeprefix(BOM), type=_List).value
         return [RawRecord(msgspec.json.decode(raw, type=_Named).ref, bytes(raw)) for raw in found]
+    except msgspec.MsgspecError as error:
+        raise VendorChanged(f"1C's list isn't the known envelope: {error}.") from None
+
+
+def listed(response: VendorResponse, row: type[T]) -> list[T]:
+    """The rows of a list, decoded. Raises VendorChanged."""
+    try:
+        values = msgspec.json.decode(response.content.removeprefix(BOM), type=_List).value
+        return [msgspec.json.decode(raw, type=row) for raw in values]
     except msgspec.MsgspecError as error:
         raise VendorChanged(f"1C's list isn't the known envelope: {error}.") from None
 

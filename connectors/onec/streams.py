@@ -36,7 +36,7 @@ from connectors.onec import documents, mapping
 from connectors.onec.changes import CHANGES
 from connectors.onec.errors import error_as_answer, missing
 from connectors.onec.mapping import by_role
-from connectors.onec.odata import BOM, any_of, ask, moment, rows
+from connectors.onec.odata import any_of, ask, listed, moment, rows
 from connectors.onec.profile import Role
 from connectors.onec.settings import OneCSettings
 from schema.enums import RecordKind
@@ -54,10 +54,6 @@ _VOLATILE = frozenset({"DataVersion", "odata.metadata"})
 class _Head(msgspec.Struct):
     ref: str = msgspec.field(name="Ref_Key")
     version: str | None = msgspec.field(name="DataVersion", default=None)
-
-
-class _Heads(msgspec.Struct):
-    value: list[_Head]
 
 
 def fingerprint(ref: str, version: str | None) -> str:
@@ -173,7 +169,7 @@ def _read_page(position: Position, response: VendorResponse) -> Page:
 
 
 def _read_heads(position: Position, response: VendorResponse) -> Page:
-    heads = msgspec.json.decode(response.content.removeprefix(BOM), type=_Heads).value
+    heads = listed(response, _Head)
     seen = _fingerprints(position["seen"])
     marks = [(head.ref, fingerprint(head.ref, head.version)) for head in heads]
     kept = position["kept"] + "".join(mark for _, mark in marks if mark in seen)

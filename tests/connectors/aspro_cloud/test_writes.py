@@ -59,22 +59,22 @@ def test_what_was_made_is_found_by_its_key_even_if_the_filter_is_ignored(setting
 @pytest.mark.parametrize(
     ("values", "sought", "hits"),
     [
-        ({"phones": ["+79991234567"]}, "45-67", True),
-        ({"phones": ["89991234567"], "emails": ["i@example.com"]}, "i@example.com", True),
-        ({"phones": ["+79990004567"]}, "45-67", False),
-        ({"first_name": "Иван"}, None, False),
+        ({"phones": ["+79991234567"]}, [None, "45-67", "4567"], True),
+        ({"phones": ["89991234567"], "emails": ["i@example.com"]}, ["i@example.com", "45-67", "4567"], True),
+        ({"phones": ["+79990004567"]}, [None, "45-67", "4567"], False),
+        ({"first_name": "Иван"}, [None, None, None], False),
     ],
 )
-def test_the_same_person_is_looked_for(
-    settings: AsproCloudSettings, values: dict[str, Any], sought: str | None, hits: bool
+def test_the_same_person_is_looked_for_in_each_spelling(
+    settings: AsproCloudSettings, values: dict[str, Any], sought: list[str | None], hits: bool
 ) -> None:
-    lookup = CONNECTOR.write("contact.create").by_match
-    assert lookup is not None
+    write = CONNECTOR.write("contact.create")
+    assert write.by_match is not None
     command = Command("k9", values)
-    request = lookup.request(settings, command)
-    assert (None if request is None else request.query["search"]) == sought
+    requests = [lookup.request(settings, command) for lookup in (write.by_match, *write.also_by_match)]
+    assert [None if request is None else request.query["search"] for request in requests] == sought
     firm, merged = CARD | {"id": 6, "type": 1}, CARD | {"id": 7, "merged_to": 5}
-    found = lookup.found(settings, command, page(firm, merged, CARD))
+    found = write.by_match.found(settings, command, page(firm, merged, CARD))
     assert (found.external_id if found else None) == ("5" if hits else None)
 
 
