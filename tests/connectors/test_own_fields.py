@@ -95,7 +95,8 @@ def test_an_account_is_asked_kind_by_kind_and_page_by_page() -> None:
             {"id": 4, "type": "text", "name": "ИНН", "code": None}, {"id": 5, "type": "file", "name": "Файл"}
         ),
     ]
-    asked, found = [], []
+    asked: list[tuple[str, object]] = []
+    found: list[CustomField] = []
     for page in pages:
         assert position is not None
         request = amocrm.CUSTOM_FIELDS.request(ACCOUNT, position)
