@@ -1,6 +1,6 @@
 """What taking records into identity costs: milliseconds per 1,000 records added to a graph of a given size.
 
-    python bench/identity.py [--records 200000] [--pages 20] [--seed 1]
+    python bench/identity.py [--records 200000] [--pages 20] [--seed 1] [--keys-only]
 
 A seeded graph: about three records a person, phone on 80 % of records, e-mail 35 %, visitor id 50 %, office phones
 on 2 %, test addresses, borrowed phones. It is filled page by page through `absorb` itself, on an embedded server
@@ -16,6 +16,7 @@ import shutil
 import statistics
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -55,9 +56,14 @@ def records(count: int, people: int, rng: Random) -> Iterator[Record]:
         emails = (email,) if rng.random() < 0.5 else ()
         visitors = (f"ym:{person * 2 + (rng.random() < 0.2)}",) if rng.random() < 0.7 else ()
         kind = rng.random()
+        staff = str(rng.randrange(40))
         if kind < 0.45:
             yield CallRecord(
-                external_id=str(number), started_at=at, client_phone=phone if phones else None, visitor_ids=visitors
+                external_id=str(number),
+                started_at=at,
+                client_phone=phone if phones else None,
+                visitor_ids=visitors,
+                responsible=staff,
             )
         elif kind < 0.65:
             yield VisitRecord(external_id=str(number), started_at=at, visitor_ids=(f"ym:{person * 2}",))
@@ -71,15 +77,18 @@ def records(count: int, people: int, rng: Random) -> Iterator[Record]:
                 visitor_ids=visitors,
             )
         else:
-            yield ContactRecord(external_id=str(number), created_at=at, name=name, phones=phones, emails=emails)
+            yield ContactRecord(
+                external_id=str(number), created_at=at, name=name, phones=phones, emails=emails, responsible=staff
+            )
 
 
-def page(people: int, rng: Random) -> list[Candidate]:
+def page(people: int, rng: Random, weighed: bool) -> list[Candidate]:
     found = (candidate_of(record, CONNECTION, "RU") for record in records(PAGE, people, rng))
-    return [candidate for candidate in found if candidate is not None]
+    told = [candidate for candidate in found if candidate is not None]
+    return told if weighed else [replace(candidate, traits=None) for candidate in told]
 
 
-async def measure(size: int, pages: int, seed: int) -> None:
+async def measure(size: int, pages: int, seed: int, weighed: bool) -> None:
     home = Path(tempfile.mkdtemp(prefix="skvoz-"))
     settings = Settings(home=home, database_url=None, master_key=SecretStr("A" * 43 + "="))
     rng, people, workspace = Random(seed), max(size // 3, 1), uuid4()
@@ -91,14 +100,14 @@ async def measure(size: int, pages: int, seed: int) -> None:
                 began = perf_counter()
                 for _ in range(size // PAGE):
                     async with conn.transaction():
-                        await absorb(conn, workspace, page(people, rng), None)
+                        await absorb(conn, workspace, page(people, rng, weighed), None)
                 filled = perf_counter() - began
                 print(f"{size:,} records in pages of {PAGE:,}: {filled:.1f} s, {size / filled:,.0f} a second")
                 took: dict[str, list[float]] = {"absorb": [], "mapping": [], "golden": []}
                 moved = merged = 0
                 for _ in range(pages):
                     began = perf_counter()
-                    candidates = page(people, rng)
+                    candidates = page(people, rng, weighed)
                     mapped = perf_counter()
                     async with conn.transaction():
                         outcome = await absorb(conn, workspace, candidates, None)
@@ -123,8 +132,9 @@ def main() -> None:
     parser.add_argument("--records", type=int, default=200_000)
     parser.add_argument("--pages", type=int, default=20)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--keys-only", action="store_true", help="without probable matches")
     options = parser.parse_args()
-    asyncio.run(measure(options.records, options.pages, options.seed))
+    asyncio.run(measure(options.records, options.pages, options.seed, not options.keys_only))
 
 
 if __name__ == "__main__":

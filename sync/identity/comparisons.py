@@ -27,7 +27,7 @@ LEVELS: dict[str, tuple[str, ...]] = {
     "firm": ("same", "differ"),
     "time": ("half an hour", "a day", "apart"),
     "staff": ("same", "differ"),
-    "caller": ("nobody else's",),
+    "caller": ("unknown until the card",),
 }
 """The comparisons, each with its levels, the closest first."""
 
@@ -39,39 +39,38 @@ Vector = tuple[str, ...]
 """A level for each of ``COMPARISONS``."""
 
 
-def compare(one: Traits, other: Traits) -> Vector | None:
-    """How two records agree; None for two that can't tell anything about each other.
+def compare(one: Traits, other: Traits, *, all_pairs: bool = False) -> Vector | None:
+    """How two records agree; None for two that can't tell anything about each other, and (unless ``all_pairs`` are
+    wanted) for two whose names clearly differ.
 
     A call tells only when it came and who took it: it is compared with the cards made just after it. Its level
-    ``caller`` holds on the condition under which alone such a pair is used: nobody's card has the caller's number,
-    and nobody called from the card's (`sync.identity.likely`).
+    ``caller`` holds all that, on the condition under which alone such a pair is used: nobody's card has the
+    caller's number, and nobody called from the card's (`sync.identity.likely`).
     """
     if one.client_kind != other.client_kind or (one.is_call and other.is_call):
         return None
+    phone = _best(LEVELS["phone"], (_phone(a, b) for a in one.phones for b in other.phones))
     if one.is_call or other.is_call:
         call, card = (one, other) if one.is_call else (other, one)
-        if not 0 <= card.at - call.at <= SLOT or call.taken != card.taken or not set(call.phones) or card.is_call:
+        if not 0 <= card.at - call.at <= SLOT or call.taken != card.taken or not call.phones:
             return None
-        name = patronymic = birthday = email = address = firm = UNKNOWN
-        time, caller = "half an hour", "nobody else's"
-    else:
-        name = _names(one.names, other.names, one.client_kind)
-        if name == "differ":
-            return None
-        patronymic = _same(one.patronymic, other.patronymic)
-        if patronymic == "differ" and one.patronymic and other.patronymic:
-            patronymic = "same" if slipped(one.patronymic, other.patronymic) else "differ"
-        birthday = _birthday(one.birthday, other.birthday)
-        email = _best(LEVELS["email"], (_mailbox(a, b) for a in one.mailboxes for b in other.mailboxes))
-        address = _address(one.address, other.address)
-        firm = _same(one.firm, other.firm)
-        gap = abs(one.at - other.at)
-        time = "half an hour" if gap <= SLOT else "a day" if gap <= _DAY else "apart"
-        caller = UNKNOWN
-    phone = _best(LEVELS["phone"], (_phone(a, b) for a in one.phones for b in other.phones))
+        known = {"phone": "desk" if phone == "desk" else UNKNOWN, "caller": "unknown until the card"}
+        return tuple(known.get(comparison, UNKNOWN) for comparison in COMPARISONS)
+    name = _names(one.names, other.names, one.client_kind)
+    if name == "differ" and not all_pairs:
+        return None
+    patronymic = _same(one.patronymic, other.patronymic)
+    if patronymic == "differ" and one.patronymic and other.patronymic:
+        patronymic = "same" if slipped(one.patronymic, other.patronymic) else "differ"
+    birthday = _birthday(one.birthday, other.birthday)
+    email = _best(LEVELS["email"], (_mailbox(a, b) for a in one.mailboxes for b in other.mailboxes))
+    address = _address(one.address, other.address)
+    firm = _same(one.firm, other.firm)
+    gap = abs(one.at - other.at)
+    time = "half an hour" if gap <= SLOT else "a day" if gap <= _DAY else "apart"
     same_log = one.taken is not None and other.taken is not None and one.taken[0] == other.taken[0]
     staff = _same(one.taken and one.taken[1], other.taken and other.taken[1]) if same_log else UNKNOWN
-    return name, patronymic, birthday, phone, email, address, firm, time, staff, caller
+    return name, patronymic, birthday, phone, email, address, firm, time, staff, UNKNOWN
 
 
 def words_in_common(one: Traits, other: Traits) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ _SOUNDS = (
     ("ju", "iu"), ("ja", "ia"), ("yo", "e"), ("jo", "e"), ("ye", "e"), ("shch", "sh"), ("sch", "sh"), ("kh", "h"),
     ("ts", "c"), ("tz", "c"), ("zh", "j"), ("ph", "f"), ("ck", "k"), ("x", "ks"), ("w", "v"), ("y", "i"),
 )  # fmt: skip
-_DOUBLED = re.compile(r"([^aeiou])\1+")  # a doubled consonant is a way to spell it, a doubled vowel a slip
+_DOUBLED = re.compile(r"([^aeou])\1+")  # a doubled vowel is a slip, not a way to spell it (but for Russian ия)
 _PATRONYMIC = re.compile(r"^.{2,}(?:ovich|evich|ovna|evna|inichna|ichna)$")
 
 

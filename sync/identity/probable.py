@@ -112,14 +112,15 @@ async def link(
     await _write_blocks(conn, workspace_id, new, left, ours, theirs)
     changes = Counter(block for blocks in ours.values() for block in blocks)
     changes.subtract(block for blocks in theirs.values() for block in blocks)
-    most = LARGEST_BLOCK + 1 + max(changes.values(), default=0)
-    standing = await _in_blocks(conn, workspace_id, changes, most)
-    passed = {
-        block
+    most = LARGEST_BLOCK + 1 + max(0, *changes.values())
+    standing = await _in_blocks(conn, workspace_id, changes.keys(), most)
+    again = {
+        id
         for block, change in changes.items()
-        if (len(standing[block]) > LARGEST_BLOCK) != (len(standing[block]) - change > LARGEST_BLOCK)
-    }
-    again = {id for block in passed for id in standing[block]} - new.keys()
+        if (who := standing[block]) is not None
+        and (len(who) > LARGEST_BLOCK) != (len(who) - change > LARGEST_BLOCK)
+        for id in who
+    } - new.keys()
     mine: dict[UUID, Traits] = dict(new)
     if again:
         stored = await _stored_traits(conn, workspace_id, again)
@@ -128,8 +129,33 @@ async def link(
         more = {block for id in stored for block in ours[id]} - standing.keys()
         standing |= await _in_blocks(conn, workspace_id, more, LARGEST_BLOCK + 1)
     pairs = _pairs(mine, ours, standing)
+    await _weigh_all(conn, workspace_id, mine, pairs, {*mine, *left}, before, linked)
+    return linked
+
+
+async def relink(conn: Conn, workspace_id: UUID, ids: Collection[UUID]) -> Linked:
+    """Weigh what stored records may match again, by the weights that hold now."""
+    linked = Linked()
+    mine = await _stored_traits(conn, workspace_id, ids)
+    blocks = {id: blocks_of(traits) for id, traits in mine.items()}
+    everything = {block for own in blocks.values() for block in own}
+    standing = await _in_blocks(conn, workspace_id, everything, LARGEST_BLOCK + 1)
+    await _weigh_all(conn, workspace_id, mine, _pairs(mine, blocks, standing), mine, {}, linked)
+    return linked
+
+
+async def _weigh_all(
+    conn: Conn,
+    workspace_id: UUID,
+    mine: Mapping[UUID, Traits],
+    pairs: Collection[tuple[UUID, UUID]],
+    weighed: Collection[UUID],
+    before: Mapping[UUID, Member],
+    linked: Linked,
+) -> None:
+    """Weigh pairs, and tell what that changes about the records ``weighed``."""
     partners = {id for pair in pairs for id in pair} - mine.keys()
-    traits = mine | (await _stored_traits(conn, workspace_id, partners) if partners else {})
+    traits = {**mine, **(await _stored_traits(conn, workspace_id, partners) if partners else {})}
     weights = await weights_of(conn, workspace_id)
     found: dict[str, tuple[Match, Key]] = {}
     for one, other in pairs:
@@ -137,8 +163,7 @@ async def link(
         if match is not None and match.score >= weights.lower:
             key = match.key(weights.upper)
             found[key.value] = match, key
-    await _compare_with_stored(conn, workspace_id, {*mine, *left}, found, before, linked)
-    return linked
+    await _compare_with_stored(conn, workspace_id, weighed, found, before, linked)
 
 
 async def _compare_with_stored(
@@ -163,15 +188,15 @@ async def _compare_with_stored(
 
 
 def _pairs(
-    mine: Mapping[UUID, Traits], blocks: Mapping[UUID, Iterable[int]], standing: Mapping[int, list[UUID]]
+    mine: Mapping[UUID, Traits], blocks: Mapping[UUID, Iterable[int]], standing: Mapping[int, list[UUID] | None]
 ) -> set[tuple[UUID, UUID]]:
     """Each pair of a record of ``mine`` and another of a block that isn't too large, once."""
     return {
         (id, other) if id < other else (other, id)
         for id in mine
         for block in blocks[id]
-        if len(standing[block]) <= LARGEST_BLOCK
-        for other in standing[block]
+        if (who := standing[block]) is not None and len(who) <= LARGEST_BLOCK
+        for other in who
         if other != id
     }
 
@@ -211,20 +236,20 @@ async def _stored_traits(conn: Conn, workspace_id: UUID, ids: Iterable[UUID]) ->
 
 
 async def _in_blocks(
-    conn: Conn, workspace_id: UUID, blocks: Iterable[int], most: int
-) -> defaultdict[int, list[UUID]]:
-    """Who stands in blocks, at most so many of each."""
-    found: defaultdict[int, list[UUID]] = defaultdict(list)
+    conn: Conn, workspace_id: UUID, blocks: Collection[int], most: int
+) -> dict[int, list[UUID] | None]:
+    """Who stands in blocks; None for one in which so many stand, or more."""
     cursor = await conn.execute(
         """select b.block, m.records from unnest(%(blocks)s::bigint[]) as b (block) cross join lateral (
-            select array_agg(record_id) as records from (
+            select case when count(*) < %(most)s then array_agg(record_id) end as records from (
                 select record_id from match_block
-                where workspace_id = %(workspace)s and block = b.block limit %(most)s) few) m""",
+                where workspace_id = %(workspace)s and block = b.block limit %(most)s) few
+            ) m where m.records is not null""",
         {"blocks": _numbers(blocks), "workspace": workspace_id, "most": most},
         binary=True,
     )
-    for block, records in await cursor.fetchall():
-        found[block] = records or []
+    found: dict[int, list[UUID] | None] = dict.fromkeys(blocks)
+    found.update(await cursor.fetchall())
     return found
 
 

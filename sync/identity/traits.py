@@ -86,11 +86,12 @@ def blocks_of(traits: Traits) -> frozenset[int]:
     """The blocks in which a record stands, as 64-bit numbers."""
     return frozenset(
         int.from_bytes(blake2b(f"{traits.client_kind} {block}".encode(), digest_size=8).digest(), signed=True)
-        for block in _blocks(traits)
+        for block in named_blocks(traits)
     )
 
 
-def _blocks(traits: Traits) -> Iterator[str]:
+def named_blocks(traits: Traits) -> Iterator[str]:
+    """The blocks in words, the first of which says what their records have in common."""
     if traits.taken is not None and (traits.is_call or traits.record_kind == RecordKind.CONTACT):
         slot = traits.at // SLOT
         log = " ".join(traits.taken)

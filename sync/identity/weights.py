@@ -78,7 +78,7 @@ SHIPPED = Weights(
         "firm": {"same": 0.85, "differ": 0.15},
         "time": {"half an hour": 0.4, "a day": 0.15, "apart": 0.45},
         "staff": {"same": 0.9, "differ": 0.1},
-        "caller": {"nobody else's": 0.9},
+        "caller": {"unknown until the card": 0.9},
     },
     u={
         "name": {"full": 2e-5, "slip": 8e-5, "part": 0.01, "differ": 0.99},
@@ -90,7 +90,7 @@ SHIPPED = Weights(
         "firm": {"same": 2e-3, "differ": 0.998},
         "time": {"half an hour": 2.5e-4, "a day": 0.011, "apart": 0.99},
         "staff": {"same": 0.15, "differ": 0.85},
-        "caller": {"nobody else's": 0.01},
+        "caller": {"unknown until the card": 2.3e-6},
     },
     names={},
     rare=1 / 400,
