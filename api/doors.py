@@ -18,7 +18,8 @@ from starlette.types import Receive, Scope, Send
 
 from api.http import LARGEST_BODY, buffered
 from connectors.contract import Delivery
-from sync.inbox.accept import Accepted, Forged, NoSuchDoor, Outcome, accept
+from sync.inbox.accept import Accepted, Forged, NoSuchDoor, Openings, Outcome, accept
+from sync.inbox.doors import Entrance
 from sync.jobs import Jobs
 from sync.office import Office
 
@@ -35,6 +36,9 @@ class Doors:
 
     def __init__(self, office: Office, jobs: Jobs, registry: CollectorRegistry) -> None:
         self._office, self._jobs = office, jobs
+        self._openings = Openings()
+        self._telling: set[Entrance] = set()
+        self._again: set[Entrance] = set()
         self._received = Counter(
             "skvoz_webhooks_received",
             "Deliveries to doors, by what became of them.",
@@ -55,13 +59,13 @@ class Doors:
         accepted, response = await self._accept(request, delivery)
         await response(scope, body, send)
         if accepted is not None and accepted.outcome in (Outcome.STORED, Outcome.REPEATED):
-            await self._tell(accepted)
+            await self._tell(accepted.entrance)
 
     async def _accept(self, request: Request, delivery: Delivery) -> tuple[Accepted | None, Response]:
         path = request.path_params
         try:
             async with asyncio.timeout(_PATIENCE_SECONDS):
-                accepted = await accept(self._office, path["public_id"], path["secret"], delivery)
+                accepted = await accept(self._office, path["public_id"], path["secret"], delivery, self._openings)
         except NoSuchDoor:
             self._count("unknown", "unknown_door")
             return None, _answer(404, "There is no such door.")
@@ -75,12 +79,23 @@ class Doors:
         self._count(accepted.connector, accepted.outcome.value)
         return accepted, _answer(_STATUS[accepted.outcome], None)
 
-    async def _tell(self, accepted: Accepted) -> None:
-        """Have it looked into at once. Should that fail, the periodic look at all doors finds it."""
+    async def _tell(self, entrance: Entrance) -> None:
+        """Have it looked into at once; of a burst one request asks for all. Should that fail, the periodic look at
+        all doors finds it."""
+        if entrance in self._telling:
+            self._again.add(entrance)
+            return
+        self._telling.add(entrance)
         try:
-            await self._jobs.tell_inbox(accepted.entrance.workspace_id, accepted.entrance.connection_id)
+            asked = False
+            while not asked or entrance in self._again:
+                self._again.discard(entrance)
+                await self._jobs.tell_inbox(entrance.workspace_id, entrance.connection_id)
+                asked = True
         except Exception as error:  # noqa: BLE001 - the delivery is stored and answered
             log.warning("inbox.not_queued", error=type(error).__name__)
+        finally:
+            self._telling.discard(entrance)
 
     def _count(self, connector: str, outcome: str) -> None:
         self._received.labels(connector, outcome).inc()

@@ -7,10 +7,12 @@ simultaneously they come; what can't be understood is kept with the reason.
 from __future__ import annotations
 
 import hashlib
+import time
+from collections import OrderedDict
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import orjson
 import structlog
@@ -62,7 +64,31 @@ class Accepted:
     outcome: Outcome
 
 
-async def accept(office: Office, public_id: str, secret: str, delivery: Delivery) -> Accepted:
+class Openings:
+    """Connections with their settings opened, known for a few seconds: a burst needn't open them each time. What
+    is changed in the settings therefore holds at the door seconds later."""
+
+    _KNOWN_FOR_SECONDS = 3.0
+    _MOST = 1000
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[UUID, tuple[float, Opened]] = OrderedDict()
+
+    async def of(self, office: Office, entrance: Entrance) -> Opened:
+        """The connection behind a door. Raises NotFound."""
+        known = self._known.get(entrance.connection_id)
+        if known is not None and known[0] > time.monotonic():
+            return known[1]
+        opened = await open_connection(office, entrance.workspace_id, entrance.connection_id)
+        self._known[opened.id] = (time.monotonic() + self._KNOWN_FOR_SECONDS, opened)
+        if len(self._known) > self._MOST:
+            self._known.popitem(last=False)
+        return opened
+
+
+async def accept(
+    office: Office, public_id: str, secret: str, delivery: Delivery, openings: Openings | None = None
+) -> Accepted:
     """Store what came to a door. When this returns, it is committed. Raises NoSuchDoor or Forged."""
     async with office.database.app_engine.connect() as db:
         entrance = await find_door(db, public_id, secret)
@@ -70,7 +96,7 @@ async def accept(office: Office, public_id: str, secret: str, delivery: Delivery
         raise NoSuchDoor("There is no such door.")
     if not delivery.content and not delivery.query:
         return Accepted(entrance, "unknown", Outcome.EMPTY)
-    opened = await open_connection(office, entrance.workspace_id, entrance.connection_id)
+    opened = await (openings or Openings()).of(office, entrance)
     webhooks = listening(opened.connector)
     if not is_genuine(opened, webhooks, delivery):
         raise Forged(f"This isn't from {opened.connector.title}.")

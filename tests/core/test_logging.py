@@ -40,6 +40,7 @@ SENSITIVE = [
     f"X-Api-Key: {CANARY}",
     f"GET https://crm.example.ru/rest/1/{CANARY}/crm.deal.list.json",
     f"GET https://crm.example.ru/rest/17/{CANARY}/?start=50",
+    f"POST https://skvoz.example.ru/hooks/0f1e2d3c4b5a6978/{CANARY}?x=1",
     f"GET https://api.example.com/v1/calls?access_token={CANARY}&from=2026",
     f'127.0.0.1 - "GET /hooks?key={CANARY} HTTP/1.1" 200',
     f"postgresql://owner:{CANARY}@db/skvoz",

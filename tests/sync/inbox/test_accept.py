@@ -158,7 +158,10 @@ async def test_nothing_is_promised_while_the_database_is_away(portal: Street, po
     assert (await portal.process()).done == 1
 
 
-async def test_a_burst_is_taken_whole_and_costs_few_requests(portal: Street) -> None:
+async def test_a_burst_is_taken_whole_and_costs_few_requests(
+    portal: Street, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("api.doors._PATIENCE_SECONDS", 60.0)  # a busy machine is no failure
     deals, contacts = portal.ids("deal", 20), portal.ids("contact", 20)
     events = [portal.event("ONCRMDEALUPDATE", id, ts) for id in deals for ts in range(8)]
     events += [portal.event("ONCRMCONTACTADD", id, ts) for id in contacts for ts in range(7)]
