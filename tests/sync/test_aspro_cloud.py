@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +13,9 @@ from connectors.contract import Command
 from sandbox.server import Sandbox, start
 from schema.enums import RunState
 from sync.connections import open_connection, session
+from sync.jobs import Jobs
 from tests.sync.conftest import START, Bench
+from tests.sync.inbox.conftest import street
 
 
 @pytest.fixture
@@ -75,3 +78,24 @@ async def test_a_deal_is_made_once_and_taken_back(bench: Bench, portal: Sandbox)
         gone = Command("key-2", {}, made)
         assert remove.result(settings, gone, await client.send(remove.request(settings, gone))) == made
         assert make.by_marker.found(settings, command, await client.send(look)) is None
+
+
+async def test_a_hook_brings_the_record_that_it_names(bench: Bench, portal: Sandbox) -> None:
+    async with Jobs(bench.office).opened() as jobs:
+        door = await street(bench, jobs, portal, "aspro_cloud")
+        assert (await bench.sync(door.connection)).state is RunState.SUCCEEDED
+        given = portal.credentials["aspro_cloud"]
+        address, key = f"{given['base_url']}/api/v1/module/crm/lead", {"api_key": given["api_key"]}
+        async with httpx.AsyncClient(params=key) as http:
+            await http.post(f"{address}/update/1", data={"budget": "77"})
+            await http.get(f"{address}/delete/2")
+        for id, action in ((1, "update"), (2, "delete")):
+            meta = {"module": "crm", "model": "lead", "action": action}
+            told = {"meta": meta, "current": {"id": id, "budget": 5}, "previous": {"id": id}}
+            assert (await door.knock(json.dumps(told).encode())).is_success
+        await door.process()
+        await door.http.aclose()
+    deals = await bench.rows(
+        "select external_id, amount, deleted_at is null from deal where external_id in ('1', '2')"
+    )
+    assert {id: (amount if there else None) for id, amount, there in deals} == {"1": 77, "2": None}
