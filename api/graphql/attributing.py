@@ -29,7 +29,14 @@ from api.graphql.model.attribution import (
     MODELS_TOTALS,
 )
 from api.graphql.plan import Details, Planner
-from api.graphql.reporting import ReportGrain, numbered, period_arguments, period_of_arguments, whose_figure
+from api.graphql.reporting import (
+    ReportGrain,
+    hidden_items,
+    numbered,
+    period_arguments,
+    period_of_arguments,
+    whose_figure,
+)
 from api.graphql.roots import Root
 from api.graphql.rows import many_objects, one_object
 from api.graphql.run import RequestContext, snapshot
@@ -204,6 +211,7 @@ def _credit_receipt(types: Types) -> Root:
                 "The conversions of which the row has a share, in order of time, with their whole paths; for "
                 "managers who see their own clients only, those that are theirs.",
             ),
+            hidden_items(),
         ],
     )
     receipt = field(
@@ -269,6 +277,8 @@ def _credit_receipt(types: Types) -> Root:
                 case "count":
                     return f"(select count(*) from {given})"
             seen = planner.tenant(CREDITED, "n")
+            if name == "hiddenCount":
+                return f"(select count(*)::int from ({sql}) n where not ({seen}))"
             page = f"select * from ({numbered(sql)}) n where {seen} order by place limit {limit}"
             source = f"from ({page}) {alias} order by {alias}.place"
             return many_objects(planner.of_row(CREDITED, each, alias), planner.alias(), source)

@@ -203,7 +203,8 @@ def _changes(types: Types) -> Root:
                 told = None if cause is None else cause.value
                 statement, entity = changed_conversions_statement(*asked, told), CHANGED_CONVERSION
             sql = _embedded(planner, statement, f"events{alias.strip(chr(34))}_")
-            page = f"select * from ({numbered(sql)}) n order by place limit {planner.bind(limit, 'integer')}"
+            rows = f"select * from ({numbered(sql)}) n where {planner.tenant(entity, 'n')}"
+            page = f"{rows} order by place limit {planner.bind(limit, 'integer')}"
             source = f"from ({page}) {alias} order by {alias}.place"
             return many_objects(planner.of_row(entity, each, alias), planner.alias(), source)
 

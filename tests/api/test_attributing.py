@@ -11,6 +11,7 @@ import pytest
 from schema.enums import Role
 from tests.api.conftest import Api
 from tests.api.shop import BRAND, SALE, YEAR, journeys
+from tests.api.test_own import managed
 
 MODELS = """query ($from: Date!, $to: Date!, $models: [AttributionModel!], $conversion: Conversion! = WON_DEAL,
     $by: ReportGrain! = CAMPAIGN, $window: Int, $position: PositionWeights, $first: Int! = 10, $at: DateTime) {
@@ -21,7 +22,7 @@ MODELS = """query ($from: Date!, $to: Date!, $models: [AttributionModel!], $conv
     rows { name reason channel campaign { id } cost visits credits { model conversions value costPerConversion romiRevenue } } } }"""
 RECEIPT = """query ($from: Date!, $to: Date!, $model: AttributionModel!, $campaign: ID, $reason: Unattributed, $conversion: Conversion! = WON_DEAL) {
   creditReceipt(from: $from, to: $to, model: $model, campaign: $campaign, reason: $reason, conversion: $conversion) {
-    conversions value count items { share shareOfValue kind value version rules windowDays cause
+    conversions value count hiddenCount items { share shareOfValue kind value version rules windowDays cause
       client { id } record { id __typename }
       touches { at share credited record { __typename } campaign { id } evidence { kind value personalKey phone } source { stream externalId } }
       records { source { stream } } } } }"""
@@ -121,3 +122,11 @@ async def test_phones_in_evidence_are_masked_for_analysts(api: Api) -> None:
             each["phone"] or each["personalKey"] for each in evidence if each["kind"] in {"phone", "visitor"}
         }
     assert seen == {Role.OWNER: {"+79160000006", "ym:13"}, Role.ANALYST: {"+7 9** ***-**-06", None}}
+
+
+async def test_a_manager_sees_the_credit_but_not_whose_conversions_it_is_made_of(api: Api) -> None:
+    await journeys(api.market)
+    me = await managed(api)
+    asked = {**YEAR, "model": "LINEAR", "campaign": f"Campaign:{SALE}"}
+    receipt = (await me.data(RECEIPT, asked))["creditReceipt"]
+    assert (receipt["value"], receipt["count"], receipt["items"], receipt["hiddenCount"]) == ("50.01", 1, [], 1)

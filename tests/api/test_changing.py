@@ -13,6 +13,7 @@ from sqlalchemy import text
 from tests.api.conftest import Api
 from tests.api.market import START, Market, uuid
 from tests.api.shop import BRAND, KNOWN, YEAR, journeys, settled
+from tests.api.test_own import managed
 
 COMPARISON = """query ($from: Date!, $to: Date!, $than: Earlier! = PERIOD, $by: ReportGrain! = CAMPAIGN) {
   reportComparison(from: $from, to: $to, than: $than, by: $by) { earlierFrom earlierTo
@@ -80,6 +81,9 @@ async def test_what_changed_and_why(api: Api) -> None:
     assert found["costs"] == []
     none = (await api.data(CHANGES, {**YEAR, **moments, "cause": "MERGE"}))["reportChanges"]
     assert none["conversions"] == []
+    me = await managed(api)
+    hidden = (await me.data(CHANGES, {**YEAR, **moments}))["reportChanges"]
+    assert (hidden["totals"]["revenue"], hidden["conversions"]) == ("-20.01", [])
     everything = {"before": START.isoformat(), "after": moments["after"]}
     all_of_it = (await api.data(CHANGES, {**YEAR, **everything}))["reportChanges"]
     assert sum(Decimal(row["revenue"]) for row in all_of_it["byCause"]) == Decimal(all_of_it["totals"]["revenue"])

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from api.graphql.declare import Entity, Field, Kind, One, Reference, camel, computed
-from api.graphql.model.figures import FIGURE_FIELDS, SUM_FIELDS
+from api.graphql.model.figures import FIGURE_FIELDS, OWN_CONVERSION, SUM_FIELDS
 from api.graphql.model.shared import text_literal
 from reports.changes import ChangeCause
 from reports.metrics import METRICS
@@ -166,6 +166,7 @@ CHANGED_CONVERSION = Entity(
     table="events",
     node=False,
     tenant=None,
+    own=f"({OWN_CONVERSION})",
     description="A conversion whose place in the report, or whose revenue, changed. What is new has no before, "
     "what is no more no after.",
     fields=(
