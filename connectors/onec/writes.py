@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -30,11 +30,13 @@ from connectors.onec.fields import EMAIL, PHONES, Row
 from connectors.onec.odata import JSON, NO_KEY, any_of, ask, decoded, guid, rows, text
 from connectors.onec.profile import Role
 from connectors.onec.settings import OneCSettings
+from core import clock
 from schema.enums import RecordKind
 
 _MARK = "skvoz:"
 _EMPTY_DATE = "0001-01-01T00:00:00"
 _STATUS = {"open": "ВРаботе", "won": "Выиграна", "lost": "Проиграна"}
+_LISTS = frozenset({"phones", "emails"})
 _TIMES = frozenset({"created", "closed", "at", "finished_at"})
 _DIRECTIONS = {"inbound": True, "outbound": False}
 _REFERENCES = frozenset({"partner", "contact", "responsible", "stage", "pipeline", "lost_reason", "kind"})
@@ -76,7 +78,7 @@ def _values(settings: OneCSettings, kind: Kind, command: Command) -> dict[str, A
     role = kind.of(settings)
     told: dict[str, Any] = {}
     for word, value in command.values.items():
-        if word in ("phones", "emails", "first_seen"):
+        if word in _LISTS:
             continue
         if word == "direction":
             told[_property(role, "inbound")] = _DIRECTIONS.get(str(value), True)
@@ -123,9 +125,9 @@ def _create(kind: Kind) -> Callable[[OneCSettings, Command], VendorRequest]:
         body = {_property(role, word): value for word, value in kind.always.items()}
         body |= {**settings.defaults_of(kind.role), **_values(settings, kind, command)}
         if role.is_document:
-            body.setdefault("Date", local(settings, datetime.now(UTC)))
+            body.setdefault("Date", local(settings, clock.now()))
         elif "created" in role.properties:
-            body.setdefault(role.properties["created"], local(settings, datetime.now(UTC)))
+            body.setdefault(role.properties["created"], local(settings, clock.now()))
         if kind.role == PARTNER.role:
             name = body.get(_property(role, "name")) or "—"
             for word, value in (("full_name", name), ("kind", "ЧастноеЛицо")):
@@ -144,6 +146,11 @@ def _create(kind: Kind) -> Callable[[OneCSettings, Command], VendorRequest]:
 def _update(kind: Kind) -> Callable[[OneCSettings, Command], VendorRequest]:
     def request(settings: OneCSettings, command: Command) -> VendorRequest:
         role = kind.of(settings)
+        if not _LISTS.isdisjoint(command.values):
+            raise NotPermitted(
+                "Phones and e-mails of a record that is there can't be changed: 1C takes the section whole, and "
+                "what else stands in it would be lost. Leave them out of the rule."
+            )
         path = f"/{role.set}({guid(str(command.external_id))})"
         values = _values(settings, kind, command)
         return VendorRequest(path, "PATCH", query={"$format": JSON}, json=values)
@@ -262,7 +269,7 @@ def _status_word(row: Row) -> str | None:
 
 def _own_names(kind: Kind, command: Command) -> list[str]:
     """Names of the base itself that a command holds."""
-    known = {*kind.words, "phones", "emails", "direction", "status"}
+    known = {*kind.words, *_LISTS, "direction", "status"}
     return [name for name in command.values if name not in known]
 
 

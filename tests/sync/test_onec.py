@@ -67,6 +67,8 @@ async def test_a_base_is_read_once_and_lives_on(bench: Bench, market: Sandbox) -
     assert await bench.value("select sum(amount) from payment") == won
     assert await bench.value("select count(*) from payment where client_id is null") == 0
     assert await bench.value("select count(*) from sales_order where client_id is null") == 0
+    told_twice = "select count(*), count(distinct client_id) from company group by name"
+    assert set(await bench.rows(told_twice)) == {(2, 1)}  # a partner and its counterparty are one client
     again = await bench.sync(connection)
     assert (again.counts.fetched, again.counts.deleted) == (0, 0)
 

@@ -129,6 +129,11 @@ def test_only_what_changes_is_sent_at_the_servers_time() -> None:
     )
 
 
+def test_a_section_that_is_there_is_left_alone() -> None:
+    with pytest.raises(NotPermitted, match="takes the section whole"):
+        request(WRITING, "partner.update", {"phones": ["+79991234567"]}, KEY)
+
+
 def test_a_call_and_an_event() -> None:
     call = request(WRITING, "call.create", {"phone": "+7", "direction": "outbound", "subject": "Звонок"})
     assert call.path == "/Document_ТелефонныйЗвонок"
