@@ -124,7 +124,7 @@ class OneCSettings(ConnectorSettings):
         parts = urlsplit(value if "://" in value else f"https://{value}")
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
             raise ValueError("This is not the address of a base. It must look like https://server/base.")
-        path = re.sub(r"(/(ru|ru_RU|odata.*|hs/.*|ws/.*))?/*$", "", parts.path)
+        path = re.sub(r"(/(ru|ru_RU|odata(/.*)?|hs/.*|ws/.*))?/*$", "", parts.path)
         return f"{parts.scheme}://{parts.netloc.lower()}{path}"
 
     @field_validator("login")
