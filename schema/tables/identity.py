@@ -66,6 +66,35 @@ class ClientField(InWorkspace, Base):
     )
 
 
+class ClientPin(InWorkspace, Base):
+    """A field of a client that a person set by hand. It is bound to a record, and holds for the client in which the
+    record is: so it survives merges, and goes back with a split."""
+
+    __tablename__ = "client_pin"
+
+    record_id: Mapped[UUID] = mapped_column(
+        primary_key=True, comment="A record of the client: its founder, if there."
+    )
+    field: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[str]
+    actor: Mapped[str] = mapped_column(comment="The token that asked for it.")
+    at: Mapped[datetime] = mapped_column(server_default=text("clock_timestamp()"))
+
+
+class GoldenRules(InWorkspace, Base):
+    """By which rules golden records are chosen. The newest version holds; where there is none, the most recent word."""
+
+    __tablename__ = "golden_rules"
+
+    version: Mapped[int] = mapped_column(primary_key=True)
+    rules: Mapped[dict[str, Any]] = mapped_column(
+        comment="`fields`: rule and order of sources by field; `confidence`: from 0 to 1 by connection."
+    )
+    author: Mapped[str] = mapped_column(comment="The API key that set them, or 'command line'.")
+    created_at: Mapped[datetime] = mapped_column(server_default=text("clock_timestamp()"))
+    applied_at: Mapped[datetime | None] = mapped_column(comment="When all clients had been looked at by them.")
+
+
 class IdentityRecord(InWorkspace, Base):
     """A record that can tell who a client is (contact, company, call, lead, visit) and the client it is in."""
 
