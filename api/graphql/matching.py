@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import strawberry
 
@@ -122,6 +122,6 @@ def _told(found: Foreseen) -> WouldMatch:
         client=strawberry.ID(global_id("Client", found.client)),
         keys=[f"{kind} {value}" for kind, value in found.keys],
         score=found.score,
-        waterfall=found.waterfall,
+        waterfall=cast("JsonValue | None", found.waterfall),
         applied=found.applied,
     )

@@ -68,6 +68,8 @@ def compare(one: Traits, other: Traits, *, all_pairs: bool = False) -> Vector | 
     firm = _same(one.firm, other.firm)
     gap = abs(one.at - other.at)
     time = "half an hour" if gap <= SLOT else "a day" if gap <= _DAY else "apart"
+    if not one.at or not other.at:
+        time = UNKNOWN
     same_log = one.taken is not None and other.taken is not None and one.taken[0] == other.taken[0]
     staff = _same(one.taken and one.taken[1], other.taken and other.taken[1]) if same_log else UNKNOWN
     return name, patronymic, birthday, phone, email, address, firm, time, staff, UNKNOWN

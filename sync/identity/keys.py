@@ -225,5 +225,16 @@ def keys_in(kind: IdentifierKind, text: str, region: str) -> list[Key]:
     return [Key(kind, value, text) for value in values]
 
 
+def is_placeholder(kind: IdentifierKind, text: str, region: str) -> bool:
+    """Whether a field has what people type to get past a form: a phone or an address that is nobody's."""
+    if kind == IdentifierKind.PHONE:
+        number = _valid(text, region)
+        return number is not None and _nobodys(str(number.national_number))
+    if kind == IdentifierKind.EMAIL:
+        name, _, domain = text.strip().casefold().partition("@")
+        return bool(_EMAIL.match(text.strip())) and (name in _NEVER_MAIL_NAMES or domain in _NEVER_MAIL_DOMAINS)
+    return False
+
+
 def _one(value: str | None) -> tuple[str, ...]:
     return () if value is None else (value,)

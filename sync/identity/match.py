@@ -12,7 +12,7 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
@@ -22,8 +22,13 @@ from core.errors import SkvozError
 from schema.enums import ClientKind, IdentifierKind, RecordKind
 from sync.identity.clusters import UNLIMITED, Member, NodeKey, carriers_of, name_several_people
 from sync.identity.grouping import partition
-from sync.identity.keys import keys_in
+from sync.identity.keys import Key, is_placeholder, keys_in
+from sync.identity.learning import LEAST, learn
+from sync.identity.likely import is_probable, proposals, score_of
 from sync.identity.names import comparable
+from sync.identity.probable import Match, all_matches
+from sync.identity.traits import Traits, traits_of
+from sync.identity.weights import SHIPPED
 
 _DELIMITERS = ",;\t|"
 _SPACE = re.compile(r"[\s_\-./]+")
@@ -41,7 +46,18 @@ _NAME = frozenset(
 )
 _PHONE = re.compile(r"phone|^tel\b|телефон|^тел\b|mobile|мобильный|моб\b|сотовый|whatsapp|^факс|^fax|номер тел")
 _EMAIL = re.compile(r"e ?mail|почта|емейл|имейл|эл адрес|^mail|^мейл")
+_TRAITS: Mapping[str, frozenset[str]] = {
+    "birthday": frozenset(
+        {"birthday", "birthdate", "birth date", "date of birth", "дата рождения", "день рождения"}
+    ),
+    "address": frozenset({"address", "city", "town", "адрес", "город", "населенный пункт", "населённый пункт"}),
+    "firm": frozenset({"company", "firm", "organization", "organisation", "компания", "фирма", "организация"}),
+}
+_DATE = re.compile(r"^(\d{4})-(\d\d)-(\d\d)|^(\d\d)[./](\d\d)[./](\d{4})")
 _VISITOR = re.compile(r"visitor|^ym uid|ym client|client ?id$|посетител|cookie|^cid$|^roistat|^ga$")
+
+
+_UNKNOWN_TIME = datetime.fromtimestamp(0, UTC)
 
 
 class MatchFileError(SkvozError):
@@ -61,12 +77,29 @@ class MatchRow:
 
 
 @dataclass(frozen=True, slots=True)
+class MatchProposal:
+    """Two rows that are probably one client's, for a person to look at: the weight in bits, and what makes it."""
+
+    id: str
+    other: str
+    score: float
+    reasons: str
+
+    @property
+    def probability(self) -> float:
+        return 1 / (1 + 2**-self.score)
+
+
+@dataclass(frozen=True, slots=True)
 class MatchResult:
     """The rows in the order of the file, and what was understood of it."""
 
     rows: tuple[MatchRow, ...]
     columns: Mapping[str, str]
     shared: tuple[str, ...]
+    placeholders: tuple[str, ...] = ()
+    """What stands where a key might, and is what people type to get past a form."""
+    proposals: tuple[MatchProposal, ...] = ()
 
     @property
     def clients(self) -> int:
@@ -77,6 +110,14 @@ class MatchResult:
         writer = csv.writer(out, lineterminator="\n")
         writer.writerow(("id", "client", "evidence"))
         writer.writerows((row.id, row.client, row.evidence) for row in self.rows)
+
+    def write_proposals(self, out: TextIO) -> None:
+        """Write ``id,other,probability,bits,reasons`` rows under a header, the likeliest first."""
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(("id", "other", "probability", "bits", "reasons"))
+        writer.writerows(
+            (each.id, each.other, f"{each.probability:.4f}", each.score, each.reasons) for each in self.proposals
+        )
 
 
 def match_file(path: Path, region: str) -> MatchResult:
@@ -162,6 +203,7 @@ def _understand(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
             meaning[column] = "name"
         else:
             part = next((str(place) for place, words in enumerate(_NAME_PARTS) if spelling in words), None)
+            part = part or next((trait for trait, words in _TRAITS.items() if spelling in words), None)
             if part is not None:
                 meaning[column] = part
     if not {IdentifierKind.EMAIL, IdentifierKind.PHONE, IdentifierKind.VISITOR} & set(meaning.values()):
@@ -184,6 +226,8 @@ def _match(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], region
             raise MatchFileError(f"The id {id} stands on rows {ids[id] + 1} and {number + 1}; ids must differ.")
         ids[id] = number
         members.append(_member(number, row, columns, region))
+    weighed = [_traits(row, columns, member) for row, member in zip(rows, members, strict=True)]
+    members, matches = _with_matches(members, weighed)
     carriers = carriers_of(members)
     shared = {
         key
@@ -192,14 +236,86 @@ def _match(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], region
     }
     spelled = list(ids)
     client: dict[int, str] = {}
-    for group in partition(members, shared, (), carriers):
+    groups = partition(members, shared, (), carriers)
+    for group in groups:
         numbers = sorted(member.record_id.int for member in group)
         client |= dict.fromkeys(numbers, spelled[numbers[0]])
     found = [
         MatchRow(id, client[number], _evidence(members[number], carriers, shared, client, spelled))
         for id, number in ids.items()
     ]
-    return MatchResult(tuple(found), dict(columns), tuple(sorted(f"{key.kind} {key.value}" for key in shared)))
+    asked = [
+        MatchProposal(spelled[each.one.record_id.int], spelled[each.other.record_id.int], each.score, reasons)
+        for each in proposals(groups, carriers, shared, ())
+        for reasons in (_reasons(matches[each.key.value]),)
+    ]
+    return MatchResult(
+        tuple(found),
+        dict(columns),
+        tuple(sorted(f"{key.kind} {key.value}" for key in shared)),
+        tuple(sorted(_placeholders(rows, columns, region))),
+        tuple(sorted(asked, key=lambda each: (-each.score, ids[each.id]))),
+    )
+
+
+def _with_matches(
+    members: Sequence[Member], weighed: Sequence[Traits | None]
+) -> tuple[list[Member], dict[str, Match]]:
+    """The rows with the keys of their probable matches, and those matches by key. A large file teaches its own
+    weights."""
+    told = {member.record_id: traits for member, traits in zip(members, weighed, strict=True) if traits is not None}
+    weights = learn(list(told.values()), len(told), 1)[0] if len(told) >= LEAST else SHIPPED
+    matches: dict[str, Match] = {}
+    keys: dict[UUID, set[NodeKey]] = defaultdict(set)
+    for match in all_matches(told, weights):
+        key = match.key(weights.upper)
+        matches[key.value] = match
+        for id in (match.one, match.other):
+            keys[id].add(NodeKey(ClientKind.PERSON.value, key.kind, key.value))
+    return [replace(member, keys=member.keys | keys[member.record_id]) for member in members], matches
+
+
+def _traits(row: Mapping[str, Any], columns: Mapping[str, str], member: Member) -> Traits | None:
+    said: dict[str, list[str]] = defaultdict(list)
+    for column, meaning in columns.items():
+        said[meaning] += _texts(row.get(column))
+    parts = " ".join(text for place in "012" for text in said[place])
+    return traits_of(
+        member.client_kind,
+        RecordKind.LEAD.value,
+        _UNKNOWN_TIME,
+        [name for name in (parts, " ".join(said["name"])) if name.strip()],
+        [Key(key.kind, key.value, "") for key in member.keys],
+        birthday=next((day for text in said["birthday"] if (day := _day(text))), None),
+        address=" ".join(said["address"]),
+        firm=next((firm for text in said["firm"] if (firm := comparable(text, ClientKind.COMPANY))), None),
+    )
+
+
+def _day(text: str) -> str | None:
+    """A date as ISO 8601, out of that or of the Russian way to write it."""
+    found = _DATE.match(text)
+    if found is None:
+        return None
+    year, month, day, russian_day, russian_month, russian_year = found.groups()
+    return f"{year or russian_year}-{month or russian_month}-{day or russian_day}"
+
+
+def _reasons(match: Match) -> str:
+    """The weights of a match in words."""
+    told = match.waterfall()
+    return "; ".join(f"{name} {level} {bits:+.1f}" for name, (level, bits) in told.items() if level is not None)
+
+
+def _placeholders(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str], region: str) -> set[str]:
+    return {
+        text
+        for column, meaning in columns.items()
+        if meaning in (IdentifierKind.PHONE, IdentifierKind.EMAIL)
+        for row in rows
+        for text in _texts(row.get(column))
+        if is_placeholder(IdentifierKind(meaning), text, region)
+    }
 
 
 def _member(number: int, row: Mapping[str, Any], columns: Mapping[str, str], region: str) -> Member:
@@ -255,6 +371,11 @@ def _evidence(
     own = client[member.record_id.int]
     said = []
     for key in sorted(member.keys):
+        if is_probable(key):
+            [other] = [other.record_id.int for other in carriers[key] if other is not member]
+            if client[other] == own:
+                said.append(f"probably the same as {spelled[other]} ({score_of(key)} bits)")
+            continue
         others = [other.record_id.int for other in carriers[key] if other.record_id != member.record_id]
         if key in shared:
             said.append(f"{key.kind} {key.value} is shared by several people")

@@ -74,6 +74,21 @@ def _have_a_key_in_common(one: Traits, other: Traits) -> bool:
     )
 
 
+def all_matches(told: Mapping[UUID, Traits], weights: Weights) -> list[Match]:
+    """The matches among records, without a database, of a weight that is worth asking about at least."""
+    blocks = {id: blocks_of(traits) for id, traits in told.items()}
+    standing: dict[int, list[UUID] | None] = {}
+    for id, own in blocks.items():
+        for block in own:
+            who = standing.setdefault(block, [])
+            if who is not None:
+                who.append(id)
+    found = (
+        weigh(one, told[one], other, told[other], weights) for one, other in sorted(_pairs(told, blocks, standing))
+    )
+    return [match for match in found if match is not None and match.score >= weights.lower]
+
+
 @dataclass(slots=True)
 class Linked:
     """What weighing changed: the keys of probable matches that records get and lose, by record."""

@@ -6,7 +6,7 @@ Traits are pure functions of the record. Two records are compared only if they s
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from hashlib import blake2b
 
 import msgspec
@@ -18,13 +18,14 @@ from sync.identity.names import comparable, given_name, patronymic
 SLOT = 32 * 60
 """Seconds: how long after a call (or a form) its card is still thought to be made of it."""
 
+_DAY = 86_400
 _SUBSCRIBER = 7  # digits of a phone behind its operator's code
 _SHORTEST_MAILBOX = 5  # letters; a shorter name is everybody's
 
 
 class Traits(msgspec.Struct, frozen=True, array_like=True):
-    """``at`` is in seconds since 1970; ``taken`` is the log and the employee that have the record. Names are by
-    sound, phones E.164, mailboxes lower-case, the rest as it is comparable."""
+    """``at`` is in seconds since 1970 (0: nobody knows); ``taken`` is the log and the employee that have it.
+    Names are by sound, phones E.164, mailboxes lower-case, the rest as it is comparable."""
 
     client_kind: str
     record_kind: str
@@ -107,9 +108,9 @@ def named_blocks(traits: Traits) -> Iterator[str]:
             for other in names:
                 if other is not word:
                     yield f"word {given_name(word)} {other[0]}"
-    day = datetime.fromtimestamp(traits.at, UTC).toordinal()
     for word in names:
-        yield f"day {given_name(word)} {day}"
+        if traits.at:
+            yield f"day {given_name(word)} {traits.at // _DAY}"
         if traits.birthday:
             yield f"born {traits.birthday} {word[0]}"
         if traits.firm:

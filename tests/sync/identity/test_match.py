@@ -80,3 +80,28 @@ def test_a_bad_file_is_refused_with_a_sentence(tmp_path: Path, text: str, senten
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(MatchFileError, match=r"nothing\.csv can't be read"):
         match_file(tmp_path / "nothing.csv", "RU")
+
+
+PROBABLE = """id;name;phone;email;birthday;city
+1;Тимур Шарапов;+79161112201;sharapov77@mail.ru;1985-03-12;Казань
+2;Sharapov Timur;8 903 555 44 33;sharapov77@bk.ru;12.03.1985;г. Казань
+3;Тимур Шарапов;+79217778866;;;Омск
+4;Глеб Быков;+7 999 123-45-67;test@test.ru;;
+"""
+
+
+def test_what_no_key_says_is_weighed_and_proposed(tmp_path: Path) -> None:
+    path = tmp_path / "contacts.csv"
+    path.write_text(PROBABLE.replace("+79217778866", "+79161112209"), encoding="utf-8")
+    result = match_file(path, "RU")
+    assert {row.id: row.client for row in result.rows} == {"1": "1", "2": "1", "3": "1", "4": "4"}
+    path.write_text(PROBABLE, encoding="utf-8")
+    result = match_file(path, "RU")
+    assert {row.id: row.client for row in result.rows} == {"1": "1", "2": "1", "3": "3", "4": "4"}
+    [two] = [row for row in result.rows if row.id == "2"]
+    assert two.evidence.startswith("probably the same as 1 (")
+    assert result.placeholders == ("+7 999 123-45-67", "test@test.ru")
+    out = io.StringIO()
+    result.write_proposals(out)
+    assert out.getvalue().splitlines()[0] == "id,other,probability,bits,reasons"
+    assert len(out.getvalue().splitlines()) == 1 + len(result.proposals)
