@@ -28,7 +28,7 @@ define install
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo explorer test lint bench bench-graphql bench-sync peers docs guide migration lock web node-modules docker clean install install-dev
+.PHONY: help demo explorer test lint bench bench-graphql bench-sync bench-identity peers docs guide migration lock web node-modules docker clean install install-dev
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 15
@@ -60,6 +60,10 @@ bench-graphql: install-dev  ## Measure the API beside PostGraphile, plain Strawb
 
 bench-sync: install-dev peers  ## Measure loading beside dlt and plain COPY; BENCH_ARGS="--calls 20000"
 	@PEERS=$(PEERS)/bin/python $(BIN)/python -m bench.sync $(BENCH_ARGS)
+
+bench-identity: install-dev peers  ## Measure who is who: how fast, and how right beside exact keys and Splink (docs/identity.md)
+	@$(BIN)/python -m bench identity
+	@PEERS=$(PEERS)/bin/python $(BIN)/python -m bench.identity_truth
 
 # What the measurements compare with has an environment of its own: none of it is needed by Skvoz, or by its tests.
 peers:
