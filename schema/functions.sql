@@ -2,16 +2,32 @@
 -- (security definer), do one narrow thing each, and have a fixed search path.
 -- {app_role} and {loader_role} stand for the names of the roles.
 
--- The connections whose next sync is due, over all workspaces; taking one moves its time on by its interval,
--- with up to a tenth of jitter, so that many connections made at once drift apart.
+-- When a connection is due next: the first moment of its own phase, which its id gives, from half an interval on. So
+-- 10,000 connections made (or caught up with) at once are spread evenly over an interval from then on, and stay so.
+create or replace function next_due(id uuid, every integer) returns timestamptz language sql volatile as $$
+    select to_timestamp(b.from_at + w.ahead - every * floor(w.ahead / every))
+    from (select extract(epoch from clock_timestamp())::float8 + every / 2.0 as from_at,
+        (hashtextextended(id::text, 0) & 2147483647)::float8 as phase) b,
+        lateral (select b.phase - b.from_at as ahead) w
+$$;
+
+-- Whether nothing but a probe may be sent to a vendor's account, and it isn't time for one.
+create or replace function is_shut_out(workspace uuid, vendor_account text) returns boolean language sql stable as $$
+    select exists (
+        select from breaker b where b.workspace_id = workspace and b.account = vendor_account
+        and b.next_try_at > clock_timestamp()
+    )
+$$;
+
+-- The connections whose next sync is due, over all workspaces; taking one moves its time on by its interval.
 create or replace function take_due_connections(most integer)
 returns table (workspace_id uuid, connection_id uuid)
 language sql security definer set search_path = public, pg_temp as $$
     update connection c
-    set next_run_at = clock_timestamp() + make_interval(secs => c.interval_seconds * (1 + random() / 10))
+    set next_run_at = next_due(c.id, c.interval_seconds)
     from (
         select d.workspace_id, d.id from connection d
-        where d.state = 'active' and d.next_run_at <= clock_timestamp()
+        where d.state = 'active' and d.next_run_at <= clock_timestamp() and not is_shut_out(d.workspace_id, d.account)
         order by d.next_run_at limit most for update skip locked
     ) due
     where c.workspace_id = due.workspace_id and c.id = due.id
@@ -27,7 +43,7 @@ language sql stable security definer set search_path = public, pg_temp as $$
     select o.workspace_id, o.connection_id
     from outbox o join connection c on c.workspace_id = o.workspace_id and c.id = o.connection_id
     where o.state in ('pending', 'sending', 'unknown') and o.next_try_at <= clock_timestamp()
-        and c.state = 'active'
+        and c.state = 'active' and not is_shut_out(c.workspace_id, c.account)
     group by o.workspace_id, o.connection_id order by min(o.next_try_at) limit most
 $$;
 revoke all on function due_deliveries(integer) from public;
@@ -121,6 +137,7 @@ language sql stable security definer set search_path = public, pg_temp as $$
     select r.workspace_id, r.connection_id
     from received_webhook r join connection c on c.workspace_id = r.workspace_id and c.id = r.connection_id
     where r.state = 'waiting' and r.next_try_at <= clock_timestamp() and c.state = 'active'
+        and not is_shut_out(c.workspace_id, c.account)
     group by r.workspace_id, r.connection_id order by min(r.next_try_at) limit most
 $$;
 revoke all on function due_inboxes(integer) from public;

@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
-from connectors.errors import VendorError
+from connectors.errors import QuotaExhausted, VendorError
 from core.errors import SkvozError
 
 
@@ -26,6 +27,18 @@ class PagingLoop(VendorError):
     """The vendor's pages lead in a circle."""
 
     code = "PAGING_LOOP"
+
+
+class CircuitOpen(QuotaExhausted):
+    """The account has been out of reach for long: nothing was sent. Like with a quota that is used up, what wanted
+    to be sent is parked, until the breaker's next try."""
+
+    code = "CIRCUIT_OPEN"
+
+    def __init__(self, reason: str, until: datetime) -> None:
+        super().__init__(
+            f"{reason} Nothing more is sent there until {until:%H:%M} UTC, then it is tried again.", until
+        )
 
 
 @dataclass(frozen=True, slots=True)

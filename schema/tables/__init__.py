@@ -2,6 +2,7 @@
 
 from schema.tables.account import (
     ApiToken,
+    Breaker,
     Connection,
     Idempotency,
     Installation,
@@ -48,6 +49,7 @@ __all__ = [
     "ApiToken",
     "Assignment",
     "Base",
+    "Breaker",
     "Call",
     "Campaign",
     "CampaignName",

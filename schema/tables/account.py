@@ -88,7 +88,10 @@ class Connection(InWorkspace, Base):
     """One configured account in one external system."""
 
     __tablename__ = "connection"
-    __table_args__ = (ForeignKeyConstraint(["workspace_id"], ["workspace.id"]),)
+    __table_args__ = (
+        ForeignKeyConstraint(["workspace_id"], ["workspace.id"]),
+        Index("ix_connection_due", "next_run_at", postgresql_where=text("state = 'active'")),
+    )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     connector: Mapped[str] = mapped_column(comment="Key of the connector.")
@@ -120,6 +123,25 @@ class RateBudget(InWorkspace, Base):
     limit_name: Mapped[str] = mapped_column(primary_key=True, comment="'requests/seconds' of the limit.")
     free_at: Mapped[datetime] = mapped_column(comment="When the next request may go (virtual scheduling).")
     held_until: Mapped[datetime | None] = mapped_column(comment="The vendor asked all to wait until then.")
+    window_at: Mapped[datetime] = mapped_column(
+        server_default=text("now()"), comment="Since when requests are counted: a minute, or the limit's own span."
+    )
+    used: Mapped[int] = mapped_column(server_default="0", comment="Requests since then.")
+
+
+class Breaker(InWorkspace, Base):
+    """The circuit breaker of a vendor account that doesn't answer. There is no row while all is well."""
+
+    __tablename__ = "breaker"
+
+    account: Mapped[str] = mapped_column(primary_key=True, comment="Connector key and vendor account.")
+    failures: Mapped[int] = mapped_column(comment="Passing faults in a row, with no answer between them.")
+    failing_since: Mapped[datetime]
+    reason: Mapped[str] = mapped_column(comment="What the last fault was, in one sentence.")
+    opened_at: Mapped[datetime | None] = mapped_column(comment="Since when nothing but probes is sent there.")
+    next_try_at: Mapped[datetime | None] = mapped_column(comment="When one request may try it again.")
+    trips: Mapped[int] = mapped_column(server_default="0", comment="Pauses so far; each is longer than the last.")
+    probe_until: Mapped[datetime | None] = mapped_column(comment="A probe is on its way, until then at most.")
 
 
 class StreamState(InWorkspace, Base):
