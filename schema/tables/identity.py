@@ -82,7 +82,7 @@ class ClientPin(InWorkspace, Base):
 
 
 class GoldenRules(InWorkspace, Base):
-    """By which rules golden records are chosen. The newest version holds; where there is none, the most recent word."""
+    """By which rules golden records are chosen. The newest version holds; without any, the most recent word."""
 
     __tablename__ = "golden_rules"
 
