@@ -217,7 +217,7 @@ def _changes(types: Types) -> Root:
 def _unattributed(types: Types) -> Root:
     found = field(
         "unattributed",
-        list_of(types["UnattributedRow"]),
+        optional(list_of(types["UnattributedRow"])),
         "What belongs to no campaign, by reason and channel, with what would mend it; the most revenue first.",
         period_arguments(),
     )

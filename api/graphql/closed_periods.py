@@ -13,7 +13,7 @@ import strawberry
 from api.graphql.build import field as graphql_field
 from api.graphql.build import optional
 from api.graphql.enums import ENUMS
-from api.graphql.errors import CallerError, NotFound
+from api.graphql.errors import CallerError
 from api.graphql.ids import global_id
 from api.graphql.problems import InputProblem, InputRefused, problem
 from api.graphql.report_settings import ACCOUNTANTS
@@ -100,7 +100,7 @@ async def _cohorts(
     start: _From,
     end: _To,
     months: Annotated[int, strawberry.argument(description="How many months of life, 36 at most.")] = 12,
-) -> list[Cohort]:
+) -> list[Cohort] | None:
     first, last, _ = period_of_arguments({"from": start, "to": end})
     async with snapshot(info.context) as conn:
         terms = await read_terms(conn, info.context.viewer.workspace_id)
@@ -111,17 +111,17 @@ async def _cohorts(
     return [_cohort(each) for each in found]
 
 
-async def _closed(info: Info) -> list[ClosedPeriod]:
+async def _closed(info: Info) -> list[ClosedPeriod] | None:
     async with snapshot(info.context) as conn:
         return [_period(each) for each in await freezing.frozen(conn, info.context.viewer.workspace_id)]
 
 
-async def _preview(info: Info, id: _Period) -> list[ThawChange]:
+async def _preview(info: Info, id: _Period) -> list[ThawChange] | None:
     async with snapshot(info.context) as conn:
         try:
             found = await freezing.thaw_preview(conn, info.context.viewer.workspace_id, _id(id), clock.now())
-        except LookupError as error:
-            raise NotFound(str(error)) from None
+        except LookupError:
+            return None
         except InputRefused as refused:
             raise CallerError(str(refused)) from None
     return [
@@ -172,7 +172,7 @@ def closed_period_fields() -> list[Any]:
             _preview,
             name="previewOpening",
             description="What opening a closed period would change in its report, by cause; the last row is all of "
-            "it together.",
+            "it together. Null if there is no such period.",
         ),
     ]
 

@@ -124,13 +124,13 @@ _Campaign = Annotated[strawberry.ID | None, strawberry.argument(description="Of 
 _Channel = Annotated[ENUMS[Channel] | None, strawberry.argument(description="Of one channel.")]  # type: ignore[valid-type]
 
 
-async def _report_rules(info: Info, kind: _Kind) -> ReportRules:
+async def _report_rules(info: Info, kind: _Kind) -> ReportRules | None:
     chosen = RuleKind(cast("Any", kind).value)
     async with snapshot(info.context) as conn:
         return _rules(await rulebook.rule_set(conn, info.context.viewer.workspace_id, chosen))
 
 
-async def _preview(info: Info, kind: _Kind, rules: _Rules, start: _From, end: _To) -> list[RuleMove]:
+async def _preview(info: Info, kind: _Kind, rules: _Rules, start: _From, end: _To) -> list[RuleMove] | None:
     chosen = RuleKind(cast("Any", kind).value)
     first, last, _ = period_of_arguments({"from": start, "to": end})
     async with snapshot(info.context) as conn:
@@ -155,7 +155,7 @@ async def _preview(info: Info, kind: _Kind, rules: _Rules, start: _From, end: _T
     ]
 
 
-async def _audit(info: Info, start: _From, end: _To) -> list[TagFinding]:
+async def _audit(info: Info, start: _From, end: _To) -> list[TagFinding] | None:
     first, last, _ = period_of_arguments({"from": start, "to": end})
     async with snapshot(info.context) as conn:
         terms = await read_terms(conn, info.context.viewer.workspace_id)
@@ -175,7 +175,7 @@ async def _audit(info: Info, start: _From, end: _To) -> list[TagFinding]:
     ]
 
 
-async def _plans(info: Info, start: _From, end: _To) -> list[PlanFact]:
+async def _plans(info: Info, start: _From, end: _To) -> list[PlanFact] | None:
     first, last, _ = period_of_arguments({"from": start, "to": end})
     async with snapshot(info.context) as conn:
         return await _plan_facts(conn, info.context.viewer.workspace_id, first, last)

@@ -108,7 +108,7 @@ def _told(metric: Metric, *, own: bool) -> ReportMetric:
     )
 
 
-async def _metrics(info: Info) -> list[ReportMetric]:
+async def _metrics(info: Info) -> list[ReportMetric] | None:
     async with snapshot(info.context) as conn:
         own = await own_metrics.own_metrics(conn, info.context.viewer.workspace_id)
     return [
@@ -158,7 +158,11 @@ async def _delete_metric(info: Info, key: _Key) -> Any:
     return Written(removed=gone)
 
 
-async def _rates(info: Info) -> list[CostRate]:
+async def _rates(info: Info) -> list[CostRate] | None:
+    return await _all_rates(info)
+
+
+async def _all_rates(info: Info) -> list[CostRate]:
     async with snapshot(info.context) as conn:
         found = await report_costs.rates(conn, info.context.viewer.workspace_id)
     return [
@@ -206,7 +210,7 @@ async def _add_rate(
 
     arguments = {"kind": rate.kind, "platform": platform, "percent": percent, "from": since, "to": until}
     made = await _once(context, key, "addCostRate", arguments, write)
-    return _Answer(rate=next((each for each in await _rates(info) if each.id == str(made)), None))
+    return _Answer(rate=next((each for each in await _all_rates(info) if each.id == str(made)), None))
 
 
 async def _remove_rate(
@@ -218,7 +222,7 @@ async def _remove_rate(
     return Written(removed=gone)
 
 
-async def _costs(info: Info) -> list[CostByHand]:
+async def _costs(info: Info) -> list[CostByHand] | None:
     async with snapshot(info.context) as conn:
         found = await report_costs.manual_costs(conn, info.context.viewer.workspace_id)
     return [_cost(each) for each in found]

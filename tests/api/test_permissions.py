@@ -22,6 +22,10 @@ CONNECTION, CLIENT, OTHER = (
 OWNER, MANAGER, ANALYST, INTEGRATION = Role.OWNER, Role.MANAGER, Role.ANALYST, Role.INTEGRATION
 ALL = frozenset(Role)
 EDITORS, CONNECTORS = frozenset({OWNER, MANAGER}), frozenset({OWNER, INTEGRATION})
+ACCOUNTANTS, DECIDERS = frozenset({OWNER, MANAGER}), frozenset({OWNER, MANAGER, ANALYST})
+DAYS = 'from: "2026-03-01", to: "2026-03-02"'
+RULES = 'kind: CHANNEL, rules: [{then: "Paid", channel: "paid_*"}]'
+PROPOSAL = f'(proposal: "MatchProposal:{uuid("proposal", 9)}") {{ problems {{ code }} }}'
 MAPPED = f'connection: "{CONNECTION}", type: DEAL, key: "X", fills: "title"'
 MUTATIONS: dict[str, tuple[str, frozenset[Role]]] = {
     "connectSystem": ('(connector: "bitrix24", settings: {}) { problems { field } }', CONNECTORS),
@@ -57,6 +61,24 @@ MUTATIONS: dict[str, tuple[str, frozenset[Role]]] = {
     "createTask": (f'(client: "{CLIENT}", title: "x") {{ task {{ id }} }}', EDITORS),
     "editTask": (f'(id: "Task:{uuid("task", 1)}", title: "x") {{ task {{ id }} }}', EDITORS),
     "removeTask": (f'(id: "Task:{uuid("task", 1)}") {{ removed }}', EDITORS),
+    **dict.fromkeys(("acceptMatch", "rejectMatch", "postponeMatch", "reopenMatch"), (PROPOSAL, EDITORS)),
+    "createMetric": (
+        '(key: "perCall", title: "x", unit: MONEY, formula: "cost / calls") { problems { code } }',
+        DECIDERS,
+    ),
+    "removeMetric": ('(key: "none") { removed }', DECIDERS),
+    "addCostRate": ('(kind: VAT, percent: 20, validFrom: "2026-03-01") { problems { code } }', ACCOUNTANTS),
+    "removeCostRate": (f'(id: "CostRate:{uuid("rate", 9)}") {{ removed }}', ACCOUNTANTS),
+    "addCost": (
+        '(title: "x", amount: 1, firstDay: "2026-03-01", lastDay: "2026-03-02") { problems { code } }',
+        ACCOUNTANTS,
+    ),
+    "removeCost": (f'(id: "Cost:{uuid("xcost", 9)}") {{ removed }}', ACCOUNTANTS),
+    "setPlan": ('(month: "2026-03-01", figure: CALLS, amount: 1) { problems { code } }', ACCOUNTANTS),
+    "removePlan": ('(month: "2026-03-01", figure: LEADS) { removed }', ACCOUNTANTS),
+    "writeReportRules": (f"({RULES}) {{ problems {{ code }} }}", ACCOUNTANTS),
+    "closePeriod": (f"({DAYS}) {{ problems {{ code }} }}", ACCOUNTANTS),
+    "openPeriod": (f'(id: "{uuid("period", 9)}") {{ removed }}', ACCOUNTANTS),
 }
 QUERIES: dict[str, tuple[str, frozenset[Role]]] = {
     "tokens": ("{ nodes { id } }", frozenset({OWNER})),
@@ -73,6 +95,21 @@ QUERIES: dict[str, tuple[str, frozenset[Role]]] = {
         ALL,
     ),
     "search": ('(text: "client") { score }', ALL),
+    "cohorts": (f"({DAYS}) {{ __typename }}", ALL),
+    "creditReceipt": (
+        f'(campaign: "Campaign:{uuid("Gcampaign", 1)}", model: LINEAR, conversion: CALL, {DAYS}) {{ __typename }}',
+        ALL,
+    ),
+    "modelsReport": (f"({DAYS}) {{ __typename }}", ALL),
+    "planFact": (f"({DAYS}) {{ __typename }}", ALL),
+    "previewReportRules": (f"({RULES}, {DAYS}) {{ __typename }}", ALL),
+    "report": (f"({DAYS}, by: [CHANNEL]) {{ __typename }}", ALL),
+    "reportComparison": (f"({DAYS}) {{ __typename }}", ALL),
+    "reportRules": ("(kind: CHANNEL) { __typename }", ALL),
+    "tagAudit": (f"({DAYS}) {{ __typename }}", ALL),
+    "unattributed": (f"({DAYS}) {{ __typename }}", ALL),
+    "previewOpening": (f'(id: "{uuid("period", 9)}") {{ __typename }}', ALL),
+    "whatWouldMatch": ('(input: {name: "x"}) { __typename }', EDITORS),
 }
 ELSEWHERE = ("webhook", "changes", "delivery")
 """What other tests hold against the roles: operations of webhooks and of the change feed."""
@@ -93,7 +130,8 @@ async def state(api: Api) -> dict[str, Any]:
     async with api.market.database.workspace(api.market.workspace_id) as connection:
         for table in (
             "workspace", "connection", "api_token", "client", "sync_run", "note", "task", "merge_log", "idempotency",
-            "identity_decision", "field_mapping", "door",
+            "identity_decision", "field_mapping", "door", "own_metric", "cost_rule", "manual_cost", "rule_set", "plan",
+            "frozen_period", "match_proposal",
         ):  # fmt: skip
             column = "w" if table != "api_token" else "(w.id, w.role, w.revoked_at)"
             query = f"select count(*), md5(string_agg({column}::text, '|' order by {column}::text)) from {table} w"  # noqa: S608 - names of ours

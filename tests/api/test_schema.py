@@ -11,6 +11,7 @@ from graphql import (
     GraphQLInterfaceType,
     GraphQLObjectType,
     is_introspection_type,
+    is_non_null_type,
     is_specified_scalar_type,
 )
 
@@ -51,3 +52,15 @@ def _undescribed() -> Iterator[str]:
 
 def test_everything_is_described() -> None:
     assert list(_undescribed()) == []
+
+
+def test_one_failing_root_field_leaves_the_rest() -> None:
+    """What can fail may be null: an error in a field that may not would take the whole answer with it."""
+    types = build_schema()._schema.type_map
+    certain = {
+        name
+        for root in ("Query", "Mutation")
+        for name, field in types[root].fields.items()  # type: ignore[attr-defined]
+        if is_non_null_type(field.type)
+    }
+    assert certain == {"nodes", "connectors", "viewer", "mappableFields"}  # read nothing, or fail one by one
