@@ -41,7 +41,7 @@ from sync.run_life import RunResult
 
 DAYS = 180
 EVERY_SECONDS = 60
-CRMS = ("bitrix24", "amocrm")
+CRMS = ("bitrix24", "amocrm", "aspro_cloud", "advantshop", "onec")
 # What a demo's market was made of before it was written down beside it.
 FIRST_MARKET: dict[str, Any] = {
     "vendors": ("amocrm", "bitrix24", "calltouch", "yandex_direct", "yandex_metrica"),
