@@ -12,6 +12,7 @@ from schema.enums import IdentifierKind
 from sync.identity import reading
 from sync.identity.clusters import UNLIMITED, Member, NodeKey, carriers_of
 from sync.identity.grouping import partition
+from sync.identity.likely import PROBABLE, is_probable, only_asks, score_of
 from sync.identity.names import clearly_differ
 from sync.identity.reading import Conn
 
@@ -49,7 +50,9 @@ async def why(conn: Conn, workspace_id: UUID, client_id: UUID) -> Explanation:
     carriers = carriers_of(members)
     shared = await _shared(conn, workspace_id, carriers)
     groups = len(partition(members, shared.keys(), (), carriers))
-    joining = sorted(key for key, who in carriers.items() if len(who) > 1 and key not in shared)
+    joining = sorted(
+        key for key, who in carriers.items() if len(who) > 1 and key not in shared and not only_asks(key)
+    )
     raw = await reading.raw_keys(
         conn, workspace_id, [(member.record_id, key) for key in joining for member in carriers[key]]
     )
@@ -57,8 +60,8 @@ async def why(conn: Conn, workspace_id: UUID, client_id: UUID) -> Explanation:
         len(members),
         tuple(
             Evidence(
-                key.kind,
-                key.value,
+                PROBABLE if is_probable(key) else key.kind,
+                f"{score_of(key)} bits" if is_probable(key) else key.value,
                 tuple((m.record_kind, m.record_id, raw.get((m.record_id, key), key.value)) for m in carriers[key]),
                 parts=len(partition(members, {*shared, key}, (), carriers)) > groups,
             )
@@ -83,6 +86,12 @@ async def why_not(conn: Conn, workspace_id: UUID, client_id: UUID, other_id: UUI
     if ours[0].client_kind != theirs[0].client_kind:
         return (*found, "One is a person and the other a company; those are never one client.")
     common = carriers_of(ours).keys() & carriers_of(theirs).keys()
+    likely = max((score_of(key) for key in common if is_probable(key)), default=None)
+    common = {key for key in common if not is_probable(key)}
+    if likely is not None:
+        found.append(
+            f"They are likely to be one, by {likely} bits; that is not enough, or something speaks against it."
+        )
     if not common:
         return (*found, "No record of the one has a key in common with a record of the other.")
     shared = await _shared(conn, workspace_id, common)

@@ -12,7 +12,7 @@ from schema.enums import MergeKind
 from sync.identity import reading, writing
 from sync.identity.clusters import Member, NodeKey, carriers_of
 from sync.identity.founding import Group, moves
-from sync.identity.likely import PROBABLE, is_probable, score_of
+from sync.identity.likely import PROBABLE, is_probable, only_asks, score_of
 from sync.identity.reading import Conn
 from sync.identity.settling import Settling
 
@@ -88,7 +88,9 @@ def _joining(group: Group, shared: Collection[NodeKey]) -> dict[NodeKey, list[Me
     joining = [
         key
         for key, who in carriers.items()
-        if key not in shared and len({member.client_id or member.record_id for member in who}) > 1
+        if key not in shared
+        and not only_asks(key)
+        and len({member.client_id or member.record_id for member in who}) > 1
     ]
     return {key: carriers[key] for key in sorted(joining)[:_MOST_EVIDENCE]}
 

@@ -44,6 +44,11 @@ def is_probable(key: NodeKey) -> bool:
     return key.kind == IdentifierKind.VENDOR and key.value.startswith(_PREFIX)
 
 
+def only_asks(key: NodeKey) -> bool:
+    """Whether a key is a probable match whose weight isn't enough to be applied."""
+    return is_probable(key) and key.value.split(":")[2] == _ASK
+
+
 def score_of(key: NodeKey) -> float:
     """The weight of a probable match, in bits."""
     return float(key.value.split(":")[3])

@@ -174,7 +174,9 @@ def _slipped(one: str, other: str) -> bool:
     if shorter < _SHORTEST_SLIP:
         return False
     allowed = 2 if shorter > 7 else 1
-    return abs(len(one) - len(other)) <= allowed and _slips(one, other) <= allowed
+    # A slip takes one letter out of what the two have in common at most, and puts another in.
+    near = abs(len(one) - len(other)) <= allowed and len(set(one) ^ set(other)) <= 2 * allowed
+    return near and _slips(one, other) <= allowed
 
 
 def _slips(one: str, other: str) -> int:

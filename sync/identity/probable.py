@@ -60,17 +60,18 @@ class Match:
 
 def weigh(one: UUID, ours: Traits, other: UUID, theirs: Traits, weights: Weights) -> Match | None:
     """What speaks for two records being one client's; None if nothing does, or a key says so anyway."""
+    if _have_a_key_in_common(ours, theirs):
+        return None
     vector = compare(ours, theirs)
-    if vector is None or _have_a_key_in_common(ours, theirs):
+    if vector is None:
         return None
     told = weights.weigh(vector, words_in_common(ours, theirs))
     return Match(one, other, vector, told, score(told), ours.is_call or theirs.is_call)
 
 
 def _have_a_key_in_common(one: Traits, other: Traits) -> bool:
-    return not (
-        set(one.mailboxes).isdisjoint(other.mailboxes)
-        and all(is_landline(phone) for phone in set(one.phones) & set(other.phones))
+    return any(mailbox in other.mailboxes for mailbox in one.mailboxes) or any(
+        phone in other.phones and not is_landline(phone) for phone in one.phones
     )
 
 

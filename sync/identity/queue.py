@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from hashlib import blake2b
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from schema.enums import ProposalState
@@ -118,6 +118,31 @@ async def _write(
             "waterfalls": texts(waterfalls[each.one.record_id, each.key] for each in rows),
         },
     )
+
+
+class Waiting(NamedTuple):
+    """A proposal that nobody has decided on; ``sides`` are name, phone and e-mail of the two clients."""
+
+    id: UUID
+    score: float
+    waterfall: dict[str, Any]
+    sides: tuple[tuple[str | None, ...], tuple[str | None, ...]]
+
+
+async def waiting(conn: Conn, workspace_id: UUID, most: int) -> list[Waiting]:
+    """Open proposals, the likeliest first."""
+    cursor = await conn.execute(
+        """select p.id, p.score, p.waterfall, a.name, a.phone, a.email, b.name, b.phone, b.email
+        from match_proposal p
+        left join client a on a.workspace_id = p.workspace_id and a.id = p.client_id
+        left join client b on b.workspace_id = p.workspace_id and b.id = p.other_client_id
+        where p.workspace_id = %s and p.state = %s and p.pending order by p.score desc, p.id limit %s""",
+        (workspace_id, ProposalState.OPEN.value, most),
+    )
+    return [
+        Waiting(id, score, waterfall, (tuple(sides[:3]), tuple(sides[3:])))
+        for id, score, waterfall, *sides in await cursor.fetchall()
+    ]
 
 
 async def stored_proposal(conn: Conn, workspace_id: UUID, id: UUID) -> dict[str, Any] | None:

@@ -23,7 +23,7 @@ _SUBSCRIBER = 7  # digits of a phone behind its operator's code
 _SHORTEST_MAILBOX = 5  # letters; a shorter name is everybody's
 
 
-class Traits(msgspec.Struct, frozen=True, array_like=True):
+class Traits(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """``at`` is in seconds since 1970 (0: nobody knows); ``taken`` is the log and the employee that have it.
     Names are by sound, phones E.164, mailboxes lower-case, the rest as it is comparable."""
 

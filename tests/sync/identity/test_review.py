@@ -12,7 +12,8 @@ from schema.enums import ProposalState, RecordKind
 from schema.ids import record_id
 from schema.records import CallRecord, ContactRecord, LeadRecord, Record
 from sync.identity.decisions import DecisionRefused
-from sync.identity.queue import proposal_id
+from sync.identity.explain import why, why_not
+from sync.identity.queue import proposal_id, waiting
 from sync.identity.review import decide
 from tests.sync.identity.test_absorb import BITRIX, Conn, World, day
 
@@ -130,3 +131,21 @@ async def test_another_word_replaces_the_first(conn: Conn) -> None:
         assert same == (said is ProposalState.SAME)
     with pytest.raises(DecisionRefused, match="no such proposal"):
         await decide(conn, world.workspace_id, UUID(int=5), ProposalState.SAME, "token")
+
+
+async def test_why_tells_probable_matches_and_why_not_those_that_are_not_enough(conn: Conn) -> None:
+    world = World(conn)
+    await world.take(form("f", "Timur Sharapov", A), card("1", "Тимур Шарапов", B, 20))
+    client = await world.contact("1")
+    assert client is not None
+    [evidence] = (await why(conn, world.workspace_id, client)).joined_by
+    assert (evidence.kind, evidence.parts) == ("probable", True)
+    assert evidence.value.endswith(" bits")
+    await world.take(form("g", "Кристина Шилова", C), card("2", "Кристина Шилова", D, 600))
+    ours, theirs = await world.client(RecordKind.LEAD, "g"), await world.contact("2")
+    assert ours is not None
+    assert theirs is not None
+    [waits] = await waiting(conn, world.workspace_id, 10)
+    assert waits.waterfall["time"][0] == "a day"
+    said = await why_not(conn, world.workspace_id, ours, theirs)
+    assert said[0].startswith(f"They are likely to be one, by {waits.score} bits")
