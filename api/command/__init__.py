@@ -30,6 +30,7 @@ COMMANDS = {
     "attribute": "attribute",
     "match": "match",
     "why": "why",
+    "review": "review",
     "rules": "rules",
     "outbox": "outbox",
     "fields": "fields",
