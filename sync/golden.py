@@ -5,7 +5,6 @@ No figure depends on any of this: figures count records, and a record stays what
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -52,7 +51,9 @@ class RulesPreview:
 
 
 async def pin(conn: Conn, workspace_id: UUID, client_id: UUID, values: Mapping[str, str], actor: str) -> None:
-    """Let these values hold whatever the records say, in the caller's transaction as the loader. Raises NotFound."""
+    """Let these values hold whatever the records say, in the caller's transaction as the loader.
+
+    Raises NotFound."""
     await reading.lock(conn, workspace_id)
     record = await _spokesman(conn, workspace_id, client_id)
     for name, value in values.items():
@@ -120,7 +121,7 @@ async def undo_golden_rules(database: Database, workspace_id: UUID, author: str)
         return await set_rules(conn, workspace_id, before, author)
 
 
-async def apply_rules(database: Database, workspace_id: UUID, stop: asyncio.Event | None = None) -> int:
+async def apply_rules(database: Database, workspace_id: UUID) -> int:
     """Choose the fields of all clients by the rules in force, a batch in each transaction; a kill in between loses
     nothing, since the same again changes nothing. Returns how many clients changed."""
     after, changed = UUID(int=0), 0
@@ -139,8 +140,6 @@ async def apply_rules(database: Database, workspace_id: UUID, stop: asyncio.Even
             changes.add(ChangeType.CLIENT, ChangeKind.CHANGED, anew)
             await append(conn, workspace_id, changes)
         after, changed = batch[-1], changed + len(anew)
-        if stop is not None and stop.is_set():
-            return changed
 
 
 async def preview_rules(database: Database, workspace_id: UUID, rules: Rules) -> RulesPreview:
