@@ -28,7 +28,7 @@ define install
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo explorer test lint bench bench-graphql bench-sync bench-identity peers docs guide migration lock web node-modules docker clean install install-dev
+.PHONY: help demo explorer test soak lint bench bench-graphql bench-sync bench-identity peers docs guide migration lock web node-modules docker clean install install-dev
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 15
@@ -44,6 +44,9 @@ explorer:
 
 test: install-dev  ## Run the tests; TEST_ARGS="tests/core -k roles" chooses some
 	@$(BIN)/python -m pytest -n auto --dist worksteal $(TEST_ARGS)
+
+soak: install-dev  ## Trouble of every kind at once, for long; SOAK_ARGS="--minutes 120 --seed 7"
+	@$(BIN)/python -m tests.soak $(SOAK_ARGS)
 
 lint: install-dev  ## Check style, types and the direction of imports
 	@$(BIN)/ruff check $(CHECKED)
