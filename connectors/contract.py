@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any, Generic, Literal, Protocol, TypeVar, get_args
 from uuid import UUID
@@ -145,6 +145,67 @@ class Fetch(Generic[S]):
     read: Callable[[S, str, VendorResponse], RawRecord | None]
 
 
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A part of a stream: what stands at ``since`` or later and before ``until``. None: no bound."""
+
+    since: datetime | None
+    until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A record as an audit's list tells it, or as it was told when we read it; only what both tell is compared.
+
+    ``moment`` is the time by which it stands in a span, ``version`` a text that changes with the record, ``links``
+    a text of the records that it hangs on, ``body`` all of it, as a page of the stream would hold it.
+    """
+
+    external_id: str
+    moment: datetime | None = None
+    version: str | None = None
+    links: str | None = None
+    body: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """One page of an audit's list. ``total``: how many records the vendor says there are; the totals of the pages
+    of a span add up."""
+
+    listed: Sequence[Listed]
+    next: Position | None
+    total: int | None = None
+
+
+def listing_of(page: Page, moment: Callable[[bytes], datetime | None], total: int | None = None) -> Listing:
+    """A page of a stream as an audit's list: its records whole, and those that it only names."""
+    whole = [Listed(record.external_id, moment(record.body), body=record.body) for record in page.records]
+    return Listing([*whole, *map(Listed, page.present)], page.next, total)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Audit(Generic[S]):
+    """How it is proven that a stream is here completely: the cheapest list of what there is in a span.
+
+    ``zone`` is the one whose days and months spans are made of; ``stored`` tells of a record that we have what the
+    list would tell of it, above all its moment. ``start`` gets the id of the verification, for vendors that want a
+    name for what they prepare. ``names`` is False where the vendor gives totals only. ``longest_days``: what is
+    older isn't compared unless asked for; ``kept_since`` False: the first span has no lower bound, since the stream
+    reads everything, however old. ``settles``: records so young may differ from ours without fault.
+    """
+
+    zone: Callable[[S], tzinfo]
+    start: Callable[[S, Span, UUID], Position | None]
+    request: Callable[[S, Position], VendorRequest]
+    read: Callable[[S, Position, VendorResponse], Listing]
+    stored: Callable[[S, RawRecord], Listed]
+    names: bool = True
+    kept_since: bool = True
+    longest_days: int | None = None
+    settles: timedelta = timedelta(0)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Stream(Generic[S]):
     """One list of records that a system offers.
@@ -155,7 +216,8 @@ class Stream(Generic[S]):
     is absent from a complete run was deleted; ``whole`` tells, where only some runs do, whether the one that starts
     at a position does. ``volatile`` names top-level fields to leave out of the hash. ``takes_back``: a record that
     changes may tell of less than before (an order isn't paid after all); what it tells no more counts as deleted.
-    ``one`` fetches a single record, where the vendor has a way to.
+    ``one`` fetches a single record, where the vendor has a way to. ``audit`` compares the stream with the vendor;
+    without it, its pages are read once more for that.
     """
 
     name: str
@@ -170,6 +232,7 @@ class Stream(Generic[S]):
     volatile: frozenset[str] = frozenset()
     takes_back: bool = False
     one: Fetch[S] | None = None
+    audit: Audit[S] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,20 +323,25 @@ class Command:
 @dataclass(frozen=True, slots=True)
 class Standing:
     """A record as it stands there now: its id, what it is called, the values of the fields that a write owns, and
-    the time of its last change, where the vendor tells one."""
+    the time of its last change, where the vendor tells one. ``kind``: what it is, where a look may find records of
+    several kinds."""
 
     external_id: str
     title: str
     values: Mapping[str, Any] = field(default_factory=dict)
     changed_at: datetime | None = None
+    kind: RecordKind | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Lookup(Generic[S]):
-    """How a record is looked for. ``request`` gives None where the command holds nothing to look by."""
+    """How a record is looked for. ``request`` gives None where the command holds nothing to look by. Where one answer
+    only names what to ask for next, ``follow`` asks for it, or gives None when there is nothing; ``found`` reads the
+    last answer."""
 
     request: Callable[[S, Command], VendorRequest | None]
     found: Callable[[S, Command, VendorResponse], Standing | None]
+    follow: Callable[[S, Command, VendorResponse], VendorRequest | None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,6 +350,15 @@ class Described(Generic[S]):
 
     request: Callable[[S], VendorRequest]
     fields: Callable[[S, VendorResponse], Mapping[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Preparation(Generic[S]):
+    """What an account must have before a write can work, such as a field for our marker. ``missing`` gives the
+    request that makes it, or None when it is there; both are done when a rule is switched on."""
+
+    request: Callable[[S], VendorRequest]
+    missing: Callable[[S, VendorResponse], VendorRequest | None]
 
 
 Operation = Literal["create", "update", "delete"]
@@ -301,7 +378,9 @@ class Write(Generic[S]):
     raises WriteRejected when a 200 holds a refusal, and VendorChanged when nothing can be told from it.
     ``lag_seconds``: how long after a write the vendor's search may not show it yet. ``undo`` names the write that
     takes a create back. ``origin``: the vendor's fields in which traffic is kept, by part of an origin.
-    ``also_by_match``: further looks for the same, where one question can't ask for it. ``replaces_lists``: phones
+    ``also_by_match``: further looks for the same, where one question can't ask for it. ``by_party``: looks for the
+    client's card, to which the new record is tied: its id becomes the value ``contact`` (or ``company``) of the
+    command, before ``by_match`` is asked. ``prepare``: what must be there first. ``replaces_lists``: phones
     and e-mails are sent whole, else only those that are to be added. ``resent``: fields that the vendor empties
     unless they come along: what stands in them goes with every change (needs ``read``).
     """
@@ -317,6 +396,8 @@ class Write(Generic[S]):
     by_marker: Lookup[S] | None = None
     by_match: Lookup[S] | None = None
     also_by_match: tuple[Lookup[S], ...] = ()
+    by_party: tuple[Lookup[S], ...] = ()
+    prepare: Preparation[S] | None = None
     read: Lookup[S] | None = None
     described: Described[S] | None = None
     origin: Mapping[str, str] = field(default_factory=dict)

@@ -93,6 +93,12 @@ class WriteRejected(VendorError):
         self.field = field
 
 
+class ChangedMeanwhile(VendorError):
+    """The record was changed there since it was looked at (HTTP 409 or 412): look again, then decide anew."""
+
+    code = "CHANGED_MEANWHILE"
+
+
 class BadRecord(VendorError):
     """One record can't be understood: it goes to quarantine with this reason."""
 

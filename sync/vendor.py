@@ -1,12 +1,13 @@
 """Talking to a vendor: one request at a time, signed, within its limits, retried where that helps.
 
 The order inside one send: budget, auth, transport, classify, wait, repeat. What comes back is either data or one
-of ``connectors.errors``; nothing of httpx gets through.
+of ``connectors.errors``; nothing of httpx gets through. A breaker stands before it all.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -30,6 +31,7 @@ from connectors.contract import (
 from connectors.errors import (
     AuthFailed,
     BadSettings,
+    ChangedMeanwhile,
     NotPermitted,
     NotReady,
     NotSent,
@@ -42,7 +44,10 @@ from core import clock
 from core.errors import AddressError
 from core.network import guarded_client
 from core.settings import Settings
+from core.tracing import Span, span
+from sync.breaker import Breaker
 from sync.budget import LONGEST_WAIT, Budget
+from sync.metrics import REQUEST_SECONDS
 
 log = structlog.get_logger(__name__)
 
@@ -66,6 +71,7 @@ class VendorClient(Generic[S]):
         settings: S,
         http: httpx.AsyncClient,
         budget: Budget,
+        breaker: Breaker | None,
         auth: httpx.Auth | None,
         files: Path,
     ) -> None:
@@ -74,6 +80,7 @@ class VendorClient(Generic[S]):
         self._connector = connector
         self._http = http
         self._budget = budget
+        self._breaker = breaker
         self._auth = auth
         self._files = files
         # What answers without a network shares our clock.
@@ -112,19 +119,45 @@ class VendorClient(Generic[S]):
     async def _once(self, request: VendorRequest) -> VendorResponse:
         if self._connector.source is not None:
             return await self._connector.source(self.settings, request, self._files)
-        await self._budget.acquire()
-        return await self._attempt(request)
+        return await self._attempt(request, probe=await self._admitted())
 
     async def send_once(self, request: VendorRequest, about_to: Callable[[], Awaitable[None]]) -> VendorResponse:
         """One attempt at a request that changes something there: after an error other than a refusal nobody knows
         whether it took effect, so it is never repeated here. ``about_to`` is awaited when the budget allows it,
         before the first byte goes out. Raises like ``send``; NotSent when it certainly had no effect."""
-        await self._budget.acquire()
+        probe = await self._admitted()
         await about_to()
-        return await self._attempt(request)
+        return await self._attempt(request, probe=probe)
 
-    async def _attempt(self, request: VendorRequest) -> VendorResponse:
+    async def _admitted(self) -> bool:
+        """Wait for the budget; True if the request is the breaker's probe. Raises RateLimited or CircuitOpen."""
+        await self._budget.acquire()
+        return self._breaker is not None and await self._breaker.admit()
+
+    async def _attempt(self, request: VendorRequest, *, probe: bool) -> VendorResponse:
         self.requests += 1
+        began, outcome = time.perf_counter(), "BROKEN"
+        try:
+            with span("vendor.request", connector=self._connector.key, method=request.method) as traced:
+                response = await self._exchange(request, traced)
+            outcome = "ok"
+        except Transient as error:
+            outcome = error.code
+            if self._breaker is not None:
+                await self._breaker.failed(probe, error.sentence)
+            raise
+        except VendorError as error:
+            outcome = error.code
+            if self._breaker is not None:
+                await self._breaker.answered(probe)
+            raise
+        finally:
+            REQUEST_SECONDS.labels(self._connector.key, outcome).observe(time.perf_counter() - began)
+        if self._breaker is not None:
+            await self._breaker.answered(probe)
+        return response
+
+    async def _exchange(self, request: VendorRequest, traced: Span) -> VendorResponse:
         try:
             async with asyncio.timeout(TOTAL_SECONDS):
                 response = await self._fetch(request)
@@ -138,6 +171,7 @@ class VendorClient(Generic[S]):
             raise _unreachable(self._connector.title, error) from None
         except httpx.TransportError as error:
             raise Transient(f"The connection to {self._connector.title} broke ({type(error).__name__}).") from None
+        traced.set(status=response.status_code)
         self._note_clock(response)
         refusal = None if response.status_code in request.accept else self._error(response)
         if refusal is not None:
@@ -173,11 +207,11 @@ class VendorClient(Generic[S]):
         return httpx.Response(response.status_code, headers=headers, content=bytes(body), request=response.request)
 
     def _error(self, response: httpx.Response) -> VendorError | None:
-        if self._connector.error_of is not None:
-            error = self._connector.error_of(response)
-            if error is not None:
-                return error
-        return default_error(self._connector.title, response)
+        error = None if self._connector.error_of is None else self._connector.error_of(response)
+        if response.status_code in {409, 412} and (error is None or type(error) is VendorChanged):
+            words = "" if error is None else f" {error.sentence}"
+            return ChangedMeanwhile(f"{self._connector.title}: the record was changed there meanwhile.{words}")
+        return error or default_error(self._connector.title, response)
 
     def _note_clock(self, response: httpx.Response) -> None:
         date = response.headers.get("date")
@@ -191,15 +225,21 @@ class VendorClient(Generic[S]):
 
 @asynccontextmanager
 async def vendor_client(
-    connector: Connector[S], settings: S, *, core: Settings, budget: Budget, tokens: TokenStore | None
+    connector: Connector[S],
+    settings: S,
+    *,
+    core: Settings,
+    budget: Budget,
+    tokens: TokenStore | None,
+    breaker: Breaker | None = None,
 ) -> AsyncIterator[VendorClient[S]]:
     """A client for one connection, closed at the end. ``tokens`` is None while a connection isn't stored yet:
-    then the tokens of the settings are used and can't be refreshed."""
+    then the tokens of the settings are used and can't be refreshed; nor is there a ``breaker`` yet."""
     auth = None
     if connector.auth is not None:
         auth = connector.auth(settings, tokens or Unstored(connector, settings))
     async with guarded_client(core, timeout=httpx.Timeout(30.0, connect=10.0)) as http:
-        yield VendorClient(connector, settings, http, budget, auth, core.files_path)
+        yield VendorClient(connector, settings, http, budget, breaker, auth, core.files_path)
 
 
 class Unstored:
@@ -286,7 +326,8 @@ class _Patience(stop_base):
 
 def _unreachable(title: str, error: httpx.ConnectError) -> VendorError:
     if "certificate" in str(error).lower():
-        return BadSettings(f"The TLS certificate of {title}'s address is not valid: it is not contacted.")
+        # Expired ones are renewed: it is tried again, and nothing is ever sent past the check.
+        return NotSent(f"The TLS certificate of {title}'s address is not valid: nothing is sent there.")
     return NotSent(f"{title} can't be reached at the address in the settings.")
 
 

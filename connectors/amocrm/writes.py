@@ -8,13 +8,12 @@ from typing import Any
 import msgspec
 
 from connectors.amocrm import fields, wire
+from connectors.amocrm.deals import DEAL_WRITES, LISTS, multitext
+from connectors.amocrm.follow_ups import FOLLOW_UPS
 from connectors.amocrm.settings import AmoCrmSettings
 from connectors.contract import Command, Lookup, Standing, VendorRequest, VendorResponse, Write
 from connectors.errors import VendorChanged
 from schema.enums import RecordKind
-
-_LISTS = {"phones": fields.PHONE, "emails": fields.EMAIL}
-_KIND = "WORK"
 
 
 class _Listed(msgspec.Struct):
@@ -31,13 +30,8 @@ class _Changed(msgspec.Struct):
 
 def _change(_settings: AmoCrmSettings, command: Command) -> VendorRequest:
     """[19] A custom field that is sent is replaced whole; what isn't sent stays."""
-    told: dict[str, Any] = {name: value or "" for name, value in command.values.items() if name not in _LISTS}
-    lists = [
-        {"field_code": code, "values": [{"value": one, "enum_code": _KIND} for one in command.values[name]]}
-        for name, code in _LISTS.items()
-        if name in command.values
-    ]
-    if lists:
+    told: dict[str, Any] = {name: value or "" for name, value in command.values.items() if name not in LISTS}
+    if lists := multitext(command.values):
         told["custom_fields_values"] = lists
     return VendorRequest(f"/api/v4/contacts/{command.external_id}", "PATCH", json=told)
 
@@ -66,7 +60,7 @@ def _found(_settings: AmoCrmSettings, _command: Command, response: VendorRespons
         return None
     row, held = rows[0], fields.by_code(rows[0].custom_fields_values)
     values: dict[str, Any] = {"first_name": row.first_name, "last_name": row.last_name}
-    values |= {name: list(fields.texts(held, code)) for name, code in _LISTS.items()}
+    values |= {name: list(fields.texts(held, code)) for name, code in LISTS.items()}
     changed_at = None if row.updated_at is None else datetime.fromtimestamp(row.updated_at, UTC)
     return Standing(str(row.id), row.name or f"#{row.id}", values, changed_at)
 
@@ -78,10 +72,12 @@ WRITES: tuple[Write[AmoCrmSettings], ...] = (
         entity=RecordKind.CONTACT,
         operation="update",
         idempotency="absolute",
-        fields=("first_name", "last_name", *_LISTS),
+        fields=("first_name", "last_name", *LISTS),
         request=_change,
         result=_changed_id,
         read=Lookup(_ask, _found),
         replaces_lists=True,
     ),
+    *DEAL_WRITES,
+    *FOLLOW_UPS,
 )

@@ -19,6 +19,7 @@ from sandbox.vendors.amocrm.notes import Notes
 from sandbox.vendors.amocrm.records import Records
 from sandbox.vendors.amocrm.references import References
 from sandbox.vendors.amocrm.registry import Registry
+from sandbox.vendors.amocrm.tasks import Tasks
 from sandbox.vendors.contract import World
 
 
@@ -27,7 +28,7 @@ def make_app(world: World) -> Starlette:
     registry = Registry(world)
     context = Context(world, Records(world, registry), registry, switches(world))
     gate, entities, notes, references = Gate(context), Entities(context), Notes(context), References(context)
-    hooks = Hooks(context)
+    hooks, tasks = Hooks(context), Tasks(context)
 
     def api(path: str, **by_method: Handler) -> list[Route]:
         return [
@@ -59,6 +60,7 @@ def make_app(world: World) -> Starlette:
             *api("events/{id}", get=references.event),
             *api("webhooks", get=hooks.read, post=hooks.add, delete=hooks.remove),
             *api("calls", post=notes.add_calls),
+            *api("tasks", get=tasks.read_page, post=tasks.add),
             *api("{entity}", get=entities.read_page, post=entities.add, patch=entities.change),
             *api("{entity}/custom_fields", get=references.custom_fields, post=references.add_custom_fields),
             *api(

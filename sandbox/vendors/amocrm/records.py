@@ -54,6 +54,10 @@ CREATE TABLE IF NOT EXISTS amocrm_note (
 CREATE INDEX IF NOT EXISTS amocrm_note_waiting ON amocrm_note (waiting_tail) WHERE waiting_tail IS NOT NULL;
 CREATE INDEX IF NOT EXISTS amocrm_note_owner ON amocrm_note (entity, entity_id);
 CREATE INDEX IF NOT EXISTS amocrm_note_time ON amocrm_note (updated_at);
+CREATE TABLE IF NOT EXISTS amocrm_task (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, entity_type TEXT, entity_id INTEGER, text TEXT NOT NULL,
+    complete_till INTEGER NOT NULL, responsible_user_id INTEGER NOT NULL, created_at INTEGER NOT NULL,
+    is_completed INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE IF NOT EXISTS amocrm_event (
     number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, type TEXT NOT NULL, entity TEXT,
     entity_id INTEGER, created_by INTEGER, created_at INTEGER, value_after TEXT, value_before TEXT);

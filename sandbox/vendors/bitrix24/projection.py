@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from sqlite3 import Connection
 
-from sandbox.vendors.bitrix24 import oauth, portal, telephony
+from sandbox.vendors.bitrix24 import activities, oauth, portal, telephony
 from sandbox.vendors.bitrix24.events import Events
 from sandbox.vendors.bitrix24.fields import BY_KEY, COMPANY, CONTACT, DEAL, LEAD, LOST_REASON, Entity
 from sandbox.vendors.bitrix24.records import Records, create_tables, digits
@@ -54,6 +54,7 @@ _TABLES = (
     " RQ_OGRN TEXT)",
     "CREATE TABLE IF NOT EXISTS bitrix24_comment (ID INTEGER PRIMARY KEY AUTOINCREMENT, ENTITY_TYPE TEXT,"
     " ENTITY_ID INTEGER, CREATED INTEGER, AUTHOR_ID INTEGER, COMMENT TEXT)",
+    activities.TABLE,
     oauth.TABLE,
     telephony.TABLE,
     telephony.INDEX,

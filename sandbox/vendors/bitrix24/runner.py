@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from sandbox.vendors import php
-from sandbox.vendors.bitrix24 import entity_methods, item_methods, reference_methods, telephony
+from sandbox.vendors.bitrix24 import activities, entity_methods, item_methods, reference_methods, telephony
 from sandbox.vendors.bitrix24.errors import RestError
 from sandbox.vendors.bitrix24.limits import Operating
 from sandbox.vendors.bitrix24.method import Answer, Call, Method
@@ -26,6 +26,7 @@ METHODS: Mapping[str, Method] = {
     **item_methods.methods(),
     **reference_methods.methods(),
     **telephony.methods(),
+    **activities.methods(),
 }
 
 
