@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterator
 
 import httpx
 import msgspec
 from pydantic import SecretStr
 
 from connectors.contract import Tokens, TokenStore
-from connectors.errors import AuthFailed, RateLimited, Transient, VendorChanged
+from connectors.errors import AuthFailed, RateLimited, Transient, VendorChanged, VendorError
 
 
 class QueryKey(httpx.Auth):
@@ -41,6 +41,9 @@ class RefreshingBearer(httpx.Auth):
     The refresh happens under the connection's lease: a second worker waits, finds the new pair and uses it.
     The new pair is stored before it is used, since a one-use refresh token that is lost can't be had again.
 
+    ``grant`` asks for a pair by the settings alone (client credentials): the first one, and one in place of a
+    refresh token that the vendor has dropped. ``refusal`` names what a refused answer means, where the vendor says.
+
     A refused refresh (4xx) is final and raises AuthFailed: asking again with the same token can't help. RateLimited
     and Transient say that it may be tried again; VendorChanged that the answer holds no tokens. ``system`` is the
     vendor's name in those sentences.
@@ -55,35 +58,54 @@ class RefreshingBearer(httpx.Auth):
         refreshed: Callable[[httpx.Response], Tokens],
         expired: Callable[[httpx.Response], bool] = lambda response: response.status_code == 401,
         system: str = "The system",
+        grant: Callable[[], httpx.Request] | None = None,
+        refusal: Callable[[httpx.Response], VendorError | None] = lambda _: None,
     ) -> None:
         self._tokens = tokens
         self._refresh_request = refresh_request
         self._refreshed = refreshed
         self._expired = expired
         self._system = system
+        self._grant = grant
+        self._refusal = refusal
 
     async def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
         used = await self._tokens.current()
-        response = yield _signed(request, used)
-        if response.status_code >= 400:
-            await response.aread()  # ``expired`` may want to look at the body
-        if not self._expired(response):
-            return
+        if used.access_token:  # else there is none yet
+            response = yield _signed(request, used)
+            if response.status_code >= 400:
+                await response.aread()  # ``expired`` may want to look at the body
+            if not self._expired(response):
+                return
         async with self._tokens.lease() as lease:
             if lease.tokens.access_token == used.access_token:
-                if lease.tokens.refresh_token is None:
+                answer = None
+                for ask in self._ways(lease.tokens):
+                    answer = yield _alike(ask, request)
+                    await answer.aread()
+                    if not _refused(answer):
+                        break
+                if answer is None:
                     raise AuthFailed(
                         "The access token has expired and can't be renewed: connect the account again."
                     )
-                answer = yield _alike(self._refresh_request(lease.tokens), request)
-                await answer.aread()
                 lease.tokens = self._pair(answer)
                 await lease.store(lease.tokens)
             renewed = lease.tokens
         yield _signed(request, renewed)
 
+    def _ways(self, tokens: Tokens) -> Iterator[httpx.Request]:
+        """The requests that may give a new pair, each to be tried where the one before was refused."""
+        if tokens.refresh_token is not None:
+            yield self._refresh_request(tokens)
+        if self._grant is not None:
+            yield self._grant()
+
     def _pair(self, answer: httpx.Response) -> Tokens:
         status = answer.status_code
+        named = self._refusal(answer) if status >= 400 else None
+        if named is not None:
+            raise named
         if status == 429:
             wait = answer.headers.get("retry-after", "")
             raise RateLimited(
@@ -106,6 +128,10 @@ class RefreshingBearer(httpx.Auth):
 def _signed(request: httpx.Request, tokens: Tokens) -> httpx.Request:
     request.headers["Authorization"] = f"Bearer {tokens.access_token}"
     return request
+
+
+def _refused(answer: httpx.Response) -> bool:
+    return 300 <= answer.status_code < 500 and answer.status_code != 429
 
 
 def _alike(refresh: httpx.Request, request: httpx.Request) -> httpx.Request:

@@ -289,8 +289,11 @@ _NAME_AS_KNOWN = """coalesce((
 ), k.external_id)"""
 
 # The channel of a campaign, as schema.traffic tells it of a record that names a campaign.
+_BY_PLATFORM = " ".join(
+    f"when '{platform}' then '{source}'" for platform, source in traffic.SOURCE_OF_PLATFORM.items()
+)
 SOURCE_OF_CAMPAIGN = f"""coalesce(
-    nullif(lower(k.source), ''), case k.platform when '{traffic.YANDEX_DIRECT}' then 'yandex' else k.platform end
+    nullif(lower(k.source), ''), case k.platform {_BY_PLATFORM} else k.platform end
 )"""
 _MEDIUM = "coalesce(lower(k.medium), '')"
 CHANNEL_OF_CAMPAIGN = f"""case

@@ -14,7 +14,9 @@ from schema.enums import Channel
 from schema.ids import campaign_id
 
 UTM_PLATFORM = "utm"
-YANDEX_DIRECT = "yandex_direct"
+YANDEX_DIRECT, VK_ADS, GOOGLE_ADS = "yandex_direct", "vk_ads", "google_ads"
+SOURCE_OF_PLATFORM = {YANDEX_DIRECT: "yandex", VK_ADS: "vk", GOOGLE_ADS: "google"}
+"""What utm_source usually says of an ad platform's clicks."""
 
 _EMPTY = frozenset(
     # Calltouch writes absent values as these texts; analytics counters have their own.
@@ -26,10 +28,14 @@ _SEARCH_ENGINES = frozenset({"yandex", "google", "bing", "mail.ru", "rambler"})
 _SOCIAL = frozenset({"vk", "vkontakte", "ok", "telegram", "tg", "instagram", "facebook", "tiktok"})
 _PAID_MEDIA = frozenset({"cpc", "ppc", "cpm", "cpa", "paid", "paidsearch", "paid_social", "retargeting", "banner"})
 _YANDEX = frozenset({"yandex", "yandex_direct", "yandexdirect", "direct.yandex", "ya"})
+_VK = frozenset({"vk", "vkontakte", "vk_ads", "vkads", "vk.com", "ads.vk"})
+_GOOGLE = frozenset({"google", "google_ads", "googleads", "adwords"})
 _TAGS = frozenset({"utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term", "yclid", "gclid"})
 # A campaign id stands in utm_campaign alone ('101234567') or as one part of a template ('brand|101234567').
 _PART = re.compile(r"[|_\-:.~ ]")
 _CAMPAIGN_NUMBER = re.compile(r"\d{5,12}")
+# Of VK and Google only a tag that is the number, or ends in "|number": theirs often hold dates and phone codes.
+_BARE_NUMBER = re.compile(r"(?:.*\|)?(\d{6,12})")
 
 
 def present(value: str | None) -> str | None:
@@ -105,7 +111,7 @@ def _understood(
     if not source and not medium and campaign is None and not clicked:
         return None
     if campaign is not None and not source:
-        source = "yandex" if campaign.platform == YANDEX_DIRECT else campaign.platform
+        source = SOURCE_OF_PLATFORM.get(campaign.platform, campaign.platform)
     channel = _channel(source, medium, paid=campaign is not None or clicked)
     return Origin(channel, source or "(unknown)", medium or "(none)", campaign)
 
@@ -144,6 +150,9 @@ def _named(name: str | None, source: str, medium: str) -> CampaignKey | None:
         numbers = [part for part in _PART.split(name) if _CAMPAIGN_NUMBER.fullmatch(part)]
         if numbers:
             return CampaignKey(YANDEX_DIRECT, numbers[-1])
+    platform = VK_ADS if source in _VK else GOOGLE_ADS if source in _GOOGLE else None
+    if platform is not None and medium in _PAID_MEDIA and (number := _BARE_NUMBER.fullmatch(name)):
+        return CampaignKey(platform, number[1])
     return CampaignKey(UTM_PLATFORM, "/".join((source, medium, name.casefold())))
 
 

@@ -46,9 +46,9 @@ class StoredTokens:
         row = (await connection.execute(query.with_for_update() if lock else query)).one()
         key = self._key(row.data_key)
         sealed: dict[str, Any] = row.secrets
-        refresh = sealed.get(REFRESH_TOKEN)
+        access, refresh = sealed.get(ACCESS_TOKEN), sealed.get(REFRESH_TOKEN)
         return Tokens(
-            key.open(sealed[ACCESS_TOKEN], field=ACCESS_TOKEN).reveal(),
+            key.open(access, field=ACCESS_TOKEN).reveal() if access else "",  # none was had yet
             key.open(refresh, field=REFRESH_TOKEN).reveal() if refresh else None,
         )
 

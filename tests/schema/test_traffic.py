@@ -35,10 +35,27 @@ DIRECT = "yandex_direct"
             {"platform": DIRECT, "campaign": "101234567"},
             Channel.PAID_SEARCH, "yandex", "(none)", (DIRECT, "101234567"),
         ),
-        # A number in another source's campaign is a name like any other.
+        # Of VK and Google a number alone, or after a bar, is the campaign's id; other numbers are words.
         (
             {"utm_source": "vk", "utm_medium": "cpc", "utm_campaign": "12345678"},
-            Channel.PAID_SOCIAL, "vk", "cpc", ("utm", "vk/cpc/12345678"),
+            Channel.PAID_SOCIAL, "vk", "cpc", ("vk_ads", "12345678"),
+        ),
+        (
+            {"utm_source": "google", "utm_medium": "cpc", "utm_campaign": "brand|20111222333"},
+            Channel.PAID_SEARCH, "google", "cpc", ("google_ads", "20111222333"),
+        ),
+        (
+            {"utm_source": "google", "utm_medium": "cpc", "utm_campaign": "sale_20260101"},
+            Channel.PAID_SEARCH, "google", "cpc", ("utm", "google/cpc/sale_20260101"),
+        ),
+        (
+            {"platform": "vk_ads", "campaign": "12345678"},
+            Channel.PAID_SOCIAL, "vk", "(none)", ("vk_ads", "12345678"),
+        ),
+        # A number in another source's campaign is a name like any other.
+        (
+            {"utm_source": "telegram", "utm_medium": "cpc", "utm_campaign": "12345678"},
+            Channel.PAID_SOCIAL, "telegram", "cpc", ("utm", "telegram/cpc/12345678"),
         ),
         (
             {"utm_source": "email", "utm_medium": "email", "utm_campaign": "Spring"},
