@@ -12,24 +12,28 @@ from structlog.typing import EventDict, Processor
 
 from core.redaction import redact
 from core.settings import Settings
+from core.tracing import configure_tracing, present_ids
 
 _CHATTY = ("httpx", "httpcore", "asyncio", "urllib3", "alembic", "procrastinate", "strawberry.execution")
 """Loggers held at WARNING: below it they print whole URLs, headers or documents, or a line per tick."""
 
 
 def configure_logging(settings: Settings) -> None:
-    """Send every log of this process to stderr, redacted, as lines for people or as JSON.
+    """Send every log of this process to stderr, redacted, as lines for people or as JSON; traces too, where the
+    environment asks for them (``core.tracing``).
 
     Also warnings and uncaught exceptions. Tracebacks are printed without the values of local variables. Call it
     once at the start of a process, after libraries that set up handlers of their own were imported.
     """
     configure(settings.log_level, settings.log_format)
+    configure_tracing()
 
 
 def configure(level: str, style: Literal["console", "json"]) -> None:
     """See `configure_logging`."""
     before: list[Processor] = [
         structlog.contextvars.merge_contextvars,
+        _name_trace,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -95,6 +99,11 @@ class _StandardError(logging.Handler):
         with contextlib.suppress(OSError, ValueError):  # stderr is gone
             sys.stderr.write(line + "\n")
             sys.stderr.flush()
+
+
+def _name_trace(_: Any, __: str, event: EventDict) -> EventDict:
+    event.update(present_ids())
+    return event
 
 
 def _redact_event(_: Any, __: str, event: EventDict) -> EventDict:

@@ -36,6 +36,26 @@ $$;
 revoke all on function take_due_connections(integer) from public;
 grant execute on function take_due_connections(integer) to {app_role};
 
+-- The connections that are to be compared with their systems, over all workspaces; like syncs, but with
+-- more jitter: nobody waits for one.
+create or replace function take_due_verifications(most integer)
+returns table (workspace_id uuid, connection_id uuid)
+language sql security definer set search_path = public, pg_temp as $$
+    update connection c
+    set next_verify_at = clock_timestamp() + make_interval(secs => c.verify_every_seconds * (1 + random() / 5))
+    from (
+        select d.workspace_id, d.id from connection d
+        where d.state = 'active' and d.verify_every_seconds > 0
+            and coalesce(d.next_verify_at, d.created_at + make_interval(secs => d.verify_every_seconds))
+                <= clock_timestamp()
+        order by d.next_verify_at limit most for update skip locked
+    ) due
+    where c.workspace_id = due.workspace_id and c.id = due.id
+    returning c.workspace_id, c.id
+$$;
+revoke all on function take_due_verifications(integer) from public;
+grant execute on function take_due_verifications(integer) to {app_role};
+
 -- The connections that something waits to be written to, over all workspaces.
 create or replace function due_deliveries(most integer)
 returns table (workspace_id uuid, connection_id uuid)
@@ -48,6 +68,39 @@ language sql stable security definer set search_path = public, pg_temp as $$
 $$;
 revoke all on function due_deliveries(integer) from public;
 grant execute on function due_deliveries(integer) to {app_role};
+
+-- What Prometheus is told of all workspaces together: numbers by connector, stream and state, and nothing else.
+create or replace function operation_gauges() returns table (metric text, connector text, detail text, value float8)
+language sql stable security definer set search_path = public, pg_temp as $$
+    select 'connections', c.connector, s.state, count(*)::float8
+    from connection c left join breaker b
+        on b.workspace_id = c.workspace_id and b.account = c.account and b.opened_at is not null,
+        lateral (select c.state union all select 'open_breaker' where b.account is not null) s(state)
+    group by c.connector, s.state
+    union all
+    select 'stream_lag_seconds', c.connector, s.stream, max(extract(epoch from now() - s.fresh_until))::float8
+    from stream_state s join connection c on c.workspace_id = s.workspace_id and c.id = s.connection_id
+    where c.state = 'active' and s.fresh_until is not null group by c.connector, s.stream
+    union all
+    select v.metric, o.connector, null, v.value from (
+        select c.connector, count(*) filter (where o.state in ('pending', 'sending', 'unknown'))::float8 as waiting,
+            count(*) filter (where o.state in ('failed', 'dead'))::float8 as parked,
+            coalesce(extract(epoch from now() - min(o.created_at)
+                filter (where o.state in ('pending', 'sending', 'unknown'))), 0)::float8 as age
+        from outbox o join connection c on c.workspace_id = o.workspace_id and c.id = o.connection_id
+        where o.state not in ('done', 'skipped') group by c.connector
+    ) o, lateral (values ('outbox_waiting', o.waiting), ('outbox_parked', o.parked),
+        ('outbox_oldest_age_seconds', o.age)) v(metric, value)
+    union all
+    select v.metric, r.connector, null, v.value from (
+        select c.connector, count(*)::float8 as waiting,
+            extract(epoch from now() - min(r.received_at))::float8 as age
+        from received_webhook r join connection c on c.workspace_id = r.workspace_id and c.id = r.connection_id
+        where r.state = 'waiting' group by c.connector
+    ) r, lateral (values ('inbox_waiting', r.waiting), ('inbox_oldest_age_seconds', r.age)) v(metric, value)
+$$;
+revoke all on function operation_gauges() from public;
+grant execute on function operation_gauges() to {app_role};
 
 -- A change gets its position while its transaction holds the workspace's feed to itself, until it ends. So positions
 -- follow the order of commits: nothing appears behind what a reader has read. Whoever listens hears of it at the commit.

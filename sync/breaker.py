@@ -1,8 +1,9 @@
 """The circuit breaker of a vendor account: after lasting trouble nothing is sent there but a probe now and then.
 
-Its state is one row that all workers obey. Passing faults with no answer between them open it; then runs, deliveries
-and inboxes of the account's connections are parked until its next try. At that moment one request goes through as the
-probe: an answer closes the breaker, another fault makes the pause twice as long. All by the database's clock.
+Its state is one row that all workers obey. Passing faults with no answer between them open it; then runs,
+deliveries and inboxes of the account's connections are parked until its next try. At that moment one request goes
+through as the probe: an answer closes the breaker, another fault makes the pause twice as long. All by the
+database's clock.
 """
 
 from __future__ import annotations

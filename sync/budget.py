@@ -3,8 +3,8 @@
 Each limit is one row that holds when the next request may go (GCRA, virtual scheduling): a worker books the next
 slot with one statement and waits for it. When the vendor asks for a pause, the row holds everybody.
 
-Urgent requests (webhooks, write-back) book as far ahead as need be. Reading books one slot ahead at most and leaves a
-part of each burst alone, so an urgent request finds at most one of them before it, however many backfills wait.
+Urgent requests (webhooks, write-back) book as far ahead as need be. Reading books one slot ahead at most and leaves
+a part of each burst alone, so an urgent request finds at most one of them before it, however many backfills wait.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from connectors.contract import RateLimit
 from connectors.errors import RateLimited
 from core.database import Database
+from sync.metrics import THROTTLED_SECONDS
 
 LONGEST_WAIT = 300.0
 """Seconds. A longer wait than this is not slept through: the run is parked and goes on later."""
@@ -106,11 +107,12 @@ class Budget:
                 wait = await self._book(ahead=self._urgent or stood_back >= YIELDING_SECONDS)
             except _NotYet as told:
                 # Those who stand back don't wake together.
-                wait, booked = told.seconds * random.uniform(1.0, 1.1) + 0.001, False  # noqa: S311 - jitter
+                wait, booked = told.seconds + random.uniform(0.001, 0.02), False  # noqa: S311 - jitter
             if wait > LONGEST_WAIT:
                 raise RateLimited("The vendor asked to wait before anything more is sent to this account.", wait)
             if wait > 0:
                 self.waited_seconds += wait
+                THROTTLED_SECONDS.labels(self._account.partition(":")[0]).inc(wait)
                 stood_back += wait
                 await asyncio.sleep(wait)
             if booked:

@@ -11,6 +11,7 @@ from pydantic import SecretStr, ValidationError
 from sqlalchemy import RowMapping, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from connectors import own
 from connectors.contract import Connector, ConnectorSettings, Health
 from connectors.errors import BadSettings, VendorError
 from connectors.registry import connector
@@ -18,6 +19,7 @@ from core.database import driver
 from core.secrets import DataKey
 from schema.enums import ConnectionState
 from schema.tables import Connection, StreamState, Workspace
+from sync.breaker import Breaker, try_now
 from sync.budget import Budget
 from sync.errors import NotFound, SettingsProblem, SettingsRefused
 from sync.office import Office
@@ -52,6 +54,10 @@ async def create_connection(
 
     Raises SettingsRefused, with the problem of each field, when the settings can't be used.
     """
+    if key == own.KEY:
+        raise SettingsRefused(
+            [SettingsProblem("connector", "There is nothing to connect: what is entered in Skvoz is here.")]
+        )
     found = _connector(key)
     settings = parse_settings(found, values)
     settings, health = await _try_out(office, workspace_id, found, settings)
@@ -129,8 +135,9 @@ async def update_connection(
 async def check_connection(office: Office, workspace_id: UUID, connection_id: UUID) -> Health:
     """Try the connection as it stands. A vendor's refusal comes back as a Health that isn't ok."""
     opened = await open_connection(office, workspace_id, connection_id)
+    await try_now(office.database, workspace_id, opened.account)
     try:
-        async with session(office, opened) as client:
+        async with session(office, opened, urgent=True) as client:
             return await opened.connector.check(client)
     except VendorError as error:
         return Health(ok=False, sentence=error.sentence)
@@ -205,13 +212,21 @@ async def open_connection(office: Office, workspace_id: UUID, connection_id: UUI
     return _open(office, await _row(office, workspace_id, connection_id), workspace_id)
 
 
-def session(office: Office, opened: Opened) -> Any:
-    """A client that talks to the vendor for this connection (an async context manager)."""
+def session(office: Office, opened: Opened, *, urgent: bool = False) -> Any:
+    """A client that talks to the vendor for this connection (an async context manager). What is ``urgent`` goes
+    before all reading of the account."""
     tokens = None
     if opened.connector.tokens is not None:
         tokens = StoredTokens(office.database, office.keyring, opened.workspace_id, opened.id)
-    budget = Budget(office.database, opened.workspace_id, opened.account, opened.connector.limits)
-    return vendor_client(opened.connector, opened.settings, core=office.settings, budget=budget, tokens=tokens)
+    database, workspace_id, account = office.database, opened.workspace_id, opened.account
+    return vendor_client(
+        opened.connector,
+        opened.settings,
+        core=office.settings,
+        budget=Budget(database, workspace_id, account, opened.connector.limits, urgent=urgent),
+        tokens=tokens,
+        breaker=Breaker(database, workspace_id, account),
+    )
 
 
 def parse_settings(found: Connector[Any], values: Mapping[str, Any]) -> ConnectorSettings:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from connectors.errors import QuotaExhausted, VendorError
 from core.errors import SkvozError
@@ -36,9 +36,8 @@ class CircuitOpen(QuotaExhausted):
     code = "CIRCUIT_OPEN"
 
     def __init__(self, reason: str, until: datetime) -> None:
-        super().__init__(
-            f"{reason} Nothing more is sent there until {until:%H:%M} UTC, then it is tried again.", until
-        )
+        moment = until.astimezone(UTC)
+        super().__init__(f"{reason} It is tried again at {moment:%H:%M} UTC, and left in peace until then.", until)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ webhooks become one run.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext, suppress
 from typing import Any
@@ -20,7 +21,7 @@ from procrastinate.jobs import Status
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.database import driver
+from core.database import Database, driver
 from core.errors import SkvozError
 from core.roles import Role
 from schema.enums import RunTrigger
@@ -28,6 +29,7 @@ from sync import webhooks_out
 from sync.connections import open_connection
 from sync.errors import NotFound
 from sync.feed import KEPT
+from sync.golden import apply_rules
 from sync.inbox.process import process_inbox
 from sync.inbox.subscriptions import LOOK_EVERY, look_after
 from sync.mapping_again import map_waiting
@@ -43,7 +45,20 @@ URGENT = 10
 _URGENT_HANDS = 2
 STALLED_SECONDS = 30
 """A worker without a heartbeat for so long is dead (procrastinate prunes it then)."""
+TURN_SECONDS = 60.0
+"""How long a sync keeps a hand while others wait for one: then it ends after its page and queues up again."""
+_LOOK_SECONDS = 5.0
 _JOBS_PATH = "-c search_path=jobs,public"
+
+_OTHERS_WAIT = text("""
+select exists (
+    select from jobs.procrastinate_jobs w where w.queue_name = :queue and w.status = 'todo'
+    and coalesce(w.scheduled_at <= now(), true) and not exists (
+        select from jobs.procrastinate_jobs d where d.lock = w.lock and d.status = 'doing'
+    )
+)
+""")
+"""A free hand takes such a job at once: one that stands there waits for a hand."""
 
 
 class Jobs:
@@ -59,6 +74,7 @@ class Jobs:
         self._stop = asyncio.Event()
         self._sync = self.app.task(name="sync_connection", queue=QUEUE)(self._sync_connection)
         self._map = self.app.task(name="map_fields", queue=QUEUE, priority=URGENT)(self._map_fields)
+        self._golden = self.app.task(name="choose_golden", queue=QUEUE)(self._choose_golden)
         self._deliver = self.app.task(name="deliver", queue=DELIVERY, priority=URGENT)(self._deliver_outbox)
         self.app.periodic(cron="* * * * * */5")(
             self.app.task(name="enqueue_deliveries", queue="upkeep", queueing_lock="enqueue_deliveries")(
@@ -225,6 +241,7 @@ class Jobs:
                 trigger=RunTrigger(trigger),
                 run_id=None if run_id is None else UUID(run_id),
                 stop=self._stop,
+                turn_over=_Turn(self.office.database).is_over,
             )
         except SkvozError as error:  # paused, removed or taken over since it was queued: nothing to repeat
             log.info("job.dropped", connection=connection_id, code=error.code)
@@ -260,6 +277,22 @@ class Jobs:
                 )
             except AlreadyEnqueued:
                 log.debug("delivery.joined", connection=str(connection_id))
+
+    async def request_deliveries(self) -> None:
+        """Something was put into the outbox, and is committed: let it go at once rather than within seconds."""
+        await self._enqueue_deliveries(0)
+
+    async def request_golden(self, workspace_id: UUID) -> None:
+        """Queue the choosing anew of all golden records, by rules that are committed. Whatever waits already began
+        before them or will see them; what runs is followed by another."""
+        lock = f"golden:{workspace_id}"
+        with suppress(AlreadyEnqueued):
+            await self._golden.configure(lock=lock, queueing_lock=lock).defer_async(workspace_id=str(workspace_id))
+
+    async def _choose_golden(self, workspace_id: str) -> None:
+        changed = await apply_rules(self.office.database, UUID(workspace_id))
+        log.info("golden.chosen_anew", workspace=workspace_id, clients=changed)
+        await self._enqueue_webhooks(0)
 
     async def request_webhooks(self) -> None:
         """Something was added to the feed, and is committed: let webhooks tell of it at once rather than within
@@ -329,11 +362,26 @@ class Jobs:
                 await manager.finish_job(job, status=Status.FAILED, delete_job=True)
 
     async def _enqueue_due(self, timestamp: int) -> None:
-        """Queue the connections whose time has come, spread by the schedule itself: each row's ``next_run_at``
-        moves on by its own interval with some jitter, so that 10,000 connections don't start together."""
+        """Queue the connections whose time has come, a batch at a time. The schedule itself spreads them: each has
+        a phase of its own within its interval (``next_due``), so that 10,000 connections don't start together."""
         async with self.office.database.app_engine.begin() as db:
             due = (
                 await db.execute(text("select workspace_id, connection_id from take_due_connections(500)"))
             ).all()
         for workspace_id, connection_id in due:
             await self._defer(workspace_id, connection_id, RunTrigger.SCHEDULE, None)
+
+
+class _Turn:
+    """A sync's turn at a hand: it is over when it was long and others wait."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._look_at = time.monotonic() + TURN_SECONDS
+
+    async def is_over(self) -> bool:
+        if time.monotonic() < self._look_at:
+            return False
+        self._look_at = time.monotonic() + _LOOK_SECONDS
+        async with self._database.app_engine.connect() as db:
+            return bool((await db.execute(_OTHERS_WAIT, {"queue": QUEUE})).scalar_one())

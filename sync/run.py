@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -35,15 +36,18 @@ from core import clock
 from core.crash import crash_point
 from core.database import driver
 from core.errors import SkvozError
+from core.tracing import span
 from schema.enums import RunState, RunTrigger
+from sync.breaker import try_now
 from sync.connections import Opened, open_connection, session
 from sync.custom_fields import fields_due, look_at_fields, sample_fields
 from sync.errors import LeaseLost, PagingLoop
 from sync.load import Counts, load_page, retire
 from sync.mapped import Loading
 from sync.mapping_again import map_waiting
+from sync.metrics import RECORDS
 from sync.office import Office
-from sync.run_life import RunResult, begin, end, resume_at, stop_connection
+from sync.run_life import GAVE_WAY, RunResult, begin, end, read_in_this_run, resume_at, stop_connection
 from sync.settling import settle_marked
 from sync.sweep import Sweep
 from sync.vendor import VendorClient
@@ -67,6 +71,12 @@ class Progress:
 
 
 Tell = Callable[[Progress], None]
+TurnOver = Callable[[], Awaitable[bool]]
+"""Whether others wait for this worker, and it is their turn."""
+
+
+async def _no_others() -> bool:
+    return False
 
 
 @dataclass(slots=True)
@@ -74,9 +84,17 @@ class _Run:
     office: Office
     opened: Opened
     id: UUID
-    client: VendorClient[Any]
     tell: Tell
+    turn_over: TurnOver
+    read_before: frozenset[str]
+    client: VendorClient[Any]
     requests_noted: int = 0
+    gave_way: bool = False
+
+    async def gives_way(self) -> bool:
+        """Whether the run ends here for now, since others had to wait long enough."""
+        self.gave_way = self.gave_way or await self.turn_over()
+        return self.gave_way
 
     def loading(self) -> AbstractAsyncContextManager[AsyncConnection]:
         """A transaction that loads into the connection's workspace."""
@@ -97,44 +115,69 @@ async def run_connection(
     run_id: UUID | None = None,
     tell: Tell = lambda _: None,
     stop: asyncio.Event | None = None,
+    turn_over: TurnOver = _no_others,
 ) -> RunResult:
     """Bring everything new of a connection here, and settle the figures that depend on it.
 
     One stream's trouble does not stop the others; trouble with the account does. ``stop`` ends the run after the
-    page in hand; it goes on next time.
+    page in hand, and so does ``turn_over`` where that costs nothing; it goes on next time.
     """
     opened = await open_connection(office, workspace_id, connection_id)
+    read_before = await read_in_this_run(office, opened)
     id = await begin(office, opened, trigger, run_id)
-    with structlog.contextvars.bound_contextvars(run=str(id), connection=str(connection_id)):
-        try:
-            async with session(office, opened) as client:
-                run = _Run(office, opened, id, client, tell)
-                if not client.knows_clock:  # cursors hold the vendor's time, from the first request on
-                    await opened.connector.check(client)
-                looked = await _look_at_fields(run)
-                await map_waiting(office, opened, stop)
-                errors = await _read_streams(run, stop)
-                if stop is None or not stop.is_set():
-                    await _sample_fields(run, looked=looked)
-        except (AuthFailed, BadSettings) as error:
-            await stop_connection(office, opened, error)
-            return await end(office, opened, id, RunState.FAILED, error.code, error.sentence)
-        except (QuotaExhausted, RateLimited, NotReady) as error:
-            return await end(office, opened, id, RunState.WAITING, error.code, error.sentence, resume_at(error))
-        except SkvozError:
-            raise  # another worker has the run now
-        except Exception:
-            log.exception("run.broke")
-            await end(office, opened, id, RunState.FAILED, "INTERNAL", f"Something broke on our side in run {id}.")
-            raise
-        finally:
-            await settle_marked(office.database, workspace_id, id)
-        if stop is not None and stop.is_set():
-            return await end(office, opened, id, RunState.WAITING, "STOPPED", "Stopped; it goes on next time.")
-        if errors:
-            sentence = " ".join(f"{title}: {error.sentence}" for title, error in errors)
-            return await end(office, opened, id, RunState.FAILED, errors[0][1].code, sentence)
-        return await end(office, opened, id, RunState.SUCCEEDED)
+    if trigger in (RunTrigger.BUTTON, RunTrigger.COMMAND):
+        await try_now(office.database, workspace_id, opened.account)
+    about = {"run": str(id), "connection": str(connection_id)}
+    making = partial(_Run, office, opened, id, tell, turn_over, read_before)
+    with (
+        structlog.contextvars.bound_contextvars(**about),
+        span("sync.run", connector=opened.connector.key, trigger=trigger.value, **about) as traced,
+    ):
+        result = await _run(office, opened, id, making, stop)
+        traced.set(state=result.state.value, fetched=result.counts.fetched)
+        return result
+
+
+async def _run(
+    office: Office,
+    opened: Opened,
+    id: UUID,
+    making: Callable[[VendorClient[Any]], _Run],
+    stop: asyncio.Event | None,
+) -> RunResult:
+    try:
+        async with session(office, opened) as client:
+            run = making(client)
+            if not client.knows_clock:  # cursors hold the vendor's time, from the first request on
+                await opened.connector.check(client)
+            looked = await _look_at_fields(run)
+            await map_waiting(office, opened, stop)
+            errors = await _read_streams(run, stop)
+            if stop is None or not stop.is_set():
+                await _sample_fields(run, looked=looked)
+    except (AuthFailed, BadSettings) as error:
+        await stop_connection(office, opened, error)
+        return await end(office, opened, id, RunState.FAILED, error.code, error.sentence)
+    except (QuotaExhausted, RateLimited, NotReady) as error:
+        return await end(office, opened, id, RunState.WAITING, error.code, error.sentence, resume_at(error))
+    except VendorError as error:  # before the first stream: the others would fare no better
+        return await end(office, opened, id, RunState.FAILED, error.code, error.sentence)
+    except SkvozError:
+        raise  # another worker has the run now
+    except Exception:
+        log.exception("run.broke")
+        await end(office, opened, id, RunState.FAILED, "INTERNAL", f"Something broke on our side in run {id}.")
+        raise
+    finally:
+        await settle_marked(office.database, opened.workspace_id, id)
+    if stop is not None and stop.is_set():
+        return await end(office, opened, id, RunState.WAITING, "STOPPED", "Stopped; it goes on next time.")
+    if run.gave_way:
+        return await end(office, opened, id, RunState.WAITING, GAVE_WAY, "Others have their turn; it goes on then.")
+    if errors:
+        sentence = " ".join(f"{title}: {error.sentence}" for title, error in errors)
+        return await end(office, opened, id, RunState.FAILED, errors[0][1].code, sentence)
+    return await end(office, opened, id, RunState.SUCCEEDED)
 
 
 async def _look_at_fields(run: _Run) -> bool:
@@ -154,7 +197,9 @@ async def _sample_fields(run: _Run, *, looked: bool) -> None:
 async def _read_streams(run: _Run, stop: asyncio.Event | None) -> list[tuple[str, VendorError]]:
     errors: list[tuple[str, VendorError]] = []
     for stream in run.opened.connector.streams:
-        if stop is not None and stop.is_set():
+        if stream.name in run.read_before:
+            continue
+        if (stop is not None and stop.is_set()) or await run.gives_way():
             break
         try:
             await _read_stream(run, stream, stop)
@@ -196,7 +241,9 @@ async def _read_stream(run: _Run, stream: Stream[Any], stop: asyncio.Event | Non
             total += counts
             position = page.next
             run.tell(Progress(stream.name, stream.title, total, page.done, finished=False))
-            if stop is not None and stop.is_set() and position is not None:
+            if position is not None and (
+                (stop is not None and stop.is_set()) or (not sweep.whole and await run.gives_way())
+            ):  # a list that is read whole to find what was deleted would have to begin again: it isn't cut off
                 return
     finally:
         if ahead is not None and not ahead.done():
@@ -264,13 +311,22 @@ async def _take(run: _Run, stream: Stream[Any]) -> _Lease:
 
 async def _commit_page(run: _Run, stream: Stream[Any], lease: _Lease, page: Page, asked_at: datetime) -> Counts:
     """A page's rows and the checkpoint that covers them: together or not at all."""
+    connector = run.opened.connector.key
+    with span("sync.page", connector=connector, stream=stream.name, records=len(page.records)):
+        counts = await _load(run, stream, lease, page, asked_at)
+    for outcome in ("created", "updated", "unchanged", "skipped", "quarantined"):
+        RECORDS.labels(connector, stream.name, outcome).inc(getattr(counts, outcome))
+    crash_point("sync.page.after_commit")
+    return counts
+
+
+async def _load(run: _Run, stream: Stream[Any], lease: _Lease, page: Page, asked_at: datetime) -> Counts:
     async with run.loading() as db:
         await _checkpoint(db, run, stream, lease, page)
         counts = await load_page(driver(db), run.of(stream), page.records, asked_at)
         counts += await _load_touched(db, run, page.touched, asked_at)
         await _count(db, run, stream, counts, pages=1, done=page.done)
         crash_point("sync.page.before_commit")
-    crash_point("sync.page.after_commit")
     return counts
 
 

@@ -15,6 +15,7 @@ from schema.enums import ConnectionState, RunState, RunTrigger
 from sync.connections import Opened
 from sync.errors import NotFound
 from sync.load import Counts
+from sync.metrics import RUNS
 from sync.office import Office
 
 log = structlog.get_logger(__name__)
@@ -33,6 +34,10 @@ _CLEARED = text("""
 update connection set state_reason = null
 where workspace_id = :ws and id = :id and state = 'active' and :state = 'succeeded'
 """)
+
+
+GAVE_WAY = "GAVE_WAY"
+"""Code of a run that waits because others had to have their turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +93,22 @@ async def begin(office: Office, opened: Opened, trigger: RunTrigger, run_id: UUI
     return id
 
 
+async def read_in_this_run(office: Office, opened: Opened) -> frozenset[str]:
+    """The streams that the connection's run has read already, if it is one that gave way to others: it goes on with
+    the rest, and doesn't begin anew each time."""
+    async with office.database.workspace(opened.workspace_id) as db:
+        read = await db.execute(
+            text("""
+            select s.stream from sync_run r join stream_run s on s.workspace_id = r.workspace_id and s.run_id = r.id
+            where r.workspace_id = :ws and r.connection_id = :connection and r.state = 'waiting'
+                and r.error_code = :gave_way and s.finished_at > clock_timestamp() - interval '1 hour'
+                and s.error_code is null
+            """),
+            {"ws": opened.workspace_id, "connection": opened.id, "gave_way": GAVE_WAY},
+        )
+        return frozenset(read.scalars())
+
+
 async def end(
     office: Office,
     opened: Opened,
@@ -121,6 +142,7 @@ async def end(
             _GOES_ON if state is RunState.WAITING else _CLEARED,
             {"ws": opened.workspace_id, "id": opened.id, "at": resume_at, "state": state.value},
         )
+    RUNS.labels(opened.connector.key, state.value).inc()
     log.info("run.ended", state=state.value, code=code)
     return RunResult(run_id, state, Counts(*row), sentence)
 

@@ -29,6 +29,10 @@ class Sweep:
     def __init__(self, *, whole: bool) -> None:
         self._seen: set[str] | None = set() if whole else None
 
+    @property
+    def whole(self) -> bool:
+        return self._seen is not None
+
     def saw(self, records: Iterable[RawRecord]) -> None:
         if self._seen is not None:
             self._seen.update(record.external_id for record in records)

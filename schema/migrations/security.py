@@ -17,7 +17,7 @@ APPEND_ONLY = frozenset(
 _SEARCHED = ("client", "deal", "contact", "company", "lead", "sales_order", "identifier", "identity_record")
 READ_BY_FUNCTIONS = (
     *("connection", "outbox", "change", "feed_horizon", "webhook", "webhook_delivery", "door", "received_webhook"),
-    "breaker",
+    *("breaker", "stream_state"),
     *_SEARCHED,
 )
 """Tables that functions of ``schema/functions.sql`` read as their owner, before a workspace is known. The app stays

@@ -97,7 +97,7 @@ async def process_inbox(
     processed = Processed()
     opened = await open_connection(office, workspace_id, connection_id)
     inflow = Inflow(office, opened, uuid4(), clock.now())
-    async with session(office, opened) as client:
+    async with session(office, opened, urgent=True) as client:
         while not (stop is not None and stop.is_set()) and await _is_active(opened, office):
             batch = await _take(office, opened)
             if not batch:

@@ -31,9 +31,11 @@ from connectors.errors import (
 )
 from core import clock
 from core.crash import crash_point
+from core.tracing import span
 from schema.enums import ConnectionState
 from sync.connections import Opened, open_connection, session
 from sync.errors import LeaseLost, NotFound
+from sync.metrics import WRITES
 from sync.office import Office
 from sync.vendor import VendorClient
 from sync.writeback.deciding import decide
@@ -64,14 +66,17 @@ async def deliver(
     lag = max(write.lag_seconds for write in opened.connector.writes)
     desk = await Desk.take(office.database, workspace_id, connection_id, lag)
     ended: Counter[str] = Counter()
-    async with session(office, opened) as client:
+    async with session(office, opened, urgent=True) as client:
         courier = _Courier(office, opened, client, desk)
         while (item := await desk.next()) is not None:
             if stop is not None and stop.is_set():
                 break
             with structlog.contextvars.bound_contextvars(outbox=str(item.id), connection=str(connection_id)):
                 try:
-                    state = await courier.carry(item)
+                    with span(
+                        "change.write", connector=opened.connector.key, write=item.write, outbox=str(item.id)
+                    ):
+                        state = await courier.carry(item)
                 except (RateLimited, QuotaExhausted, NotReady) as error:
                     await desk.rest(item, item.state, error.code, error.sentence, after_seconds=_wait(item, error))
                     break
@@ -90,6 +95,7 @@ async def deliver(
                     state = "failed"
                 log.info("delivery.ended", state=state, write=item.write)
                 ended[state] += 1
+                WRITES.labels(opened.connector.key, state).inc()
     return ended
 
 

@@ -61,7 +61,7 @@ async def dry_run(
     fresh = [intent for intent in intents if intent.key not in seen]
     opened = await open_connection(office, workspace_id, rule.connection_id)
     shown: list[Proposed] = []
-    async with session(office, opened) as client:
+    async with session(office, opened, urgent=True) as client:
         for intent in fresh[:show]:
             standing = await _standing(client, rule, opened.settings, intent)
             shown.append(_proposed(rule, intent, standing))

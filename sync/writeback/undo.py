@@ -49,7 +49,7 @@ async def preview_undo(office: Office, workspace_id: UUID, outbox_id: UUID) -> U
     obstacle = None
     if write.read is not None:
         try:
-            async with session(office, opened) as client:
+            async with session(office, opened, urgent=True) as client:
                 request = write.read.request(opened.settings, item.command)
                 standing = None
                 if request is not None:

@@ -69,3 +69,57 @@ async def test_a_long_wait_is_not_slept_through(bench: Bench, office: Office) ->
     assert refused.value.wait_seconds == pytest.approx(3600, abs=5)
     other = Budget(office.database, bench.workspace, "test:another", ())
     await other.acquire()  # another account is not held up
+
+
+async def test_what_is_urgent_goes_before_reading_however_much_waits(bench: Bench) -> None:
+    limit = RateLimit(requests=20, seconds=1.0)
+    readers = workers(bench, 6, limit)
+    urgent = Budget(bench.office.database, bench.workspace, "test:account", (limit,), urgent=True)
+    reading = asyncio.ensure_future(moments(readers, 4))
+    await asyncio.sleep(0.1)
+    waits = []
+    for _ in range(5):
+        asked = time.monotonic()
+        await urgent.acquire()
+        waits.append(time.monotonic() - asked)
+        await asyncio.sleep(0.05)
+    times = await reading
+    # A queue of six readers would be 0.3 s long; of them one may have booked, and one be under way.
+    assert sorted(waits)[2] < 0.2
+    # And together they keep the limit: 29 requests at 20 a second.
+    assert times[-1] - times[0] >= 27 * 0.05 - 0.05
+    assert await bench.value("select used from rate_budget") == 29
+
+
+async def test_reading_leaves_a_part_of_a_burst_alone(bench: Bench) -> None:
+    limit = RateLimit(requests=1, seconds=1000.0, burst=8)
+    (reader,) = workers(bench, 1, limit)
+    for _ in range(6):
+        await reader.acquire()
+    with pytest.raises(RateLimited):  # 6 of 8, and one booked ahead
+        for _ in range(2):
+            await reader.acquire()
+    urgent = Budget(bench.office.database, bench.workspace, "test:account", (limit,), urgent=True)
+    asked = time.monotonic()
+    await urgent.acquire()
+    assert time.monotonic() - asked < 1
+
+
+async def test_reading_is_slowed_down_and_never_starved(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sync.budget.YIELDING_SECONDS", 0.3)
+    limit = RateLimit(requests=20, seconds=1.0)
+    (reader,) = workers(bench, 1, limit)
+    urgent = [Budget(bench.office.database, bench.workspace, "test:account", (limit,), urgent=True) for _ in range(4)]
+    flood = asyncio.ensure_future(moments(urgent, 8))  # always four of them booked ahead
+    await asyncio.sleep(0.1)
+    await reader.acquire()
+    assert not flood.done()
+    await flood
+
+
+async def test_a_slot_that_one_limit_refuses_is_taken_from_none(bench: Bench) -> None:
+    wide, narrow = RateLimit(requests=1000, seconds=1.0), RateLimit(requests=1, seconds=0.3)
+    (reader,) = workers(bench, 1, wide, narrow)
+    for _ in range(3):
+        await reader.acquire()
+    assert sorted(await bench.rows("select limit_name, used from rate_budget")) == [("1/0.3s", 3), ("1000/1s", 3)]
