@@ -40,6 +40,7 @@ from schema.tables.outbox import Conflict, Delivery, Outbox, OutboxAttempt, Writ
 from schema.tables.parties import Assignment, Company, Contact, User
 from schema.tables.reporting import CostRule, FrozenPeriod, ManualCost, OwnMetric, Plan, RuleSet
 from schema.tables.sales import Deal, Invoice, Order, OrderItem, Payment, Pipeline, Stage, StageChange
+from schema.tables.verification import Verification, VerificationPart, VerificationStream
 from schema.tables.work import Note, Task
 
 __all__ = [
@@ -117,6 +118,9 @@ __all__ = [
     "Task",
     "Unified",
     "User",
+    "Verification",
+    "VerificationPart",
+    "VerificationStream",
     "Visit",
     "Webhook",
     "WebhookAttempt",

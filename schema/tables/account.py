@@ -107,6 +107,12 @@ class Connection(InWorkspace, Base):
         server_default="900", comment="How long after the start of a scheduled run the next one is due."
     )
     next_run_at: Mapped[datetime | None]
+    verify_every_seconds: Mapped[int] = mapped_column(
+        server_default="604800", comment="How often it is compared with its system by itself; 0: never."
+    )
+    next_verify_at: Mapped[datetime | None] = mapped_column(
+        comment="When that is due; empty: so long after it was connected."
+    )
     fields_read_at: Mapped[datetime | None] = mapped_column(
         comment="When the account's own fields were last looked at."
     )
