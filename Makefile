@@ -28,7 +28,7 @@ define install
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo explorer test soak lint bench bench-graphql bench-sync bench-identity peers docs guide migration lock web node-modules docker clean install install-dev
+.PHONY: help demo explorer test soak lint bench bench-graphql bench-reports bench-sync bench-identity peers docs guide migration lock web node-modules docker clean install install-dev
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 15
@@ -67,6 +67,9 @@ bench-sync: install-dev peers  ## Measure loading beside dlt and plain COPY; BEN
 bench-identity: install-dev peers  ## Measure who is who: how fast, and how right beside exact keys and Splink (docs/identity.md)
 	@$(BIN)/python -m bench identity
 	@PEERS=$(PEERS)/bin/python $(BIN)/python -m bench.identity_truth
+
+bench-reports: install-dev peers  ## Measure figures and reports beside SQL and DuckDB; BENCH_ARGS="--clients 50000"
+	@PEERS=$(PEERS)/bin/python $(BIN)/python -m bench.reports $(BENCH_ARGS)
 
 # What the measurements compare with has an environment of its own: none of it is needed by Skvoz, or by its tests.
 peers:

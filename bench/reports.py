@@ -1,17 +1,19 @@
 """What keeping figures and reading reports costs, on a seeded market in an embedded PostgreSQL.
 
-    python -m bench.reports --clients 50000 --days 365
+    make bench-reports BENCH_ARGS="--clients 50000 --days 365"
+    python -m bench.reports --clients 50000 --days 365          without DuckDB, if PEERS doesn't name its Python
 
 Prints milliseconds of settling per 1,000 changed clients (with nothing new, with late data) and what of it is CPU
 here and in PostgreSQL; the p50 and p95 of the campaign report over random ranges; the seconds of all models, Markov
-and Shapley included, over the whole range out of stored paths; and checks that the figures equal the full
-recomputation.
+and Shapley included, over the whole range out of stored paths, and beside them the same models as SQL in PostgreSQL
+and in DuckDB; and checks that the figures equal the full recomputation.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import os
 import random
 import resource
@@ -27,6 +29,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from bench.models_in_sql import MODELS, SIX_MODELS, TOUCHES
 from core.database import Database, PsycopgConnection, driver, open_database
 from core.settings import Settings
 from reports.by_model import models_report
@@ -41,6 +44,7 @@ from schema.migrate import migrate
 WORKSPACE = UUID(int=1)
 CONNECTION = UUID(int=2)
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
+NO_TOUCH = {"no_touches", "no_client", "window_passed"}
 CHANNELS = ("paid_search", "paid_social", "organic", "direct")
 COLUMNS = {
     "visit": ("client_id", "started_at", "visitor_ids", "channel", "campaign_id"),
@@ -204,9 +208,8 @@ async def time_receipts(conn: PsycopgConnection, market: Market, number: int) ->
 async def time_models(conn: PsycopgConnection, days: int) -> None:
     """The whole range by all models, by those that need one path only, by cohort, and beside them what changed."""
     whole = (BEGIN.date(), BEGIN.date() + timedelta(days=days))
-    usual = ["first_touch", "last_touch", "last_non_direct", "linear", "position_based", "time_decay"]
     for what, models, dated in (
-        ("six models", usual, "event"),
+        ("six models", MODELS, "event"),
         ("all models, Markov and Shapley included", ["all"], "event"),
         ("linear by cohorts", ["linear"], "first_touch"),
     ):
@@ -224,6 +227,49 @@ async def time_models(conn: PsycopgConnection, days: int) -> None:
     print(f"largest memory of this process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
 
 
+async def beside_sql(conn: PsycopgConnection, days: int, folder: Path) -> None:
+    """Six models over the whole range: ours, the same as SQL in PostgreSQL, and in DuckDB with the touches already
+    in its memory, if PEERS names a Python that has it. All must come to the same sums."""
+    whole = (BEGIN.date(), BEGIN.date() + timedelta(days=days))
+    ours = await models_report(conn, WORKSPACE, *whole, MODELS)
+    counted = ("calls", "leads", "new_clients", "won_deals")
+    touched = [[row for row in ours[key].rows if row.reason not in NO_TOUCH] for key in MODELS]
+    sums = [float(sum(row.sums[name] for row in rows for name in counted)) for rows in touched]
+    sums += [float(sum(row.sums["revenue"] for row in rows)) for rows in touched]
+    await conn.execute(f"create temporary table touch as {TOUCHES.format(workspace=WORKSPACE)}".encode())
+    await conn.execute("analyze touch")
+    begin = time.perf_counter()
+    rows = await (await conn.execute(SIX_MODELS)).fetchall()
+    print(f"{'six models as SQL in PostgreSQL, touches laid out before':<58} {time.perf_counter() - begin:8.2f} s")
+    found = {"PostgreSQL": [float(sum(row[column] for row in rows)) for column in range(2, 14)]}
+    if peers := os.environ.get("PEERS"):
+        with (folder / "touches.csv").open("wb") as file:
+            async with conn.cursor() as cursor, cursor.copy("copy touch to stdout (format csv, header)") as copy:
+                async for part in copy:
+                    file.write(part)
+        told = await _duckdb(peers, folder)
+        found["DuckDB"] = told["sums"]
+        print(
+            f"{'the same in DuckDB, out of its memory':<58} {told['seconds']:8.2f} s, CPU {told['cpu']:.2f} s,"
+            f" {told['memory']:.0f} MB"
+        )
+    else:
+        print("DuckDB isn't measured: PEERS names no Python that has it (make bench-reports sets it).")
+    for name, theirs in found.items():
+        if any(abs(a - b) > 1e-6 * max(abs(a), 1) for a, b in zip(sums, theirs, strict=True)):
+            sys.exit(f"{name} comes to other sums: {theirs} beside {sums}.")
+
+
+async def _duckdb(peers: str, folder: Path) -> dict[str, Any]:
+    script = str(Path(__file__).parent / "models_in_sql.py")
+    process = await asyncio.create_subprocess_exec(peers, script, str(folder), stdout=asyncio.subprocess.PIPE)
+    out, _ = await process.communicate()
+    if process.returncode:
+        sys.exit("DuckDB failed; its words stand above.")
+    told: dict[str, Any] = json.loads(out)
+    return told
+
+
 def tell(what: str, took: list[float]) -> None:
     ordered = sorted(took)
     p95 = ordered[min(len(ordered) - 1, int(len(ordered) * 0.95))]
@@ -238,7 +284,7 @@ async def analyse(database: Database) -> None:
         await raw.execute("analyze")
 
 
-async def bench(arguments: argparse.Namespace, database: Database) -> None:
+async def bench(arguments: argparse.Namespace, database: Database, folder: Path) -> None:
     market = Market(arguments.clients, arguments.days, arguments.campaigns, arguments.seed)
     async with database.owner_engine.begin() as connection:
         await driver(connection).execute(
@@ -271,6 +317,7 @@ async def bench(arguments: argparse.Namespace, database: Database) -> None:
             tell(f"report by {grain}", await time_reports(conn, market, grain, 60))
         tell("receipt of a campaign's calls of one day", await time_receipts(conn, market, 60))
         await time_models(conn, arguments.days)
+        await beside_sql(conn, arguments.days, folder)
         begin = time.perf_counter()
         wrong = await difference_from_rebuild(conn, WORKSPACE)
         print(f"full recomputation beside it: {time.perf_counter() - begin:.1f} s, {len(wrong)} differences")
@@ -289,7 +336,7 @@ async def main() -> None:
     try:
         async with open_database(Settings(home=home, database_url=None)) as database:
             await migrate(database)
-            await bench(arguments, database)
+            await bench(arguments, database, home)
     finally:
         shutil.rmtree(home, ignore_errors=True)
 
