@@ -30,6 +30,8 @@ COMMANDS = {
     "attribute": "attribute",
     "match": "match",
     "why": "why",
+    "why-missing": "why_missing",
+    "reconcile": "reconcile",
     "review": "review",
     "rules": "rules",
     "outbox": "outbox",

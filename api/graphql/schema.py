@@ -25,6 +25,7 @@ from api.graphql.feed import CHANGE, feed_roots
 from api.graphql.limits import Limits
 from api.graphql.mapping_fields import mapping_fields
 from api.graphql.matching import matching_fields, matching_roots
+from api.graphql.missing import missing_fields
 from api.graphql.model import (
     attribution,
     changed,
@@ -40,6 +41,7 @@ from api.graphql.model import (
     work,
 )
 from api.graphql.mutations import mutation_type
+from api.graphql.reconciling import reconciling_fields
 from api.graphql.report import any_report_roots
 from api.graphql.report_rules import report_rule_fields
 from api.graphql.report_settings import report_setting_fields
@@ -121,6 +123,8 @@ def build_schema(limits: Limits | None = None, stored: StoredDocuments | None = 
             *report_setting_fields(),
             *report_rule_fields(),
             *closed_period_fields(),
+            *missing_fields(types),
+            *reconciling_fields(),
             *preview_fields(types),
             *matching_fields(types),
             *mapping_fields(),
