@@ -158,7 +158,8 @@ class Listed:
     """A record as an audit's list tells it, or as it was told when we read it; only what both tell is compared.
 
     ``moment`` is the time by which it stands in a span, ``version`` a text that changes with the record, ``links``
-    a text of the records that it hangs on, ``body`` all of it, as a page of the stream would hold it.
+    a text of the records that it hangs on, ``body`` all of it, as a page of the stream would hold it. ``gone``: it
+    says of itself that it was deleted, so that a list need not name it.
     """
 
     external_id: str
@@ -166,6 +167,7 @@ class Listed:
     version: str | None = None
     links: str | None = None
     body: bytes | None = None
+    gone: bool = False
 
 
 @dataclass(frozen=True, slots=True)

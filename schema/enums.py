@@ -171,6 +171,7 @@ class RunTrigger(StrEnum):
     BUTTON = "button"
     COMMAND = "command"
     WEBHOOK = "webhook"
+    VERIFY = "verify"
 
 
 class Role(StrEnum):
@@ -212,6 +213,25 @@ class FieldRule(StrEnum):
     MOST_COMPLETE = "most_complete"
     AGGREGATE = "aggregate"
     PINNED = "pinned"
+
+
+class OutboxState(StrEnum):
+    """How a change that is meant for another system stands."""
+
+    PENDING = "pending"
+    SENDING = "sending"
+    UNKNOWN = "unknown"  # no answer came: it is looked for before it is sent again
+    DONE = "done"
+    FAILED = "failed"
+    DEAD = "dead"  # sent too often without a known outcome
+    SKIPPED = "skipped"
+
+
+class ConflictDecision(StrEnum):
+    """Whose value of a field holds that was changed on both sides."""
+
+    OURS = "ours"
+    THEIRS = "theirs"
 
 
 class ChangeType(StrEnum):

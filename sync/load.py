@@ -19,6 +19,7 @@ import psycopg
 import xxhash
 from psycopg import sql
 
+from connectors import own
 from connectors.contract import RawRecord
 from core import clock
 from reports.settle import mark
@@ -64,7 +65,7 @@ async def load_page(
 ) -> Counts:
     """Bring one page of raw records into the tables. The caller commits, together with the cursor."""
     given = {raw.external_id: raw for raw in page}  # told twice in one page: the last word holds
-    hashes = {id: _hash(raw.body, loading.stream.volatile) for id, raw in given.items()}
+    hashes = {id: hash_of(raw.body, loading.stream.volatile) for id, raw in given.items()}
     known = await _known(conn, loading, list(given))
     fresh = given.keys() - known.keys()
     changed = {id for id in known if known[id].hash != hashes[id] or known[id].deleted}
@@ -75,7 +76,7 @@ async def load_page(
         return counts
     rules = await rules_in_force(conn, loading.workspace_id, loading.connection_id)
     mapped = map_records(loading, [raw for id, raw in given.items() if id in fresh or id in changed], rules)
-    source = Source(loading.workspace_id, loading.connection_id, loading.stream.name, loading.region, clock.now())
+    source = _source(loading)
     gone = [id for id in mapped.skipped if id in changed]
     changes = Changes()
     if gone:  # what used to be a record of ours is left out from now on; its former state tells what it was
@@ -115,7 +116,7 @@ async def map_again(conn: Conn, loading: Loading, external_ids: Sequence[str]) -
     rows = await cursor.fetchall()
     raws = [RawRecord(id, await unpack(conn, key[0], raw, dictionary)) for id, raw, dictionary, _ in rows]
     mapped = map_records(loading, raws, rules)
-    source = Source(*key[:3], loading.region, clock.now())
+    source = _source(loading)
     changes = Changes()
     await write_mapped(conn, loading, source, mapped, changes)
     deleted = {id: at for id, _, _, at in rows if at is not None}
@@ -130,6 +131,17 @@ async def map_again(conn: Conn, loading: Loading, external_ids: Sequence[str]) -
         )
     await append(conn, loading.workspace_id, changes)
     return len(rows)
+
+
+def _source(loading: Loading) -> Source:
+    return Source(
+        loading.workspace_id,
+        loading.connection_id,
+        loading.stream.name,
+        loading.region,
+        clock.now(),
+        by_id=loading.connection_id == own.connection_of(loading.workspace_id),
+    )
 
 
 async def retire(conn: Conn, loading: Loading, external_ids: Sequence[str]) -> int:
@@ -200,7 +212,7 @@ async def _end(conn: Conn, loading: Loading, mapped: Mapped, changes: Changes) -
     await settle_unowned(conn, loading.workspace_id, mapped)
 
 
-def _hash(body: bytes, volatile: frozenset[str]) -> bytes:
+def hash_of(body: bytes, volatile: frozenset[str]) -> bytes:
     """xxh3-128 of the vendor's own bytes; of a canonical form without the volatile fields where there are some."""
     if volatile:
         fields = orjson.loads(body)

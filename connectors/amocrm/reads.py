@@ -12,24 +12,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, tzinfo
 from itertools import pairwise
 from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import msgspec
 
 from connectors.amocrm import mapping, wire
 from connectors.amocrm.settings import AmoCrmSettings
 from connectors.contract import (
+    Audit,
     Cursor,
     Fetch,
+    Listed,
     Mapped,
     Page,
     Position,
     RawRecord,
+    Span,
     Start,
     Stream,
     VendorRequest,
     VendorResponse,
+    listing_of,
 )
 from schema.enums import RecordKind
 
@@ -39,6 +46,7 @@ OVERLAP_SECONDS = 60  # [7]
 UNSETTLED_SECONDS = 5  # [7] the newest rows may still be on their way into the list
 EVENTS_SPAN_SECONDS = 30 * 24 * 3600  # history is asked for by such spans, so that page numbers stay low
 _API = "/api/v4"
+_END = datetime(2100, 1, 1, tzinfo=UTC)
 _LINKS = frozenset({"_links"})  # [8] holds the page number, which is no change of the record
 
 _KEYSET, _PAGES, _NEWEST = "keyset", "pages", "newest"
@@ -65,6 +73,7 @@ class _Row(msgspec.Struct):
     updated_at: int | None = None
     created_at: int | None = None
     type: str | int | None = None
+    is_deleted: bool | None = None
 
 
 _answer = msgspec.json.Decoder(_Answer)
@@ -189,7 +198,44 @@ def changed(
         map=map,
         volatile=_LINKS,
         one=_single(parts[0]) if single else None,
+        audit=Audit(
+            zone=_zone,
+            start=lambda settings, span, id: _span(span, [n for n, part in enumerate(parts) if not part.again]),
+            request=request,
+            read=lambda settings, position, response: listing_of(read(settings, position, response), _changed_at),
+            stored=_stored,
+            kept_since=not whole,
+        ),
     )
+
+
+def _span(span: Span, left: list[int]) -> Position:
+    """Where reading what changed in a span begins. Cards in the bin aren't read: absence tells of them."""
+    since = None if span.since is None else int(span.since.timestamp())
+    until = int((span.until or _END).timestamp()) - 1  # the bound itself is included [7]
+    return {
+        "left": left,
+        "how": _KEYSET,
+        "from": since,
+        "page": 1,
+        "since": since,
+        "until": until,
+        "history": since,
+    }
+
+
+def _zone(settings: AmoCrmSettings) -> tzinfo:
+    return ZoneInfo(settings.timezone)
+
+
+def _changed_at(body: bytes) -> datetime | None:
+    row = _row.decode(body)
+    mark = row.updated_at if row.updated_at is not None else row.created_at
+    return None if mark is None else datetime.fromtimestamp(mark, UTC)
+
+
+def _stored(settings: AmoCrmSettings, record: RawRecord) -> Listed:
+    return Listed(record.external_id, _changed_at(record.body), gone=_row.decode(record.body).is_deleted is True)
 
 
 def _single(part: Part) -> Fetch[AmoCrmSettings]:
@@ -249,6 +295,12 @@ def _begin_events(settings: AmoCrmSettings, begin: Start) -> Position:
         "until": until,
         "history": history,
     }
+
+
+def _span_of_events(settings: AmoCrmSettings, span: Span, id: UUID) -> Position:
+    position = _span(span, [])
+    end = min(position["until"], int(datetime.now(UTC).timestamp()) + 86_400)
+    return position | {"until": end, "to": min(position["from"] + EVENTS_SPAN_SECONDS, end)}
 
 
 _STATUS_CHANGED = "lead_status_changed"
@@ -418,5 +470,14 @@ STREAMS: tuple[Stream[AmoCrmSettings], ...] = (
         read=_read_events,
         map=mapping.stage_change,
         volatile=_LINKS,
+        audit=Audit(
+            zone=_zone,
+            start=_span_of_events,
+            request=_ask_events,
+            read=lambda settings, position, response: listing_of(
+                _read_events(settings, position, response), _changed_at
+            ),
+            stored=_stored,
+        ),
     ),
 )

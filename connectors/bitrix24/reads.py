@@ -8,14 +8,27 @@ documented, therefore pages are taken only as long as ids rise, and nothing afte
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from urllib.parse import quote
+from collections.abc import Callable
+from datetime import datetime
 
 import msgspec
 
 from connectors.bitrix24 import mapping, wire
+from connectors.bitrix24.comparing import audit_of
+from connectors.bitrix24.lists import (
+    BATCH,
+    CALLS_OVERLAP,
+    FROM_TOP,
+    MAX_LISTS,
+    PAGE_ROWS,
+    ROW,
+    SLOW_SECONDS,
+    Listing,
+    Pairs,
+    rising,
+    select,
+    written_time,
+)
 from connectors.bitrix24.settings import Bitrix24Settings
 from connectors.contract import (
     Cursor,
@@ -32,93 +45,7 @@ from connectors.contract import (
 from connectors.errors import VendorChanged
 from schema.enums import RecordKind
 
-PAGE_ROWS = 50  # [6] fixed by the vendor
-MAX_LISTS = 25  # [9] the vendor allows 50 commands; half keeps a batch well below its limit of 60 s
-SLOW_SECONDS = 20.0  # a batch that took longer is followed by one of half the size
-OVERLAP = timedelta(minutes=5)  # [10]
-CALLS_OVERLAP = timedelta(days=1)  # [24]
-NO_COUNT = ("start", "-1")  # [7] don't count the rows: what makes lists of millions fast
-FROM_TOP = ("start", "0")  # [8] for methods where -1 isn't documented
 _LAST = "last"
-
-Pairs = tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Listing:
-    """One list method. ``changed`` is the field that a run's lower bound is put on; with ``whole`` the first
-    run reads everything, however old. ``inside`` is the key under which the rows stand in ``result``."""
-
-    method: str
-    changed: str | None = None
-    whole: bool = False
-    overlap: timedelta = OVERLAP
-    filter_name: str = "filter"
-    ascending: Pairs = (("order[ID]", "ASC"),)
-    descending: Pairs = (("order[ID]", "DESC"),)
-    fixed: Pairs = ()
-    start: tuple[str, str] = NO_COUNT
-    inside: str | None = None
-
-    def command(self, after: str, since: str | None) -> str:
-        """The command for the page that follows the row ``after``, an id or a reference to one."""
-        pairs = [*self.ascending, (f"{self.filter_name}[>ID]", after), *self._since(since), *self.fixed, self.start]
-        return self._written(pairs)
-
-    def single(self, field: str, value: str) -> str:
-        """The command for the one row whose ``field`` is ``value``, told as pages tell it."""
-        return self._written([*self.ascending, (f"{self.filter_name}[{field}]", value), *self.fixed, self.start])
-
-    def newest(self, since: str | None) -> str:
-        """The command for the highest id, by which progress is told."""
-        return self._written([*self.descending, *self._since(since), ("select[0]", "ID"), *self._own, self.start])
-
-    def reference(self, command: str) -> str:
-        """The id of that command's fiftieth row."""
-        inside = f"[{self.inside}]" if self.inside else ""
-        return f"$result[{command}]{inside}[{PAGE_ROWS - 1}][ID]"
-
-    def rows(self, result: msgspec.Raw) -> list[msgspec.Raw]:
-        if self.inside is not None:
-            held = msgspec.json.decode(result, type=dict[str, msgspec.Raw] | list[msgspec.Raw])
-            if isinstance(held, list):
-                return held
-            result = held.get(self.inside, msgspec.Raw(b"[]"))
-        found = msgspec.json.decode(result, type=list[msgspec.Raw] | dict[str, msgspec.Raw])
-        return found if isinstance(found, list) else list(found.values())  # [4] PHP keys may make it a map
-
-    @property
-    def _own(self) -> Pairs:
-        return tuple(pair for pair in self.fixed if not pair[0].startswith("select["))
-
-    def _since(self, since: str | None) -> Pairs:
-        return () if since is None else ((f"{self.filter_name}[>={self.changed}]", since),)
-
-    def _written(self, pairs: Sequence[tuple[str, str]]) -> str:
-        # References stay as they are; all else is encoded once, as a batch in a JSON body wants it [9].
-        query = "&".join(f"{quote(name, safe='[]')}={quote(value, safe='$[]')}" for name, value in pairs)
-        return f"{self.method}?{query}"
-
-
-class _Time(msgspec.Struct):
-    duration: float = 0.0
-
-
-class _Results(msgspec.Struct):
-    result: dict[str, msgspec.Raw] | list[msgspec.Raw] = msgspec.field(default_factory=dict)
-
-
-class _Batch(msgspec.Struct):
-    result: _Results
-    time: _Time | None = None
-
-
-class _Row(msgspec.Struct, rename="upper"):
-    id: str | int
-
-
-_batch = msgspec.json.Decoder(_Batch)
-_row = msgspec.json.Decoder(_Row)
 
 
 def listed(
@@ -140,12 +67,12 @@ def listed(
     """
 
     def start(settings: Bitrix24Settings, begin: Start) -> Position:
-        history = None if listing.whole else _written_time(begin.since)
+        history = None if listing.whole else written_time(begin.since)
         return {
             "after": 0,
             "since": _lower_bound(listing, begin.cursor, history),
             "history": history,
-            "until": _written_time(begin.now),
+            "until": written_time(begin.now),
             "lists": 1,
             "first": None,
             "last": None,
@@ -162,7 +89,7 @@ def listed(
         return VendorRequest("/batch", "POST", json={"halt": 1, "cmd": commands})
 
     def read(settings: Bitrix24Settings, position: Position, response: VendorResponse) -> Page:
-        batch = _batch.decode(response.content)
+        batch = BATCH.decode(response.content)
         results = batch.result.result if isinstance(batch.result.result, dict) else {}
         records: list[RawRecord] = []
         after: int = position["after"]
@@ -174,8 +101,8 @@ def listed(
                 broken = True
                 break
             rows = listing.rows(result)
-            ids = [int(_row.decode(row).id) for row in rows]
-            if not _rising(after, ids):
+            ids = [int(ROW.decode(row).id) for row in rows]
+            if not rising(after, ids):
                 broken = True
                 break
             records += [RawRecord(str(each), bytes(row)) for each, row in zip(ids, rows, strict=True)]
@@ -212,6 +139,7 @@ def listed(
         map=map,
         volatile=volatile,
         one=None if named_by is None else _single(listing, named_by),
+        audit=audit_of(listing),
     )
 
 
@@ -222,11 +150,11 @@ def _single(listing: Listing, field: str) -> Fetch[Bitrix24Settings]:
         return VendorRequest("/batch", "POST", json={"halt": 1, "cmd": {"c0": listing.single(field, external_id)}})
 
     def read(settings: Bitrix24Settings, external_id: str, response: VendorResponse) -> RawRecord | None:
-        results = _batch.decode(response.content).result.result
+        results = BATCH.decode(response.content).result.result
         if not isinstance(results, dict) or "c0" not in results:
             raise VendorChanged(f"Bitrix24 answered {listing.method} for one row with something else.")
         rows = listing.rows(results["c0"])
-        return RawRecord(str(_row.decode(rows[-1]).id), bytes(rows[-1])) if rows else None  # [24] the newest one
+        return RawRecord(str(ROW.decode(rows[-1]).id), bytes(rows[-1])) if rows else None  # [24] the newest one
 
     return Fetch(request, read)
 
@@ -238,21 +166,12 @@ def _lower_bound(listing: Listing, cursor: Cursor | None, history: str | None) -
         return None
     if cursor is None or (history is not None and history < cursor["history"]):
         return history
-    return _written_time(datetime.fromisoformat(cursor["until"]) - listing.overlap)
-
-
-def _written_time(value: datetime) -> str:
-    """A time as filters want it [11]; the one line to change if a portal wants it otherwise."""
-    return value.astimezone(UTC).isoformat(timespec="seconds")
-
-
-def _rising(after: int, ids: list[int]) -> bool:
-    return all(low < high for low, high in zip([after, *ids], ids, strict=False))
+    return written_time(datetime.fromisoformat(cursor["until"]) - listing.overlap)
 
 
 def _highest(listing: Listing, result: msgspec.Raw | None) -> int | None:
     rows = [] if result is None else listing.rows(result)
-    return max((int(_row.decode(row).id) for row in rows), default=None)
+    return max((int(ROW.decode(row).id) for row in rows), default=None)
 
 
 def _lists(before: int, slow: bool, after: int, last: int | None) -> int:
@@ -321,7 +240,7 @@ def _ask_users(settings: Bitrix24Settings, position: Position) -> VendorRequest:
 
 def _read_users(settings: Bitrix24Settings, position: Position, response: VendorResponse) -> Page:
     answer = msgspec.json.decode(response.content, type=_ListAnswer)
-    return _numbered(position, answer, [RawRecord(str(_row.decode(raw).id), bytes(raw)) for raw in answer.result])
+    return _numbered(position, answer, [RawRecord(str(ROW.decode(raw).id), bytes(raw)) for raw in answer.result])
 
 
 def _numbered(position: Position, answer: _ListAnswer, records: list[RawRecord]) -> Page:
@@ -331,11 +250,7 @@ def _numbered(position: Position, answer: _ListAnswer, records: list[RawRecord])
     return Page(records, next=None, cursor={}, done=1.0)
 
 
-def _select(*names: str) -> Pairs:
-    return tuple((f"select[{number}]", name) for number, name in enumerate(names))
-
-
-_PARTY = _select("*", "UF_*", "PHONE", "EMAIL", "WEB", "IM")  # [12] multifields only come when they are named
+_PARTY = select("*", "UF_*", "PHONE", "EMAIL", "WEB", "IM")  # [12] multifields only come when they are named
 _LIVELY = frozenset({"LAST_ACTIVITY_TIME", "LAST_ACTIVITY_BY", "LAST_COMMUNICATION_TIME"})
 _SORTED_UP: Pairs = (("SORT", "ID"), ("ORDER", "ASC"))
 _SORTED_DOWN: Pairs = (("SORT", "ID"), ("ORDER", "DESC"))
@@ -349,6 +264,7 @@ STREAMS: tuple[Stream[Bitrix24Settings], ...] = (
         request=_ask_users,
         read=_read_users,
         map=mapping.user,
+        sweeps=True,
         volatile=frozenset({"LAST_LOGIN", "LAST_ACTIVITY_DATE", "IS_ONLINE", "TIMESTAMP_X"}),
     ),
     Stream(
@@ -376,7 +292,9 @@ STREAMS: tuple[Stream[Bitrix24Settings], ...] = (
         title="Companies",
         makes=RecordKind.COMPANY,
         map=mapping.company,
-        listing=Listing(method="crm.company.list", changed="DATE_MODIFY", whole=True, fixed=_PARTY),
+        listing=Listing(
+            method="crm.company.list", changed="DATE_MODIFY", told_by=("ASSIGNED_BY_ID",), whole=True, fixed=_PARTY
+        ),
         volatile=_LIVELY,
         named_by="ID",
     ),
@@ -385,7 +303,9 @@ STREAMS: tuple[Stream[Bitrix24Settings], ...] = (
         title="Contacts",
         makes=RecordKind.CONTACT,
         map=mapping.contact,
-        listing=Listing(method="crm.contact.list", changed="DATE_MODIFY", whole=True, fixed=_PARTY),
+        listing=Listing(
+            method="crm.contact.list", changed="DATE_MODIFY", told_by=("COMPANY_ID",), whole=True, fixed=_PARTY
+        ),
         volatile=_LIVELY,
         named_by="ID",
     ),
@@ -394,7 +314,9 @@ STREAMS: tuple[Stream[Bitrix24Settings], ...] = (
         title="Leads",
         makes=RecordKind.LEAD,
         map=mapping.lead,
-        listing=Listing(method="crm.lead.list", changed="DATE_MODIFY", fixed=_PARTY),
+        listing=Listing(
+            method="crm.lead.list", changed="DATE_MODIFY", told_by=("CONTACT_ID", "COMPANY_ID"), fixed=_PARTY
+        ),
         volatile=_LIVELY,
         named_by="ID",
     ),
@@ -403,7 +325,12 @@ STREAMS: tuple[Stream[Bitrix24Settings], ...] = (
         title="Deals",
         makes=RecordKind.DEAL,
         map=mapping.deal,
-        listing=Listing(method="crm.deal.list", changed="DATE_MODIFY", fixed=_select("*", "UF_*")),
+        listing=Listing(
+            method="crm.deal.list",
+            changed="DATE_MODIFY",
+            told_by=("CONTACT_ID", "COMPANY_ID", "LEAD_ID"),
+            fixed=select("*", "UF_*"),
+        ),
         volatile=_LIVELY,
         named_by="ID",
     ),

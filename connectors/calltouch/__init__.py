@@ -9,11 +9,22 @@ import httpx
 
 from connectors.auth import QueryKey
 from connectors.calltouch.chats import ask_chats, map_chat, read_chats, start_chats
+from connectors.calltouch.comparing import journal
 from connectors.calltouch.health import check, error_of
 from connectors.calltouch.leadservice import TOKEN_HEADER
 from connectors.calltouch.mapping import map_call, map_request
-from connectors.calltouch.orders import ask_orders, map_deal, map_order, read_orders, start_deals, start_orders
+from connectors.calltouch.orders import (
+    ORDERS_DAYS,
+    ask_orders,
+    map_deal,
+    map_order,
+    read_orders,
+    start_deals,
+    start_orders,
+)
 from connectors.calltouch.reads import (
+    CALLS_DAYS,
+    REQUESTS_DAYS,
     ask_calls,
     ask_requests,
     read_calls,
@@ -69,6 +80,7 @@ CONNECTOR = Connector(
             request=ask_calls,
             read=read_calls,
             map=map_call,
+            audit=journal(ask_calls, read_calls, days=CALLS_DAYS, counts=True),
         ),
         Stream(
             name="requests",
@@ -78,6 +90,7 @@ CONNECTOR = Connector(
             request=ask_requests,
             read=read_requests,
             map=map_request,
+            audit=journal(ask_requests, read_requests, days=REQUESTS_DAYS, counts=False),
         ),
         Stream(
             name="orders",
@@ -87,6 +100,7 @@ CONNECTOR = Connector(
             request=ask_orders,
             read=read_orders,
             map=map_order,
+            audit=journal(ask_orders, read_orders, days=ORDERS_DAYS, counts=False),
         ),
         Stream(
             name="deals",
@@ -96,6 +110,7 @@ CONNECTOR = Connector(
             request=ask_orders,
             read=read_orders,
             map=map_deal,
+            audit=journal(ask_orders, read_orders, days=ORDERS_DAYS, counts=False),
         ),
         Stream(
             name="chats",

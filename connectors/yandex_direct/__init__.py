@@ -8,6 +8,7 @@ import httpx
 
 from connectors.auth import Bearer
 from connectors.contract import Connector, RateLimit, Stream, TokenStore
+from connectors.yandex_direct.comparing import AUDIT_OF_SPEND
 from connectors.yandex_direct.health import check, error_of
 from connectors.yandex_direct.mapping import map_ad, map_ad_group, map_ad_spend, map_campaign, map_keyword
 from connectors.yandex_direct.reads import (
@@ -19,7 +20,7 @@ from connectors.yandex_direct.reads import (
     start_campaigns,
 )
 from connectors.yandex_direct.settings import DirectSettings
-from connectors.yandex_direct.structure import AD_GROUPS, ADS, KEYWORDS
+from connectors.yandex_direct.structure import AD_GROUPS, ADS, KEYWORDS, lists_everything
 from schema.enums import RecordKind
 
 
@@ -64,6 +65,7 @@ CONNECTOR = Connector(
             request=ask_ad_spend,
             read=read_ad_spend,
             map=map_ad_spend,
+            audit=AUDIT_OF_SPEND,
         ),
         Stream(
             name="ad_groups",
@@ -72,6 +74,7 @@ CONNECTOR = Connector(
             start=AD_GROUPS.start,
             request=AD_GROUPS.ask,
             read=AD_GROUPS.read,
+            whole=lists_everything,
             map=map_ad_group,
         ),
         Stream(
@@ -81,6 +84,7 @@ CONNECTOR = Connector(
             start=ADS.start,
             request=ADS.ask,
             read=ADS.read,
+            whole=lists_everything,
             map=map_ad,
         ),
         Stream(
@@ -90,6 +94,7 @@ CONNECTOR = Connector(
             start=KEYWORDS.start,
             request=KEYWORDS.ask,
             read=KEYWORDS.read,
+            whole=lists_everything,
             map=map_keyword,
         ),
     ),

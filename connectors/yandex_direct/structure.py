@@ -104,6 +104,11 @@ ADS = Objects(
 KEYWORDS = Objects("keywords", "Keywords", {"FieldNames": ["Id", "CampaignId", "AdGroupId", "Keyword"]})
 
 
+def lists_everything(position: Position) -> bool:
+    """Whether a run that starts here asks for the objects of all campaigns there are."""
+    return bool(position["step"] == "clock")
+
+
 def _go_on(records: list[RawRecord], campaigns: list[int], timestamp: str, of: int) -> Page:
     """On to the next campaigns, or to the end, where the vendor's clock of the beginning is the new cursor."""
     if not campaigns:

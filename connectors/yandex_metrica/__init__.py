@@ -8,6 +8,7 @@ import httpx
 
 from connectors.auth import Bearer
 from connectors.contract import Connector, RateLimit, Stream, TokenStore
+from connectors.yandex_metrica.comparing import AUDIT_OF_VISITS
 from connectors.yandex_metrica.health import check, error_of
 from connectors.yandex_metrica.mapping import map_visit
 from connectors.yandex_metrica.reads import ask_visits, read_visits, start_visits
@@ -44,6 +45,7 @@ CONNECTOR = Connector(
             request=ask_visits,
             read=read_visits,
             map=map_visit,
+            audit=AUDIT_OF_VISITS,
         ),
     ),
     base_url=_base_url,

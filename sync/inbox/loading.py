@@ -23,13 +23,14 @@ from sync.office import Office
 
 @dataclass(slots=True)
 class Inflow:
-    """One pass over what waits at a door. It is a run that ends with each of its transactions, so that no other
+    """One pass over what waits at a door, or over what a verification found. It is a run that ends with each of its transactions, so that no other
     run takes it for one that was cut off. ``began`` is false while nothing was loaded."""
 
     office: Office
     opened: Opened
     run_id: UUID
     started_at: datetime
+    trigger: RunTrigger = RunTrigger.WEBHOOK
     began: bool = False
     requests_noted: int = 0
 
@@ -56,7 +57,7 @@ async def load(
     opened = inflow.opened
     loading = Loading(opened.workspace_id, opened.id, inflow.run_id, opened.region, stream, opened.settings)
     async with inflow.office.database.loading(opened.workspace_id) as db:
-        await _take_turn(db, opened, stream)
+        await _take_turn(db, opened, stream, told=inflow.trigger is RunTrigger.WEBHOOK)
         conn = driver(db)
         ids = [*(raw.external_id for raw in present), *gone]
         known = await _known(conn, loading, ids)
@@ -69,15 +70,16 @@ async def load(
     return Loaded(counts, held, frozenset(gone) - known.keys())
 
 
-async def _take_turn(db: AsyncConnection, opened: Opened, stream: Stream[Any]) -> None:
+async def _take_turn(db: AsyncConnection, opened: Opened, stream: Stream[Any], *, told: bool) -> None:
     """The row of the stream is what runs lock first in each transaction: pages and deliveries come one by one."""
     await db.execute(
         text("""
         insert into stream_state (workspace_id, connection_id, stream, told_at)
-        values (:ws, :connection, :stream, clock_timestamp())
-        on conflict (workspace_id, connection_id, stream) do update set told_at = excluded.told_at
+        values (:ws, :connection, :stream, case when :told then clock_timestamp() end)
+        on conflict (workspace_id, connection_id, stream) do update
+        set told_at = coalesce(excluded.told_at, stream_state.told_at)
         """),
-        {"ws": opened.workspace_id, "connection": opened.id, "stream": stream.name},
+        {"ws": opened.workspace_id, "connection": opened.id, "stream": stream.name, "told": told},
     )
 
 
@@ -111,7 +113,7 @@ async def _count(db: AsyncConnection, inflow: Inflow, stream: Stream[Any], count
         | key
         | {
             "connection": inflow.opened.id,
-            "trigger": RunTrigger.WEBHOOK.value,
+            "trigger": inflow.trigger.value,
             "state": RunState.SUCCEEDED.value,
             "began": inflow.started_at,
             "requests": sent,
