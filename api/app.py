@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 import structlog
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram
 from sqlalchemy import text
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -33,6 +33,7 @@ from api.recordings import RecordingDoor
 from core.database import Database
 from schema.migrate import is_current
 from sync.jobs import Jobs
+from sync.metrics import exposition
 from sync.office import Office
 
 _log = structlog.get_logger("skvoz.api")
@@ -53,7 +54,7 @@ def create_app(office: Office, jobs: Jobs, rates: Rates | None = None) -> Starle
     trusted = None if settings.trusted_documents is None else read_trusted(settings.trusted_documents)
     stored = StoredDocuments(trusted, only=settings.trusted_documents_only)
     schema = build_schema(Limits(introspection=settings.introspection), stored)
-    metrics = Metrics()
+    metrics = Metrics(office.database)
     rates = rates or Rates(settings.requests_per_minute)
     authenticator = Authenticator(office.database, rates)
     view = GraphQLView(schema, office, jobs, authenticator, stored, rates)
@@ -158,7 +159,8 @@ class Health:
 class Metrics:
     """What Prometheus reads at ``/metrics``."""
 
-    def __init__(self) -> None:
+    def __init__(self, database: Database) -> None:
+        self._database = database
         self.registry = CollectorRegistry()
         self.requests = Counter(
             "skvoz_http_requests", "Requests answered.", ["path", "status"], registry=self.registry
@@ -168,7 +170,19 @@ class Metrics:
         )
 
     async def endpoint(self, _request: Request) -> Response:
-        return Response(generate_latest(self.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+        shown = await exposition(self._database, self.registry)
+        return Response(shown, headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+
+def create_metrics_app(office: Office) -> Starlette:
+    """What a worker answers, so that it can be watched: ``/metrics`` and ``/healthz``."""
+    return Starlette(
+        routes=[
+            Route("/healthz", Health(office.database), methods=["GET"]),
+            Route("/metrics", Metrics(office.database).endpoint, methods=["GET"]),
+        ],
+        middleware=[Middleware(SafeHeaders)],
+    )
 
 
 class Watched:

@@ -38,6 +38,7 @@ from api.live.hub import Hub
 from api.live.sessions import Session, Sessions
 from api.live.websocket import TextAdapter, TransportHandler
 from api.rates import Rates
+from core.tracing import span
 from sync.jobs import Jobs
 from sync.office import Office
 
@@ -100,7 +101,8 @@ class GraphQLView(GraphQL[RequestContext, None]):
             if refused is not None:
                 return refused
         try:
-            return finish(request, await super().run(request))
+            with span("graphql.operation", request.headers):
+                return finish(request, await super().run(request))
         except (NotStored, NotTrusted, WrongHash) as error:
             media = preferred(accept) or PLAIN_JSON
             return problem(400 if media == RESPONSE_JSON else 200, str(error), code=error.code, media=media)

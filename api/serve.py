@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack, contextmanager
 import uvicorn
 from starlette.applications import Starlette
 
-from api.app import create_app
+from api.app import create_app, create_metrics_app
 from api.http import LARGEST_BODY
 from api.rates import Rates
 from core.errors import SkvozError
@@ -45,6 +45,12 @@ async def serve(
         app = create_app(office, jobs, rates)
         gc.freeze()  # the schema stays for ever: no collection needs to walk through it again
         await _serve(app, listener or listen(office.settings.host, office.settings.port), ready)
+
+
+async def serve_metrics(office: Office, port: int) -> None:
+    """Answer ``/metrics`` and ``/healthz`` on SKVOZ_HOST and that port until this task is cancelled. Raises
+    `AddressInUse`."""
+    await _serve(create_metrics_app(office), listen(office.settings.host, port, "SKVOZ_METRICS_PORT"), None)
 
 
 async def _serve(app: Starlette, listener: socket.socket, ready: Callable[[], None] | None) -> None:
@@ -87,8 +93,8 @@ class _Server(uvicorn.Server):
             self._ready()
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A socket on that address. Raises `AddressInUse`."""
+def listen(host: str, port: int, setting: str = "SKVOZ_PORT") -> socket.socket:
+    """A socket on that address; ``setting`` says where the port is chosen. Raises `AddressInUse`."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -97,6 +103,6 @@ def listen(host: str, port: int) -> socket.socket:
     except OSError as error:
         listener.close()
         raise AddressInUse(
-            f"Can't listen on {host}:{port} ({error.strerror}). Set SKVOZ_PORT to a free port."
+            f"Can't listen on {host}:{port} ({error.strerror}). Set {setting} to a free port."
         ) from None
     return listener

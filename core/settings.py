@@ -52,6 +52,13 @@ class Settings(BaseSettings):
         None, description="File with master keys, one a line; the first one encrypts. Default: <home>/master.key."
     )
 
+    metrics_port: int | None = Field(
+        None,
+        ge=1,
+        le=65535,
+        description="Port on which a worker answers /metrics and /healthz, on SKVOZ_HOST. Unset: it doesn't.",
+    )
+
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["console", "json"] = "console"
 

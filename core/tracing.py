@@ -70,6 +70,12 @@ def span(name: str, headers: Mapping[str, str] | None = None, /, **attributes: A
             raise
 
 
+def note(**attributes: Attribute) -> None:
+    """Say more about the present span, where there is one."""
+    if trace is not None:
+        _Recorded(trace.get_current_span()).set(**attributes)
+
+
 def present_ids() -> dict[str, str]:
     """The ids of the present trace and span, for logs; empty outside of a trace that is recorded."""
     if trace is None:

@@ -175,7 +175,7 @@ class Jobs:
                 lock=f"connection:{connection_id}", queueing_lock=f"fields:{connection_id}"
             ).defer_async(workspace_id=str(workspace_id), connection_id=str(connection_id))
 
-    async def work(self, *, concurrency: int = 4, name: str = "skvoz") -> None:
+    async def work(self, *, concurrency: int = 8, name: str = "skvoz") -> None:
         """Work on jobs until cancelled; runs under way then stop after the page in hand.
 
         What is urgent has a hand of its own: syncs may take hours, and ``concurrency`` of them all others.

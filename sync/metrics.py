@@ -3,14 +3,18 @@ are asked for, and so are the same on all machines. Labels are words of ours: co
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
+import structlog
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 from sqlalchemy import text
 
 from core.database import Database
+
+log = structlog.get_logger(__name__)
 
 REGISTRY = CollectorRegistry()
 
@@ -54,23 +58,33 @@ _LABELS = {"connections": ["connector", "state"], "stream_lag_seconds": ["connec
 
 
 async def exposition(database: Database, *others: CollectorRegistry) -> bytes:
-    """Everything in the text format of Prometheus: ``others`` are further registries of the process."""
-    async with database.app_engine.begin() as db:
-        rows = (await db.execute(text("select metric, connector, detail, value from operation_gauges()"))).all()
+    """Everything in the text format of Prometheus: ``others`` are further registries of the process. Without the
+    database it is told what this process knows by itself."""
+    rows: list[Any] | None = None
+    try:
+        async with database.app_engine.begin() as db:
+            told = await db.execute(text("select metric, connector, detail, value from operation_gauges()"))
+            rows = list(told.all())
+    except Exception as error:  # noqa: BLE001 - whatever it is, the counters are asked for all the more
+        log.warning("metrics.no_database", error=type(error).__name__)
     gauges = CollectorRegistry()
-    gauges.register(_Gauges([tuple(row) for row in rows]))
+    gauges.register(_Gauges(rows))
     return b"".join(generate_latest(each) for each in (*others, REGISTRY, gauges))
 
 
 class _Gauges(Collector):
-    def __init__(self, rows: list[tuple[str, str, str | None, float]]) -> None:
+    def __init__(self, rows: Sequence[Any] | None) -> None:
         self._rows = rows
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
+        up = GaugeMetricFamily("skvoz_database_up", "Whether the database can be asked.")
+        up.add_metric([], self._rows is not None)
+        if self._rows is None:
+            return [up]
         families = {
             name: GaugeMetricFamily(f"skvoz_{name}", meaning, labels=_LABELS.get(name, ["connector"]))
             for name, meaning in _GAUGES.items()
         }
         for name, connector, detail, value in self._rows:
             families[name].add_metric([connector] if detail is None else [connector, detail], value)
-        return families.values()
+        return [up, *families.values()]

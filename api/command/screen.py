@@ -25,3 +25,11 @@ def quiet_logs() -> None:
     settings = load_settings()
     if "log_level" not in settings.model_fields_set:
         configure("warning", settings.log_format)
+
+
+def duration(seconds: float) -> str:
+    """So many seconds, in the largest unit that says enough."""
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * size or seconds == size:
+            return f"{seconds // size:.0f} {unit}"
+    return f"{max(seconds, 0):.0f} s"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -16,7 +17,7 @@ from rich.table import Column, Table
 from sqlalchemy import select
 
 from api.command.running import at_work, in_loop, workspace_option
-from api.command.screen import open_console, quiet_logs
+from api.command.screen import duration, open_console, quiet_logs
 from connectors.registry import connector
 from schema.enums import RunState, RunTrigger
 from schema.tables import Connection
@@ -27,6 +28,9 @@ from sync.rereading import reread
 from sync.run import Progress as Step
 from sync.run import run_connection
 from sync.run_life import RunResult
+
+_TELLING_SECONDS = 3.0
+"""An estimate from less than this is a guess."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +136,7 @@ class _Bars:
     def __init__(self, shown: Progress, connection: Chosen, names: tuple[int, int]) -> None:
         self._shown = shown
         self._tasks: dict[str, TaskID] = {}
+        self._begun: dict[str, tuple[float, float]] = {}
         for stream in connector(connection.connector).streams:
             name = f"{_cut(connection.title, names[0])} {_cut(stream.title, names[1])}"
             self._tasks[stream.name] = shown.add_task(name, start=False, total=None, visible=False, counts="")
@@ -148,7 +153,24 @@ class _Bars:
             self._shown.update(task, visible=True, total=1, completed=1, counts=told)
         else:
             total = 1 if step.done is not None else None
+            told += self._left(step)
             self._shown.update(task, visible=True, total=total, completed=step.done or 0, counts=told)
+
+    def _left(self, step: Step) -> str:
+        """How long the rest takes at the pace since the first page: a resumed run doesn't begin at nothing."""
+        if not step.done or not step.counts.fetched:
+            return ""
+        at, share = self._begun.setdefault(step.stream, (time.monotonic(), step.done))
+        left = seconds_left(time.monotonic() - at, share, step.done)
+        return "" if left is None else f", about {duration(left)} left"
+
+
+def seconds_left(elapsed: float, began_at: float, done: float) -> float | None:
+    """How long the rest takes when the share that is behind us grew from ``began_at`` to ``done`` (0 to 1) in
+    ``elapsed`` seconds. None where that is too little to tell by."""
+    if elapsed < _TELLING_SECONDS or done <= began_at or done >= 1:
+        return None
+    return elapsed * (1 - done) / (done - began_at)
 
 
 def _cut(text: str, length: int) -> str:

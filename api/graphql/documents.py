@@ -23,6 +23,7 @@ from api.graphql.errors import public
 from api.graphql.limits import Cost, Limits, refuse_cost, size_errors
 from api.graphql.run import PlanCache
 from api.graphql.stored import StoredDocuments
+from core.tracing import note
 
 _LONGEST_KEPT = 20_000
 """Longer texts aren't remembered: a caller who never sends the same twice must not fill the memory."""
@@ -108,8 +109,16 @@ class KnownDocuments(SchemaExtension):
             context.pre_execution_errors = self._document.errors
             if not self._document.errors:
                 self._cost = self._document.cost(context.operation_name, context.variables or {})
+                self._trace(context.operation_name)
                 refuse_cost(self._cost, self._documents.limits)
         yield
+
+    def _trace(self, operation_name: str | None) -> None:
+        tree = None if self._document is None else self._document.tree
+        operation = None if tree is None else get_operation_ast(tree, operation_name)
+        if operation is not None:
+            name = operation.name.value if operation.name else "(unnamed)"
+            note(operation=name, type=operation.operation.value, cost=self._cost)
 
     def get_results(self) -> dict[str, Any]:
         asked = self.execution_context.operation_extensions or {}

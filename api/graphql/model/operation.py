@@ -6,20 +6,12 @@ from __future__ import annotations
 from api.graphql.declare import Entity, Kind, Listing, Many, column, computed, many, one, table_of
 from api.graphql.masks import Mask
 from api.graphql.model.custom_fields import OF_CONNECTION
+from api.graphql.model.health import HEALTH_OF_CONNECTION
 from api.graphql.model.shared import STAFF, node_id, text_literal
 from connectors.registry import all_connectors
 from schema import tables as t
 from schema.enums import ConnectionState, ManagersSee, Role, RunState, RunTrigger
-
-_STATE_SENTENCE = (
-    "coalesce({x}.state_reason, case {x}.state "
-    "when 'active' then case when not exists(select from sync_run r where r.workspace_id = {x}.workspace_id "
-    "and r.connection_id = {x}.id and r.state = 'succeeded') then 'Connected; nothing is synced yet.' "
-    "else 'Everything is in order.' end "
-    "when 'paused' then 'Paused by a user: nothing is read until it is resumed.' "
-    "when 'needs_reauth' then 'The account must be connected again: its access has ended.' "
-    "else 'The settings must be mended.' end)"
-)
+from sync.status import SECONDS_LEFT, STATE_SENTENCE
 
 WORKSPACE = Entity(
     name="Workspace",
@@ -56,7 +48,7 @@ CONNECTION = Entity(
         computed(
             "stateSentence",
             Kind.STRING,
-            _STATE_SENTENCE,
+            STATE_SENTENCE,
             "One plain sentence: how it stands, or what must be done.",
             nullable=False,
         ),
@@ -95,6 +87,7 @@ CONNECTION = Entity(
             order="{t}.stream",
         ),
         many("runs", "SyncRun", t.SyncRun.connection_id, "Its syncs, newest first."),
+        *HEALTH_OF_CONNECTION,
         *OF_CONNECTION,
         *(
             many(name, target, table.connection_id, f"{what} that were read from it.")
@@ -197,6 +190,15 @@ SYNC_RUN = Entity(
         column(t.SyncRun.error, "What went wrong, in one sentence."),
         *(column(getattr(t.SyncRun, name), text) for name, text in _COUNTS),
         column(t.SyncRun.requests, "Requests sent to the external system."),
+        computed(
+            "secondsLeft",
+            Kind.INT,
+            f"(select {SECONDS_LEFT.format(x='s')} from stream_run s where s.workspace_id = {{x}}.workspace_id "
+            "and s.run_id = {x}.id and s.finished_at is null and {x}.state = 'running' "
+            "order by s.started_at desc limit 1)",
+            "How long the list that is being read takes from now on, at the pace so far; null where that can't be "
+            "told.",
+        ),
         column(
             t.SyncRun.warnings,
             "What it noticed that a person should know, a sentence each: changed fields of the account, say.",
@@ -225,6 +227,12 @@ STREAM_RUN = Entity(
         *(column(getattr(t.StreamRun, name), text) for name, text in _COUNTS),
         column(t.StreamRun.pages, "Pages that were read."),
         column(t.StreamRun.done, "Share that is behind us, 0 to 1, where it is known."),
+        computed(
+            "secondsLeft",
+            Kind.INT,
+            SECONDS_LEFT,
+            "How long the rest takes at the pace so far; null where that can't be told.",
+        ),
         column(t.StreamRun.error_code, "Stable code of what went wrong."),
         column(t.StreamRun.error, "What went wrong, in one sentence."),
     ),
