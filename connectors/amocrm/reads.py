@@ -438,7 +438,8 @@ STREAMS: tuple[Stream[AmoCrmSettings], ...] = (
         makes=RecordKind.CONTACT,
         map=mapping.contact,
         whole=True,
-        parts=(Part(path="/contacts", key="contacts", query={"with": "leads"}),),
+        # Not with their leads: those come and go without a new updated_at, and each lead names its contact itself.
+        parts=(Part(path="/contacts", key="contacts"),),
         single=True,
     ),
     changed(
