@@ -29,6 +29,7 @@ from reports.comparison import MARKOV, SHAPLEY, Learner, chosen, shares
 from reports.conversions import CONVERSIONS, Conversion, Definition
 from reports.models import MODELS, WHOLE, Ints, Model, split
 from reports.rollups import COUNTED_AS
+from reports.rules import NO_RULES, Grouping
 from reports.stored_paths import KINDS, Batch, DatedBy, Unit, Units, stored_paths
 from reports.terms import Terms, read_terms
 from reports.unconverted import unconverted
@@ -53,6 +54,7 @@ async def models_report(
     settings: Mapping[str, Model] = MODELS,
     conversion: Conversion | str | None = None,
     window_days: int | None = None,
+    rules: Grouping = NO_RULES,
 ) -> dict[str, CampaignReport]:
     """The campaign report by each of these models, side by side: for each model the rows and their totals.
 
@@ -63,7 +65,7 @@ async def models_report(
     ``settings`` are the models with weights of one's own (``reports.comparison.with_settings``). A direct touch
     that a model credits counts in the row of direct visits. With ``conversion`` only these conversions are counted,
     in the figure of their kind, and data-driven models learn from journeys to them; ``window_days`` is a narrower
-    window than the workspace's.
+    window than the workspace's. ``rules`` say which campaigns tags mean, and how channels are grouped.
 
     Raises ``ValueError`` for an unknown model, grain or conversion, for Markov by days or months (its chain is that
     of the whole range), for a window that paths aren't kept with and for more campaigns than a chain can have.
@@ -73,14 +75,20 @@ async def models_report(
         raise ValueError("The Markov model learns from the whole range of days: ask for it without days or months.")
     terms = await read_terms(conn, workspace_id)
     only = None if conversion is None else CONVERSIONS[Conversion(conversion)]
-    question = Question(conn, terms, start, end, grain, as_known_at, dated, only, window_days)
+    question = Question(conn, terms, start, end, grain, as_known_at, dated, only, window_days, rules)
     present = as_known_at is None and dated is DatedBy.EVENT and only is None and window_days is None
     computed = [key for key in keys if key != ROLLED_UP or not present]
     credited = await _credits(question, computed, settings)
     found = {}
     for key in keys:
         statement = campaign_report_statement(
-            workspace_id, start, end, by=grain, as_known_at=as_known_at, credits_json=credited.get(key)
+            workspace_id,
+            start,
+            end,
+            by=grain,
+            as_known_at=as_known_at,
+            credits_json=credited.get(key),
+            rules=rules,
         )
         found[key] = await read_report(conn, workspace_id, statement)
     return found
@@ -99,6 +107,7 @@ async def report_by_model(
     settings: Mapping[str, Model] = MODELS,
     conversion: Conversion | str | None = None,
     window_days: int | None = None,
+    rules: Grouping = NO_RULES,
 ) -> CampaignReport:
     """The campaign report by one model; see ``models_report``."""
     found = await models_report(
@@ -113,6 +122,7 @@ async def report_by_model(
         settings=settings,
         conversion=conversion,
         window_days=window_days,
+        rules=rules,
     )
     return found[model]
 
@@ -130,6 +140,11 @@ class Question:
     dated_by: DatedBy
     conversion: Definition | None = None
     window_days: int | None = None
+    rules: Grouping = NO_RULES
+
+    async def units(self) -> Units:
+        """Numbers for what the question's touches are counted for."""
+        return Units(await channels_of_campaigns(self.conn, self.terms.workspace_id), self.rules)
 
 
 class _Sums:
@@ -215,7 +230,7 @@ async def _credits(question: Question, keys: Collection[str], settings: Mapping[
     """The credits by each of these models as JSON rows for the report's statement."""
     if not keys:
         return {}
-    units = Units(await channels_of_campaigns(question.conn, question.terms.workspace_id))
+    units = await question.units()
     learners = await learnt(question, units, keys)
     sums = {key: _Sums() for key in keys}
     by_path = [key for key in keys if key != MARKOV.key]

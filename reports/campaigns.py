@@ -23,6 +23,7 @@ from uuid import UUID
 from core.database import PsycopgConnection
 from reports.metrics import METRICS
 from reports.rollups import COUNTED_AS, FIGURES
+from reports.rules import NO_RULES, Grouping
 from schema import traffic
 from schema.enums import Channel
 
@@ -58,7 +59,10 @@ class Statement(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class CampaignRow:
-    """A row of the report. Without a campaign ``reason`` says why, and ``channel`` what is known instead."""
+    """A row of the report. Without a campaign ``reason`` says why, and ``channel`` what is known instead.
+
+    ``channel_group`` is the channel by the workspace's own rules; without any it is the channel.
+    """
 
     campaign_id: UUID | None
     name: str | None
@@ -69,6 +73,7 @@ class CampaignRow:
     period: date | None
     reason: str | None
     sums: dict[str, Decimal]
+    channel_group: str | None = None
 
     def metric(self, key: str) -> Decimal | None:
         """A metric of ``reports.metrics`` over this row's sums."""
@@ -90,12 +95,14 @@ def campaign_report_statement(
     by: Grain | str = Grain.CAMPAIGN,
     as_known_at: datetime | None = None,
     credits_json: str | None = None,
+    rules: Grouping = NO_RULES,
 ) -> Statement:
     """The report from ``start`` to ``end``, both included, as one statement.
 
     Conversions are those of last non-direct touch; with ``credits_json`` those that it holds instead, a row for
-    each cell (``reports.by_model`` makes it). Its columns: ``campaign_id, name, platform, source, medium, channel,
-    period, reason`` and the figures of ``reports.rollups.FIGURES``. Columns that the grain doesn't have are null.
+    each cell (``reports.by_model`` makes it). ``rules`` say which campaigns tags mean, and how channels are
+    grouped. Its columns: ``campaign_id, name, platform, source, medium, channel, period, reason, channel_group``
+    and the figures of ``reports.rollups.FIGURES``. Columns that the grain doesn't have are null.
     Raises ``ValueError`` for a range that ends before it starts.
     """
     if end < start:
@@ -114,19 +121,23 @@ def campaign_report_statement(
         params["report_credits"] = credits_json
         cells += f" union all {_GIVEN}"
     sums = ", ".join(f"sum({figure}) as {figure}" for figure in FIGURES)
-    shown = ", ".join(f"{expression} as {column}" for column, expression in shown_columns(grain, name).items())
+    columns = shown_columns(grain, name, grouped=bool(rules.groups))
+    shown = ", ".join(f"{expression} as {column}" for column, expression in columns.items())
+    campaign, means, groups = _by_rules(rules, params)
     sql = f"""
 select * from (
     select {shown}, {sums}
     from (
-        select campaign_id, reason, channel, {period_of(grain, "day")} as period, {sums}
-        from ({cells}) cells group by 1, 2, 3, 4
+        select {campaign} as campaign_id, reason, channel, {period_of(grain, "day")} as period, {sums}
+        from ({cells}) cells {means} group by 1, 2, 3, 4
     ) c
     left join campaign k on k.workspace_id = %(report_workspace)s and k.id = c.campaign_id
-    group by 1, 2, 3, 4, 5, 6, 7, 8
+    {groups}
+    group by 1, 2, 3, 4, 5, 6, 7, 8, 9
 ) report
 where {" or ".join(f"{figure} <> 0" for figure in FIGURES)}
-order by period nulls first, reason is not null, cost desc, revenue desc, name, channel, reason, campaign_id
+order by period nulls first, reason is not null, cost desc, revenue desc, name, channel, reason, campaign_id,
+    channel_group
 """  # noqa: S608
     return Statement(sql, params)
 
@@ -139,9 +150,10 @@ async def campaign_report(
     *,
     by: Grain | str = Grain.CAMPAIGN,
     as_known_at: datetime | None = None,
+    rules: Grouping = NO_RULES,
 ) -> CampaignReport:
     """The report's rows and their totals."""
-    statement = campaign_report_statement(workspace_id, start, end, by=by, as_known_at=as_known_at)
+    statement = campaign_report_statement(workspace_id, start, end, by=by, as_known_at=as_known_at, rules=rules)
     return await read_report(conn, workspace_id, statement)
 
 
@@ -175,15 +187,20 @@ def totals(rows: Iterable[CampaignRow]) -> CampaignRow:
 
 
 def _row(values: tuple[Any, ...]) -> CampaignRow:
-    campaign, name, platform, source, medium, channel, period, reason, *amounts = values
+    campaign, name, platform, source, medium, channel, period, reason, group, *amounts = values
     sums = {figure: Decimal(amount) for figure, amount in zip(FIGURES, amounts, strict=True)}
-    return CampaignRow(campaign, name, platform, source, medium, channel, period, reason, sums)
+    return CampaignRow(campaign, name, platform, source, medium, channel, period, reason, sums, group)
 
 
-def shown_columns(grain: Grain, name: str) -> dict[str, str]:
-    """What the grain shows of a cell; each is an expression over the cell ``c`` and its campaign ``k``."""
+def shown_columns(grain: Grain, name: str, *, grouped: bool = False) -> dict[str, str]:
+    """What the grain shows of a cell; each is an expression over the cell ``c`` and its campaign ``k``, and with
+    ``grouped`` over the groups of the campaign ``g`` and of the channel ``h``."""
     hidden = "null::text"
     channel = f"nullif(case when c.reason = '' then {CHANNEL_OF_CAMPAIGN} else c.channel end, '')"
+    group, usual = channel, channel
+    if grouped:
+        group = f"coalesce(nullif(case when c.reason = '' then g.name else h.name end, ''), {channel})"
+        usual = f"case when {group} in ({_words(Channel)}) then {group} end"
     columns = {
         "campaign_id": "null::uuid",
         "name": hidden,
@@ -193,6 +210,7 @@ def shown_columns(grain: Grain, name: str) -> dict[str, str]:
         "channel": hidden,
         "period": "c.period",
         "reason": hidden,
+        "channel_group": hidden,
     }
     if grain.dimension == "campaign":
         columns |= {
@@ -203,11 +221,35 @@ def shown_columns(grain: Grain, name: str) -> dict[str, str]:
             "medium": "k.medium",
             "channel": channel,
             "reason": "nullif(c.reason, '')",
+            "channel_group": group,
         }
     elif grain.dimension == "channel":
         # Only what has no channel at all needs a reason: a direct visit is in the channel 'direct'.
-        columns |= {"channel": channel, "reason": f"case when {channel} is null then nullif(c.reason, '') end"}
+        reason = f"case when {group} is null then nullif(c.reason, '') end"
+        columns |= {"channel": usual, "reason": reason, "channel_group": group}
     return columns
+
+
+def _by_rules(rules: Grouping, params: dict[str, Any]) -> tuple[str, str, str]:
+    """The campaign that a cell counts for, the join that tells it, and those that tell groups of channels."""
+    campaign, means, groups = "cells.campaign_id", "", ""
+    if rules.meant:
+        params |= {"report_tagged": list(rules.meant), "report_meant": list(rules.meant.values())}
+        campaign = "coalesce(m.meant, cells.campaign_id)"
+        means = (
+            "left join unnest(%(report_tagged)s::uuid[], %(report_meant)s::uuid[]) as m(tagged, meant)"
+            " on m.tagged = cells.campaign_id"
+        )
+    if rules.groups:
+        params |= {"report_grouped": list(rules.groups), "report_groups": list(rules.groups.values())}
+        params |= {"report_channels": list(rules.channels), "report_by_channel": list(rules.channels.values())}
+        groups = (
+            "left join unnest(%(report_grouped)s::uuid[], %(report_groups)s::text[]) as g(id, name)"
+            " on g.id = c.campaign_id"
+            " left join unnest(%(report_channels)s::text[], %(report_by_channel)s::text[]) as h(channel, name)"
+            " on h.channel = c.channel"
+        )
+    return campaign, means, groups
 
 
 def period_of(grain: Grain, day: str) -> str:

@@ -15,7 +15,7 @@ import numpy as np
 import orjson
 
 from reports.by_model import Question, batches, learnt, shares_of
-from reports.campaigns import Statement, channels_of_campaigns
+from reports.campaigns import Statement
 from reports.comparison import MARKOV
 from reports.models import MODELS, WHOLE, Ints, Model, split
 from reports.paths import NIL
@@ -47,7 +47,7 @@ async def credited(
     """
     if model == MARKOV.key:
         raise ValueError("The Markov model credits all journeys together: no conversion has a share of its own.")
-    units = Units(await channels_of_campaigns(question.conn, question.terms.workspace_id))
+    units = await question.units()
     learners = await learnt(question, units, [model])
     found: list[Credited] = []
     async for batch in batches(question, units):

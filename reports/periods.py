@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from uuid import UUID
 
 from reports.campaigns import CampaignReport, CampaignRow
 from reports.metrics import METRICS, Metric, Unit
@@ -87,9 +86,9 @@ def compare(now: CampaignReport, before: CampaignReport) -> Comparison:
     return Comparison(rows, Compared(now.totals, now.totals.sums, before.totals.sums))
 
 
-def _key(row: CampaignRow) -> tuple[UUID | None, str | None, str | None]:
+def _key(row: CampaignRow) -> tuple[object, ...]:
     # A campaign's channel may be told anew; it is the same campaign.
-    return row.campaign_id, row.reason, None if row.campaign_id else row.channel
+    return row.campaign_id, row.reason, *((None, None) if row.campaign_id else (row.channel, row.channel_group))
 
 
 def _a_year_before(day: date) -> date:

@@ -15,6 +15,7 @@ from uuid import UUID
 from reports.campaigns import Statement
 from reports.paths import NIL
 from reports.rollups import COUNTED_AS, FIGURES
+from reports.rules import NO_RULES, Grouping
 from schema.enums import ConversionKind, RecordKind
 
 _KINDS: dict[str, str] = {figure: kind for kind, figure in COUNTED_AS.items()}
@@ -43,6 +44,7 @@ def receipt_statement(
     end: date,
     *,
     as_known_at: datetime | None = None,
+    rules: Grouping = NO_RULES,
 ) -> Statement:
     """The receipt from ``start`` to ``end``, both included, now or as known at a moment, as one statement.
 
@@ -55,13 +57,14 @@ def receipt_statement(
     clicks, revisions`` (JSON: all revisions known) and ``source``. For visits: ``counted, visit_id, client_id,
     started_at, day, campaign_id, reason, channel, source``.
 
-    Raises ``ValueError`` for a metric that isn't an additive figure.
+    By ``rules`` a campaign has what tags that mean it name. Raises ``ValueError`` for a metric that isn't an
+    additive figure.
     """
     if metric not in FIGURES:
         raise ValueError(f"A receipt is for one of {', '.join(FIGURES)}, not for {metric!r}.")
     params: dict[str, Any] = {
         "receipt_workspace": workspace_id,
-        "receipt_campaign": whose.campaign_id or NIL,
+        "receipt_campaigns": _campaigns(whose.campaign_id or NIL, rules),
         "receipt_reason": whose.reason or "",
         "receipt_channel": None if whose.reason is None else whose.channel,
         "receipt_start": start,
@@ -80,6 +83,12 @@ def receipt_statement(
         counted = "case when a.currency = w.currency then a.cost else 0 end"
     then = "" if as_known_at is None else "and o.known_from <= %(receipt_known)s"
     return Statement(_SPEND.format(counted=counted, known=_known("a", as_known_at), then=then), params)
+
+
+def _campaigns(wanted: UUID, rules: Grouping) -> list[UUID]:
+    """The campaigns whose records count for that one."""
+    tagged = [campaign for campaign, meant in rules.meant.items() if meant == wanted]
+    return tagged if wanted in rules.meant else [wanted, *tagged]
 
 
 def touched_statement(workspace_id: UUID, given_json: str) -> Statement:
@@ -170,7 +179,7 @@ select {{counted}} as counted, {_PATH}, nullif(p.campaign_id, '{NIL}') as campai
     nullif(p.reason, '') as reason, nullif(p.channel, '') as channel,
     {_touches("case when t.position = p.credited then 1 else 0 end")}, {_RECORDS}, {_RULE}
 from path p
-where p.workspace_id = %(receipt_workspace)s and p.campaign_id = %(receipt_campaign)s
+where p.workspace_id = %(receipt_workspace)s and p.campaign_id = any(%(receipt_campaigns)s::uuid[])
 and p.day between %(receipt_start)s and %(receipt_end)s and p.kind = %(receipt_kind)s
 and p.reason = %(receipt_reason)s and p.channel = coalesce(%(receipt_channel)s::text, p.channel)
 and {{known}}
@@ -207,7 +216,7 @@ select {counted} as counted, a.campaign_id, a.day, a.cost, a.currency, a.vat_inc
         from connection c where c.workspace_id = a.workspace_id and c.id = a.connection_id
     ) as source
 from ad_spend a join workspace w on w.id = a.workspace_id
-where a.workspace_id = %(receipt_workspace)s and a.campaign_id = %(receipt_campaign)s
+where a.workspace_id = %(receipt_workspace)s and a.campaign_id = any(%(receipt_campaigns)s::uuid[])
 and a.day between %(receipt_start)s and %(receipt_end)s and %(receipt_reason)s = '' and {known}
 order by a.day, a.connection_id
 """
@@ -216,7 +225,7 @@ select 1::numeric as counted, v.id as visit_id, v.client_id, v.started_at, s.day
     nullif(s.campaign_id, '{NIL}') as campaign_id, nullif(s.reason, '') as reason,
     nullif(s.channel, '') as channel, {_source("v")} as source
 from visit v join settled_visit s on s.workspace_id = v.workspace_id and s.visit_id = v.id
-where v.workspace_id = %(receipt_workspace)s and s.campaign_id = %(receipt_campaign)s
+where v.workspace_id = %(receipt_workspace)s and s.campaign_id = any(%(receipt_campaigns)s::uuid[])
 and v.started_at >= %(receipt_start)s::date - 2 and v.started_at < %(receipt_end)s::date + 3
 and s.day between %(receipt_start)s and %(receipt_end)s and s.reason = %(receipt_reason)s
 and s.channel = coalesce(%(receipt_channel)s::text, s.channel) {{then}}

@@ -108,7 +108,7 @@ def label(row: CampaignRow) -> str:
         reason = Unattributed(row.reason)
         channel = f": {row.channel}" if row.channel and reason is Unattributed.NO_CAMPAIGN else ""
         return f"{_SHORT_REASONS[reason]}{channel}"
-    return row.name or row.channel or "All"
+    return row.name or row.channel_group or row.channel or "All"
 
 
 def _heading(metric: Metric, sign: str) -> str:
@@ -157,6 +157,7 @@ def _json_row(row: CampaignRow, currency: str) -> dict[str, Any]:
         "source": row.source,
         "medium": row.medium,
         "channel": row.channel,
+        "channel_group": row.channel_group,
         "period": row.period.isoformat() if row.period else None,
         "reason": row.reason,
         "currency": currency,

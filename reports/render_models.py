@@ -114,6 +114,7 @@ def _whose(row: CampaignRow) -> dict[str, Any]:
         "campaign": row.name,
         "campaign_id": str(row.campaign_id) if row.campaign_id else None,
         "channel": row.channel,
+        "channel_group": row.channel_group,
         "period": row.period.isoformat() if row.period else None,
         "reason": row.reason,
     }

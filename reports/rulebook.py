@@ -11,12 +11,24 @@ from psycopg.types.json import Jsonb
 
 from core.database import PsycopgConnection
 from reports.campaigns import CHANNEL_OF_CAMPAIGN, SOURCE_OF_CAMPAIGN
-from reports.rules import Known, Rule, RuleKind, Tags, campaigns_meant, checked, groups_of, groups_of_channels
+from reports.rules import (
+    Grouping,
+    Known,
+    Rule,
+    RuleKind,
+    Tags,
+    campaigns_meant,
+    checked,
+    groups_of,
+    groups_of_channels,
+)
 from schema.enums import Channel
 from schema.traffic import UTM_PLATFORM
 
 _LATEST = """
-select version, rules, author, created_at from rule_set where workspace_id = %s and kind = %s
+select version, rules, author, created_at from rule_set
+where workspace_id = %(workspace)s and kind = %(kind)s
+and (%(known)s::timestamptz is null or created_at <= %(known)s)
 order by version desc limit 1
 """
 _CAMPAIGNS = f"""
@@ -37,18 +49,12 @@ class RuleSet:
     created_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class Grouping:
-    """What the rules that hold make of campaigns and channels."""
-
-    meant: dict[UUID, UUID]
-    groups: dict[UUID, str]
-    channels: dict[str, str]
-
-
-async def rule_set(conn: PsycopgConnection, workspace_id: UUID, kind: RuleKind) -> RuleSet:
-    """The rules of that kind that hold now."""
-    row = await (await conn.execute(_LATEST, (workspace_id, kind))).fetchone()
+async def rule_set(
+    conn: PsycopgConnection, workspace_id: UUID, kind: RuleKind, *, as_known_at: datetime | None = None
+) -> RuleSet:
+    """The rules of that kind that hold now, or held at a moment."""
+    asked = {"workspace": workspace_id, "kind": kind, "known": as_known_at}
+    row = await (await conn.execute(_LATEST, asked)).fetchone()
     if row is None:
         return RuleSet(kind, 0, (), None, None)
     version, rules, author, created_at = row
@@ -84,15 +90,19 @@ async def grouping(
     campaign_rules: Sequence[Rule] | None = None,
 ) -> Grouping:
     """What the rules make of the workspace's campaigns; rules that aren't given are those that hold."""
+    versions = {}
     if channel_rules is None:
-        channel_rules = (await rule_set(conn, workspace_id, RuleKind.CHANNEL)).rules
+        held = await rule_set(conn, workspace_id, RuleKind.CHANNEL)
+        channel_rules, versions["channel_version"] = held.rules, held.version
     if campaign_rules is None:
-        campaign_rules = (await rule_set(conn, workspace_id, RuleKind.CAMPAIGN)).rules
+        held = await rule_set(conn, workspace_id, RuleKind.CAMPAIGN)
+        campaign_rules, versions["campaign_version"] = held.rules, held.version
     campaigns = await known_campaigns(conn, workspace_id)
     return Grouping(
         campaigns_meant(campaign_rules, campaigns),
         groups_of(channel_rules, campaigns),
         dict(groups_of_channels(channel_rules, ["", *map(str, Channel)])),
+        **versions,
     )
 
 

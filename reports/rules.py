@@ -70,6 +70,20 @@ class Known:
     tags: Tags
 
 
+@dataclass(frozen=True, slots=True)
+class Grouping:
+    """What rules make of campaigns and channels, and which versions of them."""
+
+    meant: Mapping[UUID, UUID]
+    groups: Mapping[UUID, str]
+    channels: Mapping[str, str]
+    campaign_version: int = 0
+    channel_version: int = 0
+
+
+NO_RULES = Grouping({}, {}, {})
+
+
 def checked(kind: RuleKind, rules: Sequence[Rule], campaigns: Iterable[Known]) -> None:
     """Raises ``ValueError`` for rules that can't be, with the number of the rule."""
     if len(rules) > MOST:

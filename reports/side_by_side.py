@@ -51,7 +51,7 @@ def side_by_side(reports: Mapping[str, CampaignReport], conversion: Conversion) 
     credited: dict[tuple[object, ...], dict[str, Credit]] = {}
     for model, report in reports.items():
         for row in report.rows:
-            key = (row.period, row.campaign_id, row.reason, row.channel)
+            key = (row.period, row.campaign_id, row.reason, row.channel, row.channel_group)
             rows.setdefault(key, row)
             credited.setdefault(key, {})[model] = _credit(row, conversion)
     joined = [_row(row, credited[key], reports) for key, row in rows.items()]
@@ -74,5 +74,5 @@ def _row(row: CampaignRow, by_model: Mapping[str, Credit], models: Mapping[str, 
 
 def _order(row: Row) -> tuple[object, ...]:
     most = max(credit.conversions for credit in row.credits.values())
-    name = row.row.name or row.row.channel or row.row.reason or ""
+    name = row.row.name or row.row.channel_group or row.row.reason or ""
     return (str(row.row.period or ""), row.row.reason is not None, -row.shared["cost"], -most, name)

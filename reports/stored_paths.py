@@ -17,6 +17,7 @@ from reports.columns import Columns, Ids, numbered
 from reports.conversions import Definition
 from reports.models import DAY, Ints, Journeys, sums
 from reports.paths import NIL
+from reports.rules import NO_RULES, Grouping
 from reports.terms import Terms
 from schema.enums import Channel, ConversionKind, Unattributed
 
@@ -44,8 +45,11 @@ class Unit(NamedTuple):
 class Units:
     """Numbers for units and for channels, the same over all batches."""
 
-    def __init__(self, channels_of_campaigns: Mapping[bytes, str]) -> None:
-        self._channel_of = channels_of_campaigns
+    def __init__(self, channels_of_campaigns: Mapping[bytes, str], rules: Grouping = NO_RULES) -> None:
+        groups = {campaign.bytes: group for campaign, group in rules.groups.items()}
+        self._channel_of = {**channels_of_campaigns, **groups}
+        self._meant = {tagged.bytes: campaign.bytes for tagged, campaign in rules.meant.items()}
+        self._groups = rules.channels if rules.groups else {}
         self.units: dict[Unit, int] = {}
         self.channels: dict[str, int] = {}
         self._origins: dict[tuple[bytes, str], tuple[int, int]] = {}
@@ -79,9 +83,11 @@ class Units:
     def _origin(self, campaign: bytes, word: str) -> tuple[int, int]:
         found = self._origins.get((campaign, word))
         if found is None:
-            credit = credit_of_origin(word, UUID(bytes=campaign))
+            meant = self._meant.get(campaign, campaign)
+            credit = credit_of_origin(word, UUID(bytes=meant))
             unit = self._unit(Unit(credit.campaign_id.bytes, str(credit.reason), credit.channel))
-            channel = self._channel_of.get(campaign, word or Channel.DIRECT)
+            alone = word or str(Channel.DIRECT)
+            channel = self._channel_of.get(meant) or self._groups.get(alone, alone)
             found = unit, self.channels.setdefault(str(channel), len(self.channels))
             self._origins[campaign, word] = found
         return found

@@ -26,6 +26,7 @@ from reports.periods import Earlier, compare, earlier
 from reports.render import as_json, as_table
 from reports.render_models import compared_as_json, compared_as_table, models_as_json, models_as_table
 from reports.side_by_side import side_by_side
+from reports.standing import Standing, standing
 from reports.stored_paths import DatedBy
 
 DAY = click.DateTime(["%Y-%m-%d"])
@@ -75,6 +76,7 @@ DAY = click.DateTime(["%Y-%m-%d"])
     type=click.Choice([str(each) for each in Earlier]),
     help="Beside the days right before, or the same days of last year.",
 )
+@click.option("--as-known-now", is_flag=True, help="As known now, also where the days lie in a closed period.")
 @click.option("--json", "path", type=click.Path(path_type=Path, allow_dash=True), help="Write JSON there (- here).")
 @workspace_option
 @in_loop
@@ -89,6 +91,7 @@ async def command(
     dated_by: str,
     window: int | None,
     than: str | None,
+    as_known_now: bool,
     path: Path | None,
     workspace: str | None,
 ) -> None:
@@ -102,9 +105,12 @@ async def command(
     last = end.date() if end else clock.now().date()
     first = start.date() if start else last - timedelta(days=30)
     known = as_known_at.replace(tzinfo=as_known_at.tzinfo or clock.now().tzinfo) if as_known_at else None
-    asked = _Asked(first, last, Grain(by), known, DatedBy(dated_by), window)
     try:
         async with at_work(workspace) as (office, workspace_id), office.database.workspace(workspace_id) as db:
+            held = await standing(
+                driver(db), workspace_id, first, last, as_known_at=known, as_known_now=as_known_now
+            )
+            asked = _Asked(first, last, Grain(by), held, DatedBy(dated_by), window)
             if models is not None:
                 names = [name.strip() for name in models.split(",") if name.strip()]
                 table, rows = await _side_by_side(driver(db), workspace_id, asked, names, Conversion(conversion))
@@ -116,7 +122,7 @@ async def command(
         raise SettingsError(str(error)) from error
     if path is None:
         console = open_console()
-        console.print(table(_title(first, last, known), console.width))
+        console.print(table(_title(first, last, held), console.width))
         return
     _write(path, orjson.dumps(rows, option=orjson.OPT_INDENT_2))
 
@@ -128,7 +134,7 @@ class _Asked:
     start: date
     end: date
     by: Grain
-    known: datetime | None
+    held: Standing
     dated_by: DatedBy
     window: int | None
 
@@ -167,10 +173,11 @@ async def _side_by_side(
         asked.end,
         chosen(names),
         by=asked.by,
-        as_known_at=asked.known,
+        as_known_at=asked.held.as_known_at,
         dated_by=asked.dated_by,
         conversion=conversion,
         window_days=asked.window,
+        rules=asked.held.rules,
     )
     both = side_by_side(reports, conversion)
     counted = CONVERSIONS[conversion].name_en
@@ -190,9 +197,10 @@ async def _by_model(
         *days,
         model,
         by=asked.by,
-        as_known_at=asked.known,
+        as_known_at=asked.held.as_known_at,
         dated_by=asked.dated_by,
         window_days=asked.window,
+        rules=asked.held.rules,
     )
 
 
@@ -203,5 +211,16 @@ def _write(path: Path, text: bytes) -> None:
         path.write_bytes(text)
 
 
-def _title(first: date, last: date, known: datetime | None) -> str:
-    return f"Campaigns, {first} to {last}" + (f", as known at {known:%Y-%m-%d %H:%M} UTC" if known else "")
+def _title(first: date, last: date, held: Standing) -> str:
+    known, closed = held.as_known_at, ", when the period was closed" if held.closed else ""
+    rules = held.rules.channel_version or held.rules.campaign_version
+    return (
+        f"Campaigns, {first} to {last}"
+        + (f", as known at {known:%Y-%m-%d %H:%M} UTC{closed}" if known else "")
+        + (f", by the workspace's rules ({_versions(held)})" if rules else "")
+    )
+
+
+def _versions(held: Standing) -> str:
+    kinds = (("campaigns", held.rules.campaign_version), ("channels", held.rules.channel_version))
+    return ", ".join(f"{kind} version {version}" for kind, version in kinds if version)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 import orjson
@@ -33,8 +33,11 @@ from api.graphql.reporting import (
     ReportGrain,
     hidden_items,
     numbered,
-    period_arguments,
     period_of_arguments,
+    standing_arguments,
+    standing_fields,
+    standing_of,
+    standing_value,
     whose_figure,
 )
 from api.graphql.roots import Root
@@ -51,6 +54,7 @@ from reports.credited import credited, credited_statement
 from reports.models import Model
 from reports.paths import RULES
 from reports.side_by_side import Row, SideBySide, side_by_side
+from reports.standing import Standing
 from reports.stored_paths import DatedBy
 from reports.terms import read_terms
 from schema.enums import Channel, Unattributed
@@ -75,7 +79,6 @@ class _Asked:
 
     start: date
     end: date
-    as_known_at: datetime | None
     conversion: Conversion
     dated_by: DatedBy
     window_days: int | None
@@ -93,6 +96,7 @@ class _Report:
     conversion: Conversion
     window_days: int
     currency: str
+    held: Standing
 
 
 def attribution_roots(types: Types) -> list[Root]:
@@ -111,6 +115,7 @@ def _models_report(types: Types) -> Root:
             field("conversion", types["ConversionDefinition"], "What is counted."),
             field("windowDays", int, "The attribution window in days."),
             field("rules", str, "Version of the rules that make paths."),
+            *standing_fields(),
             field("currency", str, "ISO 4217 code of all money in the report."),
         ],
     )
@@ -139,6 +144,7 @@ def _models_report(types: Types) -> Root:
         first = arguments["first"]
         if not 0 <= first <= LARGEST_ROWS:
             raise CallerError(f"Ask for 0 to {LARGEST_ROWS} rows, not {first}.")
+        held = await standing_of(context, arguments)
         async with snapshot(context) as conn:
             try:
                 found = await models_report(
@@ -148,17 +154,18 @@ def _models_report(types: Types) -> Root:
                     asked.end,
                     models,
                     by=grain,
-                    as_known_at=asked.as_known_at,
+                    as_known_at=held.as_known_at,
                     dated_by=asked.dated_by,
                     settings=asked.settings,
                     conversion=asked.conversion,
                     window_days=asked.window_days,
+                    rules=held.rules,
                 )
                 both = side_by_side(found, asked.conversion)
             except ValueError as error:
                 raise CallerError(str(error)) from None
             terms = await read_terms(conn, context.viewer.workspace_id)
-        return _report(both, asked, first, asked.window_days or terms.window_days)
+        return _report(both, asked, first, asked.window_days or terms.window_days, held)
 
     def expression(planner: Planner, _parent: str, details: Details, computed: Any) -> str:
         def value(name: str, each: Details) -> str:
@@ -190,7 +197,9 @@ def _models_report(types: Types) -> Root:
                     return planner.bind(computed.window_days, "integer")
                 case "rules":
                     return planner.bind(RULES, "text")
-            return planner.bind(computed.currency, "text")
+                case "currency":
+                    return planner.bind(computed.currency, "text")
+            return standing_value(planner, name, computed.held)
 
         return one_object(planner.of_object("ModelsReport", details, value), planner.alias())
 
@@ -242,6 +251,7 @@ def _credit_receipt(types: Types) -> Root:
         first = arguments["first"]
         if not 0 <= first <= LARGEST_ROWS:
             raise CallerError(f"Ask for 0 to {LARGEST_ROWS} conversions, not {first}.")
+        held = await standing_of(context, arguments)
         async with snapshot(context) as conn:
             terms = await read_terms(conn, context.viewer.workspace_id)
             question = Question(
@@ -250,10 +260,11 @@ def _credit_receipt(types: Types) -> Root:
                 asked.start,
                 asked.end,
                 Grain.CAMPAIGN,
-                asked.as_known_at,
+                held.as_known_at,
                 asked.dated_by,
                 CONVERSIONS[asked.conversion],
                 asked.window_days,
+                held.rules,
             )
             try:
                 found = await credited(question, arguments["model"].value, whose, asked.settings)
@@ -290,7 +301,7 @@ def _credit_receipt(types: Types) -> Root:
 
 def _shared_arguments() -> list[StrawberryArgument]:
     return [
-        *period_arguments(),
+        *standing_arguments(),
         argument(
             "conversion", ENUMS[Conversion], "What counts as a conversion.", default=ENUMS[Conversion].WON_DEAL
         ),
@@ -307,7 +318,7 @@ def _shared_arguments() -> list[StrawberryArgument]:
 
 
 def _asked(arguments: Mapping[str, Any]) -> _Asked:
-    start, end, known = period_of_arguments(arguments)
+    start, end, _ = period_of_arguments(arguments)
     given = arguments["position"]
     weights = (
         None if given is None else {**_USUAL, **{key: each for key, each in given.items() if each is not None}}
@@ -322,7 +333,6 @@ def _asked(arguments: Mapping[str, Any]) -> _Asked:
     return _Asked(
         start,
         end,
-        known,
         Conversion(arguments["conversion"].value),
         DatedBy(arguments["datedBy"].value),
         arguments["windowDays"],
@@ -336,7 +346,7 @@ def _models(given: Any, grain: Grain) -> list[str]:
     return [key for key in DEFINITIONS if grain.period is None or key != MARKOV.key]
 
 
-def _report(both: SideBySide, asked: _Asked, first: int, window_days: int) -> _Report:
+def _report(both: SideBySide, asked: _Asked, first: int, window_days: int, held: Standing) -> _Report:
     defined = [asked.settings.get(key, DEFINITIONS[key]) for key in both.totals.credits]
     models = [
         {
@@ -356,6 +366,7 @@ def _report(both: SideBySide, asked: _Asked, first: int, window_days: int) -> _R
         asked.conversion,
         window_days,
         both.currency,
+        held,
     )
 
 
@@ -368,6 +379,7 @@ def _of_row(joined: Row) -> dict[str, Any]:
         "source": row.source,
         "medium": row.medium,
         "channel": row.channel,
+        "channel_group": row.channel_group,
         "period": row.period,
         "reason": row.reason,
         **{figure: str(amount) for figure, amount in joined.shared.items()},

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import strawberry
@@ -28,6 +28,7 @@ from api.graphql.model.figures import (
 from api.graphql.plan import Details, Planner
 from api.graphql.roots import Root
 from api.graphql.rows import many_objects, one_object
+from api.graphql.run import RequestContext, snapshot
 from api.graphql.scalars import DateText, DateTimeText, DecimalText
 from api.graphql.types import Types
 from api.graphql.values import current
@@ -35,6 +36,7 @@ from reports.campaigns import Grain, campaign_report_statement
 from reports.metrics import METRICS
 from reports.receipt import Whose, receipt_statement
 from reports.rollups import FIGURES
+from reports.standing import Standing, standing
 from schema.enums import Channel, Unattributed
 
 _GRAINS = {
@@ -70,6 +72,7 @@ def _report(types: Types) -> Root:
             field("rows", list_of(types["CampaignReportRow"]), "The rows, the greatest cost first."),
             field("totals", types["CampaignReportTotals"], "The sums over all rows."),
             field("metrics", list_of(types["Metric"]), METRICS_OF_REPORT.description),
+            *standing_fields(),
             field("currency", str, "ISO 4217 code of all money in the report."),
         ],
     )
@@ -77,19 +80,21 @@ def _report(types: Types) -> Root:
         "campaignReport",
         optional(report),
         "Which campaigns bring clients: spend, visits, calls, leads, new clients, won deals, revenue and what "
-        "follows. Each conversion is credited to the last touch that isn't direct.",
+        "follows. Each conversion is credited to the last touch that isn't direct. Days that lie in a closed "
+        "period are as known when it was closed.",
         [
-            *period_arguments(),
+            *standing_arguments(),
             argument("by", ReportGrain, "What a row is.", default=ReportGrain.CAMPAIGN),
         ],
     )
 
-    def expression(planner: Planner, parent: str, details: Details, _source: Any) -> str:
+    def expression(planner: Planner, parent: str, details: Details, held: Any) -> str:
         arguments = {name: current(value) for name, value in planner.arguments(parent, details).items()}
-        first, last, known = period_of_arguments(arguments)
+        first, last, _ = period_of_arguments(arguments)
+        grain = Grain(arguments["by"].value)
         statement = made_for_caller(
             lambda: campaign_report_statement(
-                WORKSPACE, first, last, by=Grain(arguments["by"].value), as_known_at=known
+                WORKSPACE, first, last, by=grain, as_known_at=held.as_known_at, rules=held.rules
             )
         )
         sql = planner.embed(bound(statement.sql, "report_workspace"), others(statement.params, "report_workspace"))
@@ -109,13 +114,15 @@ def _report(types: Types) -> Root:
                     return one_object(planner.of_row(REPORT_TOTALS, each, alias), planner.alias(), source)
                 case "metrics":
                     return planner.listing(METRICS_OF_REPORT, each, alias)
-            return "(select w.currency from workspace w where w.id = %(workspace)s::uuid)"
+                case "currency":
+                    return "(select w.currency from workspace w where w.id = %(workspace)s::uuid)"
+            return standing_value(planner, name, held)
 
         pairs = planner.of_object("CampaignReport", details, value)
         answer = one_object(pairs, planner.alias())
         return f"(with report as materialized ({numbered(sql)}) select * from {answer} answer)"
 
-    return Root(made, expression, by_value=True)
+    return Root(made, expression, by_value=True, prepare=standing_of)
 
 
 def _receipt(types: Types) -> Root:
@@ -158,17 +165,19 @@ def _receipt(types: Types) -> Root:
                 "With a reason: only the row of this channel.",
                 default=None,
             ),
-            *period_arguments(),
+            *standing_arguments(),
         ],
     )
 
-    def expression(planner: Planner, parent: str, details: Details, _source: Any) -> str:
+    def expression(planner: Planner, parent: str, details: Details, held: Any) -> str:
         arguments = {name: current(value) for name, value in planner.arguments(parent, details).items()}
-        first, last, known = period_of_arguments(arguments)
+        first, last, _ = period_of_arguments(arguments)
         figure = arguments["figure"].value
         whose = whose_figure(arguments)
         statement = made_for_caller(
-            lambda: receipt_statement(WORKSPACE, figure, whose, first, last, as_known_at=known)
+            lambda: receipt_statement(
+                WORKSPACE, figure, whose, first, last, as_known_at=held.as_known_at, rules=held.rules
+            )
         )
         sql = planner.embed(
             bound(statement.sql, "receipt_workspace"), others(statement.params, "receipt_workspace")
@@ -192,7 +201,7 @@ def _receipt(types: Types) -> Root:
         answer = one_object(pairs, planner.alias())
         return f"(with items as materialized ({numbered(sql)}) select * from {answer} answer)"
 
-    return Root(made, expression, by_value=True)
+    return Root(made, expression, by_value=True, prepare=standing_of)
 
 
 def hidden_items() -> StrawberryField:
@@ -216,6 +225,57 @@ def period_arguments() -> list[StrawberryArgument]:
             default=None,
         ),
     ]
+
+
+def standing_arguments() -> list[StrawberryArgument]:
+    """The days of a report, as of when, and whether a closed period decides that."""
+    return [
+        *period_arguments(),
+        argument("asKnownNow", bool, "As known now, also where these days lie in a closed period.", default=False),
+    ]
+
+
+def standing_fields() -> list[StrawberryField]:
+    """As of when a report is known, and the versions of the rules that apply in it."""
+    return [
+        field("knownAt", optional(DateTimeText), "As of when it is known; null: now."),
+        field(
+            "closedPeriod",
+            optional(strawberry.ID),
+            "The closed period that these days lie in, of `closedPeriods`, where it decided `knownAt`.",
+        ),
+        field("campaignRules", int, "Version of the rules that recognise campaigns; 0: there are none."),
+        field("channelRules", int, "Version of the rules that group channels; 0: the usual channel groups."),
+    ]
+
+
+def standing_value(planner: Planner, name: str, held: Standing) -> str:
+    """One of `standing_fields`, as SQL."""
+    match name:
+        case "knownAt":
+            known = held.as_known_at
+            return planner.bind(None if known is None else known.astimezone(UTC).isoformat(), "text")
+        case "closedPeriod":
+            return planner.bind(None if held.closed is None else str(held.closed.id), "text")
+        case "campaignRules":
+            return planner.bind(held.rules.campaign_version, "integer")
+    return planner.bind(held.rules.channel_version, "integer")
+
+
+async def standing_of(context: RequestContext, arguments: Mapping[str, Any]) -> Standing:
+    """What holds for the report that these arguments ask for. Raises `CallerError`."""
+    first, last, known = period_of_arguments(arguments)
+    if known is not None and arguments["asKnownNow"]:
+        raise CallerError("A report is either as known now or as known at a moment: leave one of them out.")
+    async with snapshot(context) as conn:
+        return await standing(
+            conn,
+            context.viewer.workspace_id,
+            first,
+            last,
+            as_known_at=known,
+            as_known_now=arguments["asKnownNow"],
+        )
 
 
 def period_of_arguments(arguments: Mapping[str, Any]) -> tuple[date, date, datetime | None]:

@@ -37,7 +37,8 @@ Expression = Callable[[Planner, str, Details, Any], str]
 
 
 Prepare = Callable[["RequestContext", Mapping[str, Any]], Awaitable[Any]]
-"""Computes something out of a field's arguments before its SQL is made."""
+"""Computes something out of a field's arguments before its SQL is made. Where it has a ``plan_key``, plans are kept
+by it; others are made anew each time."""
 
 
 class PlanCache:
@@ -100,8 +101,13 @@ class PlannedField:
         if self._roles is not None and context.viewer.role not in self._roles:
             raise Forbidden(f"The role {context.viewer.role.value} may not read {info.field_name}.")
         if self._prepare is not None:
-            plan = self._plan(await self._prepare(context, arguments), info, context.viewer)
-            return await fetch_json(context.office.database, plan, plan.bind(variables, context.viewer))
+            source = await self._prepare(context, arguments)
+            told = getattr(source, "plan_key", None)
+            if told is None:
+                plan = self._plan(source, info, context.viewer)
+                return await fetch_json(context.office.database, plan, plan.bind(variables, context.viewer))
+        else:
+            told = None
         found = None if self._of_source is None else self._of_source(source)
         if self._of_source is not None and found is None:
             return None
@@ -110,6 +116,7 @@ class PlannedField:
             tuple(step for step in info.path.as_list() if isinstance(step, str)),
             context.viewer.role,
             self._form(variables),
+            told,
         )
         plan = context.plans.get(key, lambda: self._plan(source, info, context.viewer))
         parameters = plan.bind(variables, context.viewer)

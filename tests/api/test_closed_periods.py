@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from tests.api.conftest import Api
 from tests.api.market import uuid
-from tests.api.shop import KNOWN, YEAR, journeys, settled
+from tests.api.shop import KNOWN, SALE, YEAR, journeys, settled
 
 CLOSE = """mutation ($from: Date!, $to: Date!, $at: DateTime) { closePeriod(from: $from, to: $to, asKnownAt: $at) {
     period { id firstDay knownAt } problems { code field } } }"""
@@ -49,8 +49,35 @@ async def test_a_closed_period(api: Api) -> None:
         totals { revenue } } }"""
     then = (await api.data(report, {"at": period["knownAt"]}))["campaignReport"]["totals"]
     assert then == {"revenue": "100.01"}
+    both = """query ($now: Boolean = false, $at: DateTime) {
+        campaignReport(from: "2026-03-02", to: "2026-03-31", asKnownNow: $now, asKnownAt: $at) {
+            totals { revenue } knownAt closedPeriod campaignRules channelRules }
+        modelsReport(from: "2026-03-02", to: "2026-03-31", models: [LINEAR], asKnownNow: $now, asKnownAt: $at) {
+            totals { credits { value } } knownAt closedPeriod }
+        receipt(figure: REVENUE, campaign: $campaign, from: "2026-03-02", to: "2026-03-31", asKnownNow: $now) { total } }"""
+    both = both.replace("($now", "($campaign: ID!, $now")
+    campaign = {"campaign": f"Campaign:{SALE}"}
+    held = await api.data(both, campaign)
+    assert held["campaignReport"] == {
+        "totals": {"revenue": "100.01"}, "knownAt": period["knownAt"], "closedPeriod": period["id"],
+        "campaignRules": 0, "channelRules": 0,
+    }  # fmt: skip
+    assert held["modelsReport"]["totals"] == {"credits": [{"value": "100.01"}]}
+    assert held["modelsReport"]["closedPeriod"] == period["id"]
+    assert held["receipt"] == {"total": "100.01"}
+    now = await api.data(both, {**campaign, "now": True})
+    assert now["campaignReport"]["totals"] == {"revenue": "80.00"}
+    assert (now["campaignReport"]["knownAt"], now["campaignReport"]["closedPeriod"]) == (None, None)
+    assert now["modelsReport"]["totals"] == {"credits": [{"value": "80.00"}]}
+    assert now["receipt"] == {"total": "80.00"}
+    assert (
+        await api.code(report.replace("asKnownAt: $at", "asKnownAt: $at, asKnownNow: true"), {"at": at})
+        == "BAD_USER_INPUT"
+    )
+    across = report.replace("2026-03-31", "2026-04-01")
+    assert (await api.data(across))["campaignReport"]["totals"] == {"revenue": "80.00"}
     opened = "mutation ($id: ID!) { openPeriod(id: $id) { removed } }"
     assert (await api.data(opened, {"id": period["id"]}))["openPeriod"] == {"removed": True}
     assert (await api.data("{ closedPeriods { id } }"))["closedPeriods"] == []
-    assert await api.code(preview, {"id": period["id"]}) == "NOT_FOUND"
+    assert (await api.data(preview, {"id": period["id"]}))["previewOpening"] is None
     assert await api.code(preview, {"id": "x"}) == "BAD_USER_INPUT"

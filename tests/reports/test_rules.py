@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from uuid import UUID
 
 import pytest
 
+from reports.by_model import models_report
+from reports.campaigns import Grain, campaign_report
 from reports.dimensions import Dimension
 from reports.grouped import grouped_statement
 from reports.plans import Planned, plan_and_fact, remove_plan, set_plan
+from reports.receipt import Whose, receipt_statement
 from reports.rule_preview import preview
 from reports.rulebook import grouping, known_campaigns, rule_set, write_rules
-from reports.rules import Rule, RuleKind, Tags, group_of
+from reports.rules import Grouping, Rule, RuleKind, Tags, group_of
+from reports.standing import Standing, standing
 from reports.tag_audit import TagFault, audit
 from reports.terms import read_terms
 from tests.reports.conftest import CABINET, DIRECT, WORKSPACE, Account, ad, day, ident
@@ -70,6 +74,47 @@ async def test_versions_and_what_they_make(account: Account) -> None:
     columns = {(row[4], row[1]): (row[-1], row[-2]) for row in found}
     assert columns[("Own", "Brand Moscow")] == (2, 300)
     assert columns[("paid_search", None)] == (1, 300)
+
+
+async def test_the_campaign_report_and_models_by_rules(account: Account) -> None:
+    await tagged(account)
+    usual = await campaign_report(account.conn, WORKSPACE, *MARCH)
+    held = await standing(account.conn, WORKSPACE, *MARCH)
+    assert held == Standing(None, None, Grouping({}, {}, {}))
+    assert (await campaign_report(account.conn, WORKSPACE, *MARCH, rules=held.rules)).rows == usual.rows
+    meaning = [Rule(str(ident("brand")), source="vk", campaign="spring*")]
+    await write_rules(account.conn, WORKSPACE, RuleKind.CAMPAIGN, meaning, "key")
+    rules = [Rule("Own", campaign="brand*"), Rule("email", channel="direct")]
+    await write_rules(account.conn, WORKSPACE, RuleKind.CHANNEL, rules, "key")
+    held = await standing(account.conn, WORKSPACE, *MARCH)
+    assert (held.rules.campaign_version, held.rules.channel_version) == (1, 1)
+    ruled = await campaign_report(account.conn, WORKSPACE, *MARCH, rules=held.rules)
+    assert ruled.totals.sums == usual.totals.sums
+    brand = {row.name: row for row in ruled.rows}["Brand Moscow"]
+    assert (brand.channel_group, brand.sums["revenue"], brand.sums["visits"]) == ("Own", 300, 2)
+    assert not [row for row in ruled.rows if row.platform == "utm"]
+    by_channel = await campaign_report(account.conn, WORKSPACE, *MARCH, by=Grain.CHANNEL, rules=held.rules)
+    assert {(row.channel_group, row.channel): row.sums["revenue"] for row in by_channel.rows} == {
+        ("Own", None): 300, ("paid_search", "paid_search"): 300, ("email", "email"): 0
+    }  # fmt: skip
+    for grain in (Grain.CAMPAIGN, Grain.CHANNEL):
+        kept = ruled if grain is Grain.CAMPAIGN else by_channel
+        for model, report in (
+            await models_report(account.conn, WORKSPACE, *MARCH, by=grain, rules=held.rules)
+        ).items():
+            credited = {(row.name, row.channel_group): row.sums["revenue"] for row in report.rows}
+            expected = {(row.name, row.channel_group): row.sums["revenue"] for row in kept.rows}
+            if model == "markov":  # it parts value by conversions
+                credited["Brand Moscow" if grain is Grain.CAMPAIGN else None, "Own"] -= 100
+                credited[None, "paid_search"] += 100
+            assert credited == expected, model
+    whose = Whose(campaign_id=ident("brand"))
+    receipt = receipt_statement(WORKSPACE, "revenue", whose, *MARCH, rules=held.rules)
+    items = await (await account.conn.execute(receipt.sql.encode(), receipt.params)).fetchall()
+    assert sorted(item[0] for item in items) == [100, 200]
+    before = datetime(2026, 1, 1, tzinfo=UTC)
+    then = await standing(account.conn, WORKSPACE, *MARCH, as_known_at=before)
+    assert then.rules == Grouping({}, {}, {})
 
 
 async def test_what_rules_would_move(account: Account) -> None:

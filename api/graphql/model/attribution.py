@@ -72,8 +72,8 @@ def _credits() -> Listing:
 
 
 MODELS_ROW_COLUMNS = (
-    "campaign_id uuid, name text, platform text, source text, medium text, channel text, period date, reason text, "
-    "cost numeric, impressions bigint, clicks bigint, visits int, credits json"
+    "campaign_id uuid, name text, platform text, source text, medium text, channel text, channel_group text, "
+    "period date, reason text, cost numeric, impressions bigint, clicks bigint, visits int, credits json"
 )
 MODELS_ROW = Entity(
     name="ModelsReportRow",
@@ -93,6 +93,12 @@ MODELS_ROW = Entity(
         computed("source", Kind.STRING, "{x}.source", "Traffic source that the campaign brings."),
         computed("medium", Kind.STRING, "{x}.medium", "Traffic medium that the campaign brings."),
         computed("channel", Kind.STRING, "{x}.channel", "Channel group.", enum=Channel),
+        computed(
+            "channelGroup",
+            Kind.STRING,
+            "{x}.channel_group",
+            "Channel group by the workspace's own rules; without any the same as `channel`, in lower case.",
+        ),
         computed("period", Kind.DATE, "{x}.period", "The day, or the first day of the month; null over all days."),
         computed("reason", Kind.STRING, "{x}.reason", "Why it belongs to no campaign.", enum=Unattributed),
         *_shared(),

@@ -59,6 +59,13 @@ REPORT_ROW = Entity(
         computed("source", Kind.STRING, "{x}.source", "Traffic source that the campaign brings."),
         computed("medium", Kind.STRING, "{x}.medium", "Traffic medium that the campaign brings."),
         computed("channel", Kind.STRING, "{x}.channel", "Channel group.", enum=Channel),
+        computed(
+            "channelGroup",
+            Kind.STRING,
+            "{x}.channel_group",
+            "Channel group by the workspace's own rules; without any the same as `channel`, in lower case. In rows "
+            "of channels `channel` is null where the group is none of the usual ones.",
+        ),
         computed("period", Kind.DATE, "{x}.period", "The day, or the first day of the month; null over all days."),
         computed(
             "reason",
