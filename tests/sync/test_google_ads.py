@@ -10,7 +10,8 @@ import pytest
 
 from sandbox.server import Sandbox
 from schema.enums import RunState
-from sync.connections import SettingsRefused, create_connection
+from sync.connections import create_connection
+from sync.errors import SettingsRefused
 from tests.sync.conftest import START, Bench
 
 
