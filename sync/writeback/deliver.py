@@ -11,6 +11,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -21,6 +22,7 @@ from connectors.contract import Command, Lookup, Standing, VendorResponse, Write
 from connectors.errors import (
     AuthFailed,
     BadSettings,
+    ChangedMeanwhile,
     NotPermitted,
     NotReady,
     NotSent,
@@ -40,10 +42,11 @@ from sync.office import Office
 from sync.vendor import VendorClient
 from sync.writeback.deciding import decide
 from sync.writeback.desk import Desk
+from sync.writeback.follow_up import follow_up
 from sync.writeback.item import Item
 from sync.writeback.redaction import Redaction
 from sync.writeback.rulebook import get_rule
-from sync.writeback.rules import Wins
+from sync.writeback.rules import Rule, Wins
 from sync.writeback.values import ADDED_ONLY, same
 
 log = structlog.get_logger(__name__)
@@ -127,18 +130,36 @@ class _Courier:
             if made is not None:  # the answer was lost, or the database was restored to a time before it
                 await self._desk.done(item, made.external_id, _of(item, made), made.changed_at)
                 return "done"
+        command = await self._tied(item, write)
+        other = await self._desk.made_lately(item) if write.by_party else None
         for lookup in filter(None, (write.by_match, *write.also_by_match)):
-            other = await self._look(item, "look", lookup, item.command)
-            if other is not None:
-                reason = f"{self._opened.connector.title} has it already: {other.title}."
-                await self._desk.rest(item, "skipped", "EXISTS", reason, external_id=other.external_id)
-                return "skipped"
-        return await self._send(item, write, item.command, None)
+            other = other or await self._look(item, "look", lookup, command)
+        if other is not None:
+            return await self._there_already(item, other)
+        return await self._send(item, write, command, None)
+
+    async def _tied(self, item: Item, write: Write[Any]) -> Command:
+        """The command with the client's card, where the system has one."""
+        for lookup in write.by_party:
+            card = await self._look(item, "look", lookup, item.command)
+            if card is not None and card.kind is not None:
+                return replace(item.command, values={**item.payload, card.kind.value: card.external_id})
+        return item.command
+
+    async def _there_already(self, item: Item, other: Standing) -> str:
+        """Nothing is made twice: what the client has there gets a comment or task instead, if the rule says so."""
+        rule = await self._rule(item)
+        instead = None if rule is None else follow_up(rule, item, other)
+        reason = f"{self._opened.connector.title} has it already: {other.title}."
+        if instead is not None and instead.write is not None:
+            reason = f"{reason} It gets a {instead.write.partition('.')[0]} instead."
+        await self._desk.rest(item, "skipped", "EXISTS", reason, external_id=other.external_id, instead=instead)
+        return "skipped"
 
     async def _update(self, item: Item, write: Write[Any]) -> str:
         standing = await self._standing(item, write, item.payload)
         if standing is None:
-            return await self._gone(item)
+            return await self._gone(item, write)
         policy = await self._policy(item)
         outcome = decide(
             item.payload, await self._desk.base(item), standing, item.cause_at, policy, self._opened.region
@@ -186,7 +207,13 @@ class _Courier:
             raise BadSettings(f"{self._opened.connector.title} can't show what stands there now.")
         return await self._look(item, "read", write.read, Command(item.key, values, item.external_id))
 
-    async def _gone(self, item: Item) -> str:
+    async def _gone(self, item: Item, write: Write[Any]) -> str:
+        """What was merged away has a survivor: the client's one other card there. It gets the change, which is
+        decided anew against what stands on it."""
+        survivor = await self._desk.survivor(item, write.entity)
+        if survivor is not None:
+            await self._desk.redirect(item, survivor)
+            return await self._update(replace(item, external_id=survivor), write)
         reason = "The record isn't there any more: it was deleted or merged into another one."
         await self._desk.rest(item, "failed", "GONE", reason)
         return "failed"
@@ -223,6 +250,9 @@ class _Courier:
                 item, "pending", error.code, error.sentence, after_seconds=_wait(item, error), sent=False
             )
             raise error
+        if isinstance(error, ChangedMeanwhile) and write.operation == "update":
+            await self._desk.rest(item, "pending", error.code, error.sentence, after_seconds=_pause(item))
+            return "pending"
         if isinstance(error, Transient):
             reason = (
                 f"{error.sentence} Whether it took effect isn't known: it is looked for before it is sent again."
@@ -279,6 +309,11 @@ class _Courier:
         if request is None:
             return None
         answer = await self._client.send(request)
+        if lookup.follow is not None:
+            following = lookup.follow(self._opened.settings, command, answer)
+            if following is None:
+                return None
+            request, answer = following, await self._client.send(following)
         standing = lookup.found(self._opened.settings, command, answer)
         outcome = (
             "Nothing is there." if standing is None else f"There is {standing.title} ({standing.external_id})."
@@ -290,13 +325,17 @@ class _Courier:
 
     async def _policy(self, item: Item) -> Any:
         """Who wins, by the rule that wanted the change; a change by hand wins, since a person has looked."""
+        rule = await self._rule(item)
+        return _by_hand if rule is None else rule.settings.policy
+
+    async def _rule(self, item: Item) -> Rule | None:
+        """The rule that wanted the change, if it is still there."""
         if item.rule_id is None:
-            return _by_hand
+            return None
         try:
-            rule = await get_rule(self._office, self._opened.workspace_id, item.rule_id)
+            return await get_rule(self._office, self._opened.workspace_id, item.rule_id)
         except NotFound:
-            return _by_hand
-        return rule.settings.policy
+            return None
 
     def _lag(self, item: Item, write: Write[Any]) -> float:
         return max(write.lag_seconds, _pause(item)) if item.attempts else write.lag_seconds

@@ -9,16 +9,19 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import orjson
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from connectors.contract import Standing
 from core.crash import crash_point
 from core.database import Database
+from schema.enums import RecordKind
 from sync.errors import LeaseLost
 from sync.writeback.deciding import Decision
+from sync.writeback.finding.base import Intent
 from sync.writeback.item import COLUMNS, Item, item_of
 
 _NEXT = f"""
@@ -29,6 +32,16 @@ where o.workspace_id = :ws and o.connection_id = :connection and o.state in ('pe
             and p.order_key = o.order_key and p.seq < o.seq and p.state not in ('done', 'skipped'))
 order by o.seq limit 1
 """  # noqa: S608 - columns are ours
+
+
+_INSTEAD = text("""
+insert into outbox (workspace_id, id, connection_id, rule_id, rule_version, write, key, order_key, cause_kind,
+    cause_id, cause_at, payload)
+select workspace_id, :new, connection_id, rule_id, rule_version, :write, :key, :order, cause_kind, cause_id,
+    cause_at, cast(:payload as jsonb)
+from outbox where workspace_id = :ws and id = :id
+on conflict (workspace_id, key) do nothing
+""")
 
 
 class Desk:
@@ -163,9 +176,11 @@ class Desk:
         after_seconds: float = 0.0,
         external_id: str | None = None,
         sent: bool = True,
+        instead: Intent | None = None,
     ) -> None:
         """It doesn't stand there, or nobody knows: the state that it rests in, why, and when to try again. What was
-        turned away or never left (not ``sent``) doesn't count as an attempt: an outage kills no change."""
+        turned away or never left (not ``sent``) doesn't count as an attempt: an outage kills no change. ``instead``
+        is put into the outbox in the same step."""
         async with self._held() as db:
             await db.execute(
                 text("""
@@ -186,6 +201,59 @@ class Desk:
                     "after": after_seconds,
                     "external_id": external_id,
                 },
+            )
+            if instead is not None:
+                await db.execute(_INSTEAD, self._key | {"id": item.id} | _told(instead))
+
+    async def made_lately(self, item: Item) -> Standing | None:
+        """What we made for the same phone or e-mail so lately that the system's own search may not show it yet."""
+        async with self._held() as db:
+            row = (
+                await db.execute(
+                    text("""
+                    select external_id, payload ->> 'title', split_part(write, '.', 1) from outbox
+                    where workspace_id = :ws and connection_id = :connection and write = :write and id <> :id
+                    and state = 'done' and undoes is null and done_at > clock_timestamp() - interval '10 minutes'
+                    and not exists (select from outbox u where u.workspace_id = :ws and u.undoes = outbox.id)
+                    and (payload -> 'phones' ?| cast(:phones as text[])
+                        or payload -> 'emails' ?| cast(:emails as text[]))
+                    order by seq desc limit 1
+                    """),
+                    self._key
+                    | {
+                        "id": item.id,
+                        "write": item.write,
+                        "phones": list(item.payload.get("phones") or ()),
+                        "emails": list(item.payload.get("emails") or ()),
+                    },
+                )
+            ).one_or_none()
+        return None if row is None else Standing(row[0], row[1] or f"#{row[0]}", kind=RecordKind(row[2]))
+
+    async def survivor(self, item: Item, entity: RecordKind) -> str | None:
+        """The one other card of the same client in this system; None where there is none, or several."""
+        if entity not in (RecordKind.CONTACT, RecordKind.COMPANY):
+            return None
+        async with self._held() as db:
+            rows = (
+                await db.execute(
+                    text(f"""
+                    select t.external_id from {entity.table} g
+                    join {entity.table} t on t.workspace_id = g.workspace_id and t.connection_id = g.connection_id
+                        and t.client_id = g.client_id and t.id <> g.id and t.deleted_at is null
+                    where g.workspace_id = :ws and g.connection_id = :connection and g.external_id = :gone limit 2
+                    """),  # noqa: S608 - the tables are ours
+                    self._key | {"gone": item.external_id},
+                )
+            ).all()
+        return str(rows[0][0]) if len(rows) == 1 else None
+
+    async def redirect(self, item: Item, external_id: str) -> None:
+        """The change is meant for another record now."""
+        async with self._held() as db:
+            await db.execute(
+                text("update outbox set external_id = :external_id where workspace_id = :ws and id = :id"),
+                self._key | {"id": item.id, "external_id": external_id},
             )
 
     async def decided(self, item: Item, decisions: list[Decision]) -> None:
@@ -228,6 +296,16 @@ class Desk:
             if held.rowcount != 1:
                 raise LeaseLost("Another worker has taken this outbox over.")
             yield db
+
+
+def _told(intent: Intent) -> dict[str, Any]:
+    return {
+        "new": uuid4(),
+        "write": intent.write,
+        "key": intent.key,
+        "order": intent.order_key,
+        "payload": _json(intent.payload),
+    }
 
 
 def _json(value: Any) -> str:

@@ -8,12 +8,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from connectors.contract import Command, Standing
+from connectors.contract import Command, Lookup, Standing
 from core.database import driver
 from sync.connections import open_connection, session
 from sync.office import Office
 from sync.writeback.causes import Intent, intents_of
 from sync.writeback.deciding import decide
+from sync.writeback.follow_up import follow_up
 from sync.writeback.rulebook import get_rule
 from sync.writeback.rules import Rule
 from sync.writeback.undo import Line
@@ -47,8 +48,12 @@ async def dry_run(
     """What the rule would write because of all that is here since ``since`` (by default the rule's own beginning).
     For the first ``show`` changes the system is asked what stands there. Raises NotFound or a VendorError."""
     rule = await get_rule(office, workspace_id, rule_id)
-    if since is not None:
-        rule = replace(rule, since=since)
+    return await dry_run_of(office, rule if since is None else replace(rule, since=since), show=show)
+
+
+async def dry_run_of(office: Office, rule: Rule, *, show: int = 20) -> DryRun:
+    """What a rule would write that may not even be stored yet. Raises NotFound or a VendorError."""
+    workspace_id = rule.workspace_id
     async with office.database.workspace(workspace_id) as db:
         intents = await intents_of(driver(db), rule, None, limit=MOST)
         known = await (
@@ -70,20 +75,49 @@ async def dry_run(
 
 async def _standing(client: Any, rule: Rule, settings: Any, intent: Intent) -> Standing | None:
     """What stands there now: the record itself, or another one for the same person."""
-    write = rule.write
-    lookup = write.read if intent.external_id is not None else write.by_match
+    write = rule.write_named(intent.write)
     command = Command(intent.key, intent.payload, intent.external_id)
-    request = None if lookup is None else lookup.request(settings, command)
-    if lookup is None or request is None:
+    if intent.external_id is not None:
+        return None if write.read is None else await look(client, settings, write.read, command)
+    for lookup in write.by_party:
+        card = await look(client, settings, lookup, command)
+        if card is not None and card.kind is not None:
+            command = replace(command, values={**command.values, card.kind.value: card.external_id})
+            break
+    for match in filter(None, (write.by_match, *write.also_by_match)):
+        other = await look(client, settings, match, command)
+        if other is not None:
+            return other
+    return None
+
+
+async def look(client: Any, settings: Any, lookup: Lookup[Any], command: Command) -> Standing | None:
+    """What a look finds, by one request or two."""
+    request = lookup.request(settings, command)
+    if request is None:
         return None
-    found: Standing | None = lookup.found(settings, command, await client.send(request))
-    return found
+    answer = await client.send(request)
+    if lookup.follow is not None:
+        request = lookup.follow(settings, command, answer)
+        if request is None:
+            return None
+        answer = await client.send(request)
+    return lookup.found(settings, command, answer)
+
+
+def _known(rule: Rule, intent: Intent, standing: Standing) -> Proposed:
+    instead = follow_up(rule, intent, standing)
+    if instead is None:
+        return Proposed(intent, f"nothing: there is {standing.title} already", [])
+    lines = [Line(name, None, value) for name, value in instead.payload.items()]
+    what = (instead.write or "").partition(".")[0]
+    return Proposed(intent, f"make a {what}: there is {standing.title} already", lines)
 
 
 def _proposed(rule: Rule, intent: Intent, standing: Standing | None) -> Proposed:
     if intent.external_id is None:
         if standing is not None:
-            return Proposed(intent, f"nothing: there is {standing.title} already", [])
+            return _known(rule, intent, standing)
         base: Mapping[str, Any] = intent.base or {}
         lines = [Line(name, base.get(name), value) for name, value in intent.payload.items()]
         return Proposed(intent, "change" if base else "make", lines)

@@ -15,10 +15,10 @@ from uuid import UUID
 
 import psycopg
 
-from schema.records import ContactRecord, LeadRecord
+from schema.records import ContactRecord, DealRecord, LeadRecord
 
 Conn = psycopg.AsyncConnection[tuple[Any, ...]]
-_KINDS: dict[type[Any], str] = {ContactRecord: "contact", LeadRecord: "lead"}
+_KINDS: dict[type[Any], str] = {ContactRecord: "contact", DealRecord: "deal", LeadRecord: "lead"}
 
 
 @dataclass(frozen=True, slots=True)

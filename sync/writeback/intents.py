@@ -13,7 +13,7 @@ import psycopg
 
 from connectors.errors import VendorError
 from schema.enums import RecordKind
-from schema.records import CallRecord, ContactRecord, DealRecord, LeadRecord
+from schema.records import CallRecord, ContactRecord, DealRecord, LeadRecord, MessageRecord, OrderRecord
 from sync.packing import unpack
 from sync.writeback.causes import Intent, Told, intents_of
 from sync.writeback.echo import Read, recognise
@@ -31,6 +31,8 @@ _KINDS: dict[type[Any], RecordKind] = {
     DealRecord: RecordKind.DEAL,
     ContactRecord: RecordKind.CONTACT,
     LeadRecord: RecordKind.LEAD,
+    MessageRecord: RecordKind.MESSAGE,
+    OrderRecord: RecordKind.ORDER,
 }
 _ENABLED = STORED.replace(":workspace", "%s") + " and r.enabled order by r.created_at, r.id"
 _NAMES = ("first_name", "middle_name", "last_name")
@@ -39,10 +41,13 @@ LOOP_WRITES = 4
 """More changes of one record by rules within an hour than this are a loop, not people at work."""
 
 
-async def intend(conn: Conn, loading: Loading, loaded_at: datetime, placed: Sequence[Placed]) -> int:
+async def intend(
+    conn: Conn, loading: Loading, loaded_at: datetime, placed: Sequence[Placed], *, spent: Sequence[UUID] = ()
+) -> int:
     """Put into the outbox what the workspace's rules want done because of these records, which have just been
-    written. Costs one small statement where there are no rules. Returns the number of changes intended."""
-    ids: dict[RecordKind, list[UUID]] = {}
+    written, and of the costs of the campaigns ``spent``. Costs one small statement where there are no rules.
+    Returns the number of changes intended."""
+    ids: dict[RecordKind, list[UUID]] = {RecordKind.AD_SPEND: list(spent)} if spent else {}
     for one in placed:
         kind = _KINDS.get(type(one.record))
         if kind is not None:
@@ -91,7 +96,7 @@ async def put(conn: Conn, rule: Rule, intent: Intent) -> int:
             rule.connection_id,
             rule.id,
             rule.version,
-            rule.settings.write,
+            intent.write or rule.settings.write,
             intent.key,
             intent.order_key,
             intent.cause_kind.value,
