@@ -70,8 +70,8 @@ async def preview_merge(conn: Conn, workspace_id: UUID, client_id: UUID, other_i
 
 
 async def merge(conn: Conn, workspace_id: UUID, client_id: UUID, other_id: UUID, actor: str) -> Outcome:
-    """Make two clients one, whatever their keys and names say; the older one survives. Decisions that kept them
-    apart are taken back. Raises DecisionRefused."""
+    """Make two clients one, with all their records, whatever the keys and names on these say; the older one survives.
+    Decisions that kept them apart are taken back. Raises DecisionRefused."""
     settling, decision_id, joined = await _merge(conn, workspace_id, client_id, other_id)
     await writing.drop_apart(conn, workspace_id, settling.together)
     await _keep_same(conn, workspace_id, decision_id, joined, actor)
@@ -81,10 +81,13 @@ async def merge(conn: Conn, workspace_id: UUID, client_id: UUID, other_id: UUID,
 async def say_same(
     conn: Conn, workspace_id: UUID, record_id: UUID, other_id: UUID, decision_id: UUID, actor: str
 ) -> Outcome:
-    """Two records are one client, whatever their keys and names say. Raises DecisionRefused."""
+    """Two records, and all that is one client with either, are one client, whatever their keys and names say.
+    Raises DecisionRefused."""
     members = await _both_records(conn, workspace_id, record_id, other_id)
     if len({member.client_kind for member in members.values()}) > 1:
         raise DecisionRefused("A person and a company can't be one client.")
+    for client in {member.client_id for member in members.values() if member.client_id is not None}:
+        members |= await reading.members_of(conn, workspace_id, client)
     changed = _with_key(members, members.keys(), decision_id)
     settling = await settle(conn, workspace_id, before=members, after=changed)
     await _keep_same(conn, workspace_id, decision_id, list(changed.values()), actor)
@@ -184,7 +187,8 @@ async def _split(
 def _rest(client_id: UUID, left: Sequence[Member], shared: Collection[NodeKey]) -> frozenset[UUID]:
     """Of the records left in a client, those that hold together with its founder (or the oldest one left). Others
     belonged to it only through what is taken out, and go where their keys lead."""
-    spokesman = _spokesman(client_id, {member.record_id: member for member in left})
+    oldest = min(left, key=lambda member: (member.at, member.record_id))
+    spokesman = next((member for member in left if member.record_id == client_id), oldest)
     return next(
         frozenset(member.record_id for member in group) for group in partition(left, shared) if spokesman in group
     )
@@ -201,27 +205,19 @@ async def _merge(
             raise DecisionRefused(f"There is no client {id} with any record.")
     if one.keys() & other.keys():
         raise DecisionRefused("The two are one client already.")
-    first, second = _spokesman(client_id, one), _spokesman(other_id, other)
-    if first.client_kind != second.client_kind:
+    if next(iter(one.values())).client_kind != next(iter(other.values())).client_kind:
         raise DecisionRefused("A person and a company can't be one client.")
     decision_id = uuid4()
     members = one | other
-    changed = _with_key(members, (first.record_id, second.record_id), decision_id)
+    changed = _with_key(members, members.keys(), decision_id)
     settling = await settle(
         conn,
         workspace_id,
-        before={id: members[id] for id in changed},
+        before=members,
         after=changed,
-        seeds={key for member in members.values() for key in member.keys},
         together=members.keys(),
     )
     return settling, decision_id, list(changed.values())
-
-
-def _spokesman(client_id: UUID, members: dict[UUID, Member]) -> Member:
-    """The record by which a client is joined: its founder, or the oldest one left."""
-    oldest = min(members.values(), key=lambda member: (member.at, member.record_id))
-    return members.get(client_id, oldest)
 
 
 def _with_key(members: dict[UUID, Member], chosen: Collection[UUID], decision_id: UUID) -> dict[UUID, Member]:

@@ -35,6 +35,9 @@ STRENGTH = {
 }
 """In which order kinds of keys join, the strongest first."""
 
+DECIDED = -1
+"""The strength of a decision that records are one client: nothing that keys tell comes before it."""
+
 MADE_OF_CALL = 5
 """The strength of a probable match of a call and the card that was made of it."""
 
@@ -121,7 +124,9 @@ def joins_of(carriers: Mapping[NodeKey, list[Member]], shared: Collection[NodeKe
         if len(who) < 2 or key in shared or is_probable(key):
             continue
         strength = STRENGTH[key.kind]
-        if key.kind == IdentifierKind.VENDOR:
+        if is_decision(key):
+            strength = DECIDED
+        elif key.kind == IdentifierKind.VENDOR:
             card = next((member for member in who if member.record_id.hex == key.value), None)
             if card is not None and card.record_kind in _FOUND_BY_PHONE:
                 told = [member for member in who if member.record_kind != RecordKind.CALL]
