@@ -10,6 +10,7 @@ from typing import Any
 import connectors
 from connectors.contract import Connector
 from connectors.errors import BadSettings
+from connectors.own import KEY, OWN
 
 
 @cache
@@ -24,10 +25,12 @@ def all_connectors() -> dict[str, Connector[Any]]:
 
 
 def connector(key: str) -> Connector[Any]:
-    """The connector of that key.
+    """The connector of that key; Skvoz's own too, which nobody connects.
 
     Raises BadSettings that names the keys there are.
     """
+    if key == KEY:
+        return OWN
     try:
         return all_connectors()[key]
     except KeyError:

@@ -79,10 +79,15 @@ async def _carry_through(
     async with database.loading(workspace_id) as db:
         conn = driver(db)
         outcome = await decide(conn)
-        await refresh_golden(conn, workspace_id, sorted(outcome.touched))
-        await mark(conn, workspace_id, outcome.touched | outcome.unowned, kind.value)
-        changes = Changes()
-        changes.add_identity(outcome, outcome.touched)
-        await append(conn, workspace_id, changes)
+        await follow_up(conn, workspace_id, kind, outcome)
     await settle_marked(database, workspace_id, None)
     return outcome
+
+
+async def follow_up(conn: PsycopgConnection, workspace_id: UUID, kind: MergeKind, outcome: Outcome) -> None:
+    """What a decision brings with it in its own transaction: golden records, marks, and the feed."""
+    await refresh_golden(conn, workspace_id, sorted(outcome.touched))
+    await mark(conn, workspace_id, outcome.touched | outcome.unowned, kind.value)
+    changes = Changes()
+    changes.add_identity(outcome, outcome.touched)
+    await append(conn, workspace_id, changes)

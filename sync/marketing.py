@@ -9,7 +9,8 @@ from uuid import UUID
 
 import psycopg
 
-from schema.ids import campaign_id, record_id
+from schema.enums import RecordKind
+from schema.ids import campaign_id
 from schema.records import AdSpendRecord, CampaignRecord, CompanyRecord, ContactRecord
 from sync.rows import Placed, Source, named_campaigns
 
@@ -202,9 +203,7 @@ async def write_assignments(conn: Conn, source: Source, cards: Sequence[Placed])
     for placed in cards:
         card: ContactRecord | CompanyRecord = placed.record
         records.append(placed.id)
-        users.append(
-            None if card.responsible is None else record_id(source.connection_id, "user", card.responsible)
-        )
+        users.append(source.ref(RecordKind.USER, card.responsible))
         times.append(card.updated_at or card.created_at or source.loaded_at)
     if records:
         given = {"workspace": source.workspace_id, "records": records, "users": users, "times": times}

@@ -25,16 +25,20 @@ Row = tuple[Any, ...]
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a record was read: the same for all records of one source record, but for ``source_id``."""
+    """Where a record was read: the same for all records of one source record, but for ``source_id``. ``by_id``: its
+    records name others by their ids here, as those do that are entered in Skvoz itself."""
 
     workspace_id: UUID
     connection_id: UUID
     stream: str
     region: str
     loaded_at: datetime
+    by_id: bool = False
 
     def ref(self, kind: RecordKind, external_id: str | None) -> UUID | None:
-        return None if external_id is None else record_id(self.connection_id, kind, external_id)
+        if external_id is None:
+            return None
+        return UUID(external_id) if self.by_id else record_id(self.connection_id, kind, external_id)
 
 
 @dataclass(frozen=True, slots=True)

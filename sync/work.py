@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 from uuid import UUID, uuid4
 
-from sqlalchemy import insert, select, text, update
+from sqlalchemy import and_, func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.database import Database, driver
 from schema.enums import ChangeKind, ChangeType
-from schema.tables import Note, Task
+from schema.tables import Connection, Note, Task
 from sync.errors import NotFound, Refused, SettingsProblem
 from sync.feed import Changes, append
 
@@ -44,11 +44,10 @@ async def change(
 ) -> None:
     """Change a note or a task that isn't removed. Raises NotFound, and Refused for one that isn't ours."""
     async with database.workspace(workspace_id) as db:
-        if model is Task and await db.scalar(
-            select(Task.connection_id).where(Task.workspace_id == workspace_id, Task.id == id)
-        ):
-            sentence = "This task is kept in the system that it was read from: change it there."
-            raise Refused([SettingsProblem("id", sentence, "KEPT_ELSEWHERE")])
+        system = await _kept_in(db, workspace_id, id) if model is Task else None
+        if system is not None:
+            sentence = f"It is kept in «{system}», which takes no such change from here: change it there."
+            raise Refused([SettingsProblem("id", sentence, "KEPT_ELSEWHERE", {"system": system})])
         changed = await db.execute(
             update(model)
             .where(model.workspace_id == workspace_id, model.id == id, model.deleted_at.is_(None))
@@ -67,6 +66,21 @@ async def remove(database: Database, workspace_id: UUID, model: type[Note] | typ
     except (NotFound, Refused):
         return False
     return True
+
+
+async def _kept_in(db: AsyncConnection, workspace_id: UUID, task_id: UUID) -> str | None:
+    """The system from which a task was read."""
+    return cast(
+        "str | None",
+        await db.scalar(
+            select(func.coalesce(Connection.title, "—"))
+            .select_from(Task)
+            .outerjoin(
+                Connection, and_(Connection.workspace_id == Task.workspace_id, Connection.id == Task.connection_id)
+            )
+            .where(Task.workspace_id == workspace_id, Task.id == task_id, Task.connection_id.is_not(None))
+        ),
+    )
 
 
 async def _tell(

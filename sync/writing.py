@@ -13,7 +13,7 @@ from psycopg import sql
 from reports.counts import settle_spend, settle_visits
 from reports.settle import mark, settle_orphans
 from schema.enums import ChangeKind, ChangeType, RecordKind
-from schema.ids import record_id
+from schema.ids import campaign_id
 from sync.feed import Changes, type_of
 from sync.identity import absorb, candidate_of, refresh_golden
 from sync.identity.following import FOLLOWS, clients_of, follow, nobodys_deals
@@ -44,7 +44,7 @@ async def write_mapped(conn: Conn, loading: Loading, source: Source, mapped: Map
     firms = [placed.id for placed in mapped.of(RecordKind.ORDER) if placed.record.company is not None]
     outcome = await absorb(conn, loading.workspace_id, candidates, loading.run_id, removed=firms)
     followers = {placed.id: placed for placed in mapped.of(*FOLLOWS)}
-    clients = await _clients_of_followers(conn, loading, followers.values()) | dict(outcome.clients)
+    clients = await _clients_of_followers(conn, source, followers.values()) | dict(outcome.clients)
     former = await _former_owners(conn, loading, mapped)
     named = await write_named_campaigns(conn, source, [placed.record for placed in everything])
     changes.add(ChangeType.CAMPAIGN, ChangeKind.CREATED, named)
@@ -77,22 +77,21 @@ async def write_mapped(conn: Conn, loading: Loading, source: Source, mapped: Map
     if mapped.spend:
         days = await write_spend(conn, source, mapped.spend, loading.run_id)
         await settle_spend(conn, loading.workspace_id, days)
-    await intend(conn, loading, source.loaded_at, everything)
+    spent = {campaign_id(each.platform, each.campaign) for _, each in mapped.spend}
+    await intend(conn, loading, source.loaded_at, everything, spent=sorted(spent))
 
 
-async def _clients_of_followers(
-    conn: Conn, loading: Loading, followers: Iterable[Placed]
-) -> dict[UUID, UUID | None]:
+async def _clients_of_followers(conn: Conn, source: Source, followers: Iterable[Placed]) -> dict[UUID, UUID | None]:
     """Whose these are by the cards and leads that they name: nearly always that is all there is to know, and the
     rows need not be touched again."""
     named = {
         placed.id: [
-            record_id(loading.connection_id, kind, external_id)
+            id
             for kind, external_id in (
                 (kind, getattr(placed.record, kind.value, None))
                 for kind in (RecordKind.COMPANY, RecordKind.CONTACT, RecordKind.LEAD)
             )
-            if external_id is not None
+            if (id := source.ref(kind, external_id)) is not None
         ]
         for placed in followers
     }
@@ -102,7 +101,7 @@ async def _clients_of_followers(
     rows = await (
         await conn.execute(
             "select record_id, client_id from identity_record where workspace_id = %s and record_id = any(%s)",
-            (loading.workspace_id, wanted),
+            (source.workspace_id, wanted),
         )
     ).fetchall()
     owner = {record: client for record, client in rows if client is not None}

@@ -99,7 +99,13 @@ _MEANINGS: Mapping[type[Enum], tuple[str, tuple[str, ...]]] = {
     ),
     model.RunTrigger: (
         "What started a sync.",
-        ("The schedule.", "A user, over the API.", "The command line.", "A webhook of the vendor."),
+        (
+            "The schedule.",
+            "A user, over the API.",
+            "The command line.",
+            "A webhook of the vendor.",
+            "A check of completeness that found something to mend.",
+        ),
     ),
     model.Role: (
         "What a token may do.",
@@ -305,6 +311,22 @@ _MEANINGS: Mapping[type[Enum], tuple[str, tuple[str, ...]]] = {
             "All records together.",
             "A user set it by hand.",
         ),
+    ),
+    model.OutboxState: (
+        "How a change that is meant for another system stands.",
+        (
+            "Waits for its turn, or for its next try.",
+            "Is being sent.",
+            "No answer came: it is looked for before it is sent again.",
+            "It stands there.",
+            "Refused there, or a person must decide; it can be replayed, edited or skipped.",
+            "Sent too often without a known outcome: look there, then replay it.",
+            "Not needed, or left out by a person.",
+        ),
+    ),
+    model.ConflictDecision: (
+        "Whose value holds of a field that was changed on both sides.",
+        ("What was to be written.", "What stands in the other system."),
     ),
     model.RecordKind: (
         "What a record of an external system is here.",

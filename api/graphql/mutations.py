@@ -16,10 +16,13 @@ from api.graphql.closed_periods import closed_period_mutations
 from api.graphql.connecting import connecting_mutations
 from api.graphql.deciding import decision_mutations
 from api.graphql.doors import door_mutations
+from api.graphql.entering import entering_mutations
 from api.graphql.enums import ENUMS
+from api.graphql.golden import golden_mutations
 from api.graphql.mapping_fields import mapping_mutations
 from api.graphql.matching import matching_mutations
 from api.graphql.once import IdempotencyKey, SealedAnswers, once
+from api.graphql.outbox import outbox_mutations
 from api.graphql.problems import InputRefused, problem, row_id, short_text
 from api.graphql.report_rules import report_rule_mutations
 from api.graphql.report_settings import report_setting_mutations
@@ -27,6 +30,7 @@ from api.graphql.roots import Root, payload
 from api.graphql.scalars import DateTimeText
 from api.graphql.types import Types
 from api.graphql.webhooks import webhook_mutations
+from api.graphql.write_rules import write_rule_mutations
 from api.graphql.writing import work_mutations
 from api.graphql.written import Info, Written, act, allowed, payload_type
 from api.tokens import create_token, public_id, revoke_token
@@ -132,7 +136,11 @@ def mutation_type(types: Types) -> tuple[Any, dict[str, list[Root]]]:
         (own, payloads),
         decision_mutations(types),
         matching_mutations(types),
+        entering_mutations(types),
         work_mutations(types),
+        outbox_mutations(types),
+        (write_rule_mutations(), {}),
+        (golden_mutations(), {}),
         webhook_mutations(types),
         door_mutations(types),
         report_setting_mutations(),

@@ -49,10 +49,16 @@ async def once(
     *,
     keep: Callable[[T], dict[str, Any]],
     recall: Callable[[dict[str, Any]], T],
+    loading: bool = False,
 ) -> T:
     """What ``work`` gives, or gave. It writes in the transaction that it is called with (without a key: in one of
     its own). ``keep`` makes of its result what is remembered, ``recall`` the result of that again. Raises
-    `InputRefused` for a key that was used for another request; what ``work`` raises leaves the key free."""
+    `InputRefused` for a key that was used for another request; what ``work`` raises leaves the key free.
+    ``loading``: it always gets a transaction, and that of the loader."""
+    database = context.office.database
+    if key is None and loading:
+        async with database.loading(context.viewer.workspace_id) as db:
+            return await work(db)
     if key is None:
         return await work(None)
     if not key:
@@ -62,7 +68,8 @@ async def once(
     viewer = context.viewer
     digest = hashlib.sha256(orjson.dumps(arguments, option=orjson.OPT_SORT_KEYS, default=str)).digest()
     named = {"ws": viewer.workspace_id, "actor": viewer.token_id, "key": key}
-    async with context.office.database.workspace(viewer.workspace_id) as db:
+    opened = database.loading if loading else database.workspace
+    async with opened(viewer.workspace_id) as db:
         await db.execute(
             text(f"delete from idempotency where workspace_id = :ws and at < now() - interval '{_KEPT}'"),  # noqa: S608 - ours
             named,

@@ -22,6 +22,7 @@ from api.graphql.documents import Documents, KnownDocuments
 from api.graphql.doors import door_fields, door_roots
 from api.graphql.executor import FragmentExecutor
 from api.graphql.feed import CHANGE, feed_roots
+from api.graphql.golden import golden_fields
 from api.graphql.limits import Limits
 from api.graphql.mapping_fields import mapping_fields
 from api.graphql.matching import matching_fields, matching_roots
@@ -31,16 +32,19 @@ from api.graphql.model import (
     changed,
     custom_fields,
     figures,
+    health,
     interactions,
     marketing,
     matching,
     operation,
+    outbox,
     parties,
     report,
     sales,
     work,
 )
 from api.graphql.mutations import mutation_type
+from api.graphql.outbox import outbox_fields, outbox_roots
 from api.graphql.reconciling import reconciling_fields
 from api.graphql.report import any_report_roots
 from api.graphql.report_rules import report_rule_fields
@@ -53,6 +57,7 @@ from api.graphql.stored import StoredDocuments
 from api.graphql.subscriptions import subscription_type
 from api.graphql.types import Types
 from api.graphql.webhooks import webhook_roots
+from api.graphql.write_rules import write_rule_fields
 from core.errors import SkvozError
 
 ENTITIES = (
@@ -62,6 +67,7 @@ ENTITIES = (
     *sales.ENTITIES,
     *marketing.ENTITIES,
     *operation.ENTITIES,
+    *health.ENTITIES,
     *figures.ENTITIES,
     *attribution.ENTITIES,
     *changed.ENTITIES,
@@ -72,6 +78,7 @@ ENTITIES = (
     CHANGE,
     *webhooks.ENTITIES,
     *doors.ENTITIES,
+    *outbox.ENTITIES,
 )
 
 
@@ -113,6 +120,7 @@ def build_schema(limits: Limits | None = None, stored: StoredDocuments | None = 
         *feed_roots(types),
         *webhook_roots(types),
         *door_roots(types),
+        *outbox_roots(types),
     ]
     query = object_type("Query", "Everything that can be read.")
     add_fields(
@@ -129,6 +137,9 @@ def build_schema(limits: Limits | None = None, stored: StoredDocuments | None = 
             *matching_fields(types),
             *mapping_fields(),
             *door_fields(),
+            *outbox_fields(types),
+            *write_rule_fields(),
+            *golden_fields(),
         ],
     )
     mutation, payloads = mutation_type(types)

@@ -22,8 +22,65 @@ SENTENCES: Mapping[str, Mapping[Language, str]] = {
     "WRONG_ID": {"en": "This isn't the id of a {type}.", "ru": "Это не идентификатор {type}."},
     "NOT_FOUND": {"en": "There is no such {type} for you.", "ru": "Такого объекта ({type}) у вас нет."},
     "KEPT_ELSEWHERE": {
-        "ru": "Эта задача ведётся в системе, из которой прочитана: измените её там.",
+        "ru": "Это ведётся в «{system}», и менять это отсюда нельзя: измените там.",
     },
+    "PHONE_INVALID": {
+        "en": "«{value}» isn't a phone: give it with its code, like +7 916 123-45-67.",
+        "ru": "«{value}» — не телефон: укажите его с кодом, например +7 916 123-45-67.",
+    },
+    "EMAIL_INVALID": {
+        "en": "«{value}» isn't an e-mail address like ann@example.com.",
+        "ru": "«{value}» — не адрес почты вида ann@example.com.",
+    },
+    "AMOUNT_NEGATIVE": {"en": "A sum can't be below zero.", "ru": "Сумма не может быть меньше нуля."},
+    "AMOUNT_UNFIT": {
+        "en": "Give a sum below 10^15 with two digits after the point at most.",
+        "ru": "Укажите сумму меньше 10^15, не больше двух знаков после точки.",
+    },
+    "UNKNOWN_CURRENCY": {
+        "en": "There is no currency «{value}»: give its code of ISO 4217, like RUB.",
+        "ru": "Валюты «{value}» нет: укажите код ISO 4217, например RUB.",
+    },
+    "STAGE_OF_OTHER_PIPELINE": {
+        "en": "This stage is of another pipeline: choose one of the deal's, or name the pipeline too.",
+        "ru": "Этот этап из другой воронки: выберите этап воронки сделки или назовите и воронку.",
+    },
+    "STATUS_OF_STAGE": {
+        "en": "The stage says that the deal is {status}: leave the status out, or choose another stage.",
+        "ru": "По этапу сделка — {status}: не указывайте статус или выберите другой этап.",
+    },
+    "TOO_MANY_VALUES": {"en": "Give {most} values at most.", "ru": "Укажите не больше {most} значений."},
+    "ONLY_COMPANIES": {
+        "en": "Only an organisation has a tax number.",
+        "ru": "Налоговый номер бывает только у организации.",
+    },
+    "CONTACT_OF_COMPANY": {
+        "en": "The client is an organisation: name its card as `company` instead.",
+        "ru": "Этот клиент — организация: укажите её карточку в `company`.",
+    },
+    "KNOWN_CLIENT": {
+        "en": "A client with this phone or e-mail is here already, led by somebody else: ask an owner.",
+        "ru": "Клиент с таким телефоном или почтой уже есть, его ведёт другой: обратитесь к владельцу.",
+    },
+    "NOTHING_WAITS": {
+        "en": "Nothing waits to be decided on this field of the change.",
+        "ru": "В этом поле изменения решать нечего.",
+    },
+    "NAMED_TWICE": {"en": "Name each field once.", "ru": "Назовите каждое поле один раз."},
+    "OF_OTHER_SYSTEM": {
+        "ru": "Выберите из «{system}»: запись ведётся там.",
+    },
+    "NO_SUCH_CHOICE": {
+        "en": "There is no field «{field}» here; there is {known}.",
+        "ru": "Поля «{field}» здесь нет; есть {known}.",
+    },
+    "NO_RULE_OF_FIELD": {"ru": "Поле {field} нельзя выбирать по правилу {rule}."},
+    "NO_SOURCES": {
+        "ru": "Назовите предпочитаемые подключения по порядку — с правилом preferred_source и только с ним.",
+    },
+    "NO_SUCH_SOURCE": {"ru": "Одного из названных подключений здесь нет."},
+    "NO_CONFIDENCE": {"ru": "Доверие — число от 0 до 1."},
+    "NO_RULES_TO_UNDO": {"ru": "Правила не задавались: отменять нечего."},
     "IDEMPOTENCY_KEY_REUSED": {
         "en": "This key was used for another request: choose a new one.",
         "ru": "Этот ключ уже использован для другого запроса: выберите новый.",

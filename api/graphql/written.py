@@ -42,6 +42,11 @@ class Written:
     webhook: UUID | None = None
     delivery: UUID | None = None
     proposal: UUID | None = None
+    contact: UUID | None = None
+    deal: UUID | None = None
+    change: UUID | None = None
+    queued: bool = False
+    founded: bool = False
     sentence: str | None = None
     secret: str | None = None
     id: str | None = None
@@ -54,17 +59,20 @@ class Written:
 def kept(written: Written) -> dict[str, Any]:
     """What is remembered of a mutation for its idempotency key."""
     return {name: value for name in _ROWS if (value := getattr(written, name)) is not None} | {
-        "sentence": written.sentence
+        "sentence": written.sentence,
+        "founded": written.founded,
+        "queued": written.queued,
     }
 
 
 def recalled(answer: dict[str, Any]) -> Written:
     """What a mutation did, out of what was remembered."""
     rows: dict[str, Any] = {name: UUID(answer[name]) for name in _ROWS if name in answer}
-    return Written(**rows, sentence=answer["sentence"])
+    told = {name: answer.get(name, False) for name in ("founded", "queued")}
+    return Written(**rows, **told, sentence=answer["sentence"])
 
 
-_ROWS = ("connection", "client", "run", "note", "task", "webhook")
+_ROWS = ("connection", "client", "run", "note", "task", "webhook", "contact", "deal", "change")
 
 
 async def reach(context: RequestContext, entity: Entity, field: str, id: UUID) -> UUID:
@@ -97,10 +105,12 @@ def act(
     of: tuple[str, str] | None = None,
     refused: Callable[..., Any] = Written,
     tells: bool = False,
+    delivers: bool = False,
 ) -> Any:
     """A mutation. What is wrong with the input, wherever that was found, is in its answer. ``of`` says by which
     argument it names a row of which type, in case there is none; ``refused`` makes the answer out of ``problems``;
-    ``tells``: it adds to the change feed, so webhooks are to be told at once.
+    ``tells``: it adds to the change feed, so webhooks are to be told at once; ``delivers``: it may add to the
+    outbox, so deliveries are to be queued at once.
     """
 
     @wraps(resolver)
@@ -115,19 +125,22 @@ def act(
             if of is None:
                 raise
             return refused(problems=[problem(of[0], "NOT_FOUND", type=of[1])])
+        jobs = named["info"].context.jobs
         if tells:
-            await _tell(named["info"].context)
+            await _at_once(jobs.request_webhooks)
+        if delivers:
+            await _at_once(jobs.request_deliveries)
         return answer
 
     # Nullable, so that a mutation that fails leaves the answers of the others.
     return strawberry.mutation(resolver=told, name=name, description=description, graphql_type=optional(returns))
 
 
-async def _tell(context: RequestContext) -> None:
+async def _at_once(request: Callable[[], Awaitable[None]]) -> None:
     try:
-        await context.jobs.request_webhooks()
-    except Exception:  # noqa: BLE001 - what was written stands, and the schedule tells of it within seconds
-        _log.warning("webhooks.not_told_at_once", exc_info=True)
+        await request()
+    except Exception:  # noqa: BLE001 - what was written stands, and the schedule takes it up within seconds
+        _log.warning("jobs.not_queued_at_once", exc_info=True)
 
 
 def payload_type(name: str, description: str, *fields: StrawberryField) -> Any:

@@ -222,6 +222,37 @@ async def put_by_hand(
 ) -> UUID:
     """A change that a person wants, after the present ones of the same record. Returns its id; the same key gives
     the same change."""
+    return await put_new(
+        db,
+        workspace_id,
+        item.connection_id,
+        write=write,
+        key=key,
+        order_key=item.order_key,
+        cause=(item.cause_kind, item.cause_id),
+        payload=payload,
+        base=base,
+        external_id=item.external_id,
+        undoes=undoes,
+    )
+
+
+async def put_new(
+    db: AsyncConnection,
+    workspace_id: UUID,
+    connection_id: UUID,
+    *,
+    write: str,
+    key: str,
+    order_key: str,
+    cause: tuple[str, UUID],
+    payload: Mapping[str, Any],
+    base: Mapping[str, Any] | None,
+    external_id: str | None,
+    undoes: UUID | None = None,
+) -> UUID:
+    """A change that no rule wants, but a person. ``cause``: kind and id of the record here that it is about.
+    Returns its id; the same key gives the same change."""
     id = uuid4()
     await db.execute(
         text("""
@@ -234,15 +265,15 @@ async def put_by_hand(
         {
             "ws": workspace_id,
             "id": id,
-            "connection": item.connection_id,
+            "connection": connection_id,
             "write": write,
             "key": key,
-            "order_key": item.order_key,
-            "kind": item.cause_kind,
-            "cause": item.cause_id,
+            "order_key": order_key,
+            "kind": cause[0],
+            "cause": cause[1],
             "payload": _json(payload),
             "base": None if base is None else _json(base),
-            "external_id": item.external_id,
+            "external_id": external_id,
             "undoes": undoes,
         },
     )

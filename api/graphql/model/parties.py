@@ -141,6 +141,13 @@ CLIENT = Entity(
     ),
 )
 
+_CONFIDENCE = (
+    "case {x}.rule when 'pinned' then 1 else coalesce((select (g.rules -> 'confidence' ->> r.connection_id::text)"
+    "::float8 from golden_rules g join identity_record r on r.workspace_id = g.workspace_id "
+    "and r.record_id = {x}.record_id where g.workspace_id = {x}.workspace_id "
+    "order by g.version desc limit 1), 1) end"
+)
+
 CLIENT_FIELD = Entity(
     name="ClientField",
     table=table_of(t.ClientField),
@@ -153,6 +160,22 @@ CLIENT_FIELD = Entity(
         column(t.ClientField.value, "The value that holds.", mask=Mask.HIDDEN),
         column(t.ClientField.rule, "The rule by which the value was chosen.", enum=FieldRule),
         column(t.ClientField.record_kind, "What kind of record gave the value.", enum=RecordKind),
+        One(
+            name="source",
+            target="ConnectedSystem",
+            description="The system whose record gave the value; of a pinned one, whose record it is bound to.",
+            on=(
+                "{t}.id = (select r.connection_id from identity_record r "
+                "where r.workspace_id = {x}.workspace_id and r.record_id = {x}.record_id)"
+            ),
+        ),
+        computed(
+            "confidence",
+            Kind.FLOAT,
+            _CONFIDENCE,
+            "How far the system that gave the value is trusted by `goldenRules`, from 0 to 1; of a pinned one, 1.",
+            nullable=False,
+        ),
         column(
             t.ClientField.others,
             "What the other records say: a JSON object from each other value to the records that say it.",

@@ -1,0 +1,191 @@
+# ruff: noqa: E501 - queries read better unbroken
+"""What people enter over the API is a record like any other; what another system keeps is changed there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import text
+
+from api.tokens import create_token
+from core.database import driver
+from reports.rebuild import difference_from_rebuild, rebuild
+from schema import tables as t
+from schema.enums import Role
+from tests.api.conftest import Api, bearer
+from tests.api.market import uuid
+
+CLIENT = "client { id name phone email kind responsible { id } contacts { nodes { id name phones connection { connector } } } fields { field value rule confidence others } deals { nodes { id title } } } problems { field code message }"
+PHONE = "8 (916) 555-44-33"
+
+
+async def create(api: Api, arguments: str) -> Any:
+    answer = await api.data(f"mutation {{ createClient({arguments}) {{ founded {CLIENT} }} }}")
+    return answer["createClient"]
+
+
+async def rows(api: Api, query: str) -> list[Any]:
+    async with api.market.database.loading(api.market.workspace_id) as db:
+        return list((await db.execute(text(query), {"ws": api.market.workspace_id})).all())
+
+
+async def test_a_client_is_entered_found_again_and_pinned(api: Api) -> None:
+    made = await create(
+        api, f'name: "Анна Белова", phones: ["{PHONE}"], emails: ["Anna@X.ru"], idempotencyKey: "1"'
+    )
+    assert made["founded"]
+    assert made["problems"] == []
+    client = made["client"]
+    assert (client["name"], client["phone"], client["email"], client["kind"]) == (
+        "Анна Белова",
+        "+79165554433",
+        "anna@x.ru",
+        "PERSON",
+    )
+    assert client["contacts"]["nodes"][0]["connection"] == {"connector": "skvoz"}
+    again = await create(
+        api, f'name: "Анна Белова", phones: ["{PHONE}"], emails: ["Anna@X.ru"], idempotencyKey: "1"'
+    )
+    assert again["client"]["id"] == client["id"]
+    assert again["founded"]
+    known = await create(api, 'name: "А. Белова", phones: ["+7 916 555 44 33"]')
+    assert known["client"]["id"] == client["id"]
+    assert not known["founded"]
+    assert len(known["client"]["contacts"]["nodes"]) == 2
+    edited = (
+        await api.data(
+            f'mutation {{ editClient(id: "{client["id"]}", name: "Белова Анна Ивановна", phone: "89161112233", kind: COMPANY) {{ {CLIENT} }} }}'
+        )
+    )["editClient"]
+    assert edited["problems"] == []
+    assert (edited["client"]["name"], edited["client"]["phone"], edited["client"]["kind"]) == (
+        "Белова Анна Ивановна",
+        "+79161112233",
+        "COMPANY",
+    )
+    told = {each["field"]: each for each in edited["client"]["fields"]}
+    assert told["name"]["rule"] == "PINNED"
+    assert set(told["name"]["others"]) == {"Анна Белова", "А. Белова"}
+    await create(api, f'name: "Аня", phones: ["{PHONE}"]')  # a newer word doesn't move what is pinned
+    unpinned = (await api.data(f'mutation {{ unpinClient(id: "{client["id"]}") {{ {CLIENT} }} }}'))["unpinClient"][
+        "client"
+    ]
+    assert (unpinned["name"], unpinned["phone"], unpinned["kind"]) == ("Аня", "+79165554433", "PERSON")
+    (changes,) = await rows(
+        api,
+        "select count(*) filter (where kind = 'created' and type = 'contact') from change where workspace_id = :ws",
+    )
+    assert changes[0] == 3
+
+
+async def test_each_wrong_field_is_told_in_the_callers_language(api: Api) -> None:
+    query = 'mutation { createClient(name: " ", phones: ["12"], emails: ["x"], taxId: "1") { client { id } problems { field code message } } }'
+    answer = (await api.post({"query": query}, **{"Accept-Language": "ru"})).json()["data"]["createClient"]
+    assert answer["client"] is None
+    assert [(each["field"], each["code"]) for each in answer["problems"]] == [
+        ("name", "EMPTY"),
+        ("phones", "PHONE_INVALID"),
+        ("emails", "EMAIL_INVALID"),
+        ("taxId", "ONLY_COMPANIES"),
+    ]
+    assert answer["problems"][1]["message"].startswith("«12» — не телефон")
+
+
+async def test_a_deal_is_entered_for_any_client_goes_through_stages_and_counts(api: Api) -> None:
+    await api.market.add(t.Pipeline, [{**api.market.unified("pipeline", 2), "name": "Other", "sort": 2}])
+    won = {
+        **api.market.unified("stage", 3),
+        "pipeline_id": uuid("pipeline", 2),
+        "name": "Won",
+        "sort": 3,
+        "status": "won",
+    }
+    await api.market.add(t.Stage, [won])
+    async with api.market.database.loading(api.market.workspace_id) as db:
+        await rebuild(driver(db), api.market.workspace_id, None)
+    client = (await create(api, f'name: "Анна", phones: ["{PHONE}"]'))["client"]["id"]
+    wrong = await api.data(
+        f'mutation {{ createDeal(client: "{client}", title: "Окна", amount: "-1", currency: "RUR", pipeline: "Pipeline:{uuid("pipeline", 1)}", stage: "Stage:{uuid("stage", 3)}") {{ problems {{ field code }} }} }}'
+    )
+    assert [(each["field"], each["code"]) for each in wrong["createDeal"]["problems"]] == [
+        ("amount", "AMOUNT_NEGATIVE"),
+        ("currency", "UNKNOWN_CURRENCY"),
+        ("stage", "STAGE_OF_OTHER_PIPELINE"),
+    ]
+    fields = "id title status amount currency closedAt client { id } stage { name } stageChanges { stage { name } }"
+    made = await api.data(
+        f'mutation {{ createDeal(client: "{client}", title: "Окна", amount: "1500.5", stage: "Stage:{uuid("stage", 1)}") {{ queued deal {{ {fields} }} problems {{ field code }} }} }}'
+    )
+    deal = made["createDeal"]["deal"]
+    assert (deal["status"], deal["amount"], deal["currency"], deal["client"]["id"]) == (
+        "OPEN",
+        "1500.50",
+        "RUB",
+        client,
+    )
+    moved = await api.data(
+        f'mutation {{ editDeal(id: "{deal["id"]}", stage: "Stage:{uuid("stage", 3)}", pipeline: "Pipeline:{uuid("pipeline", 2)}") {{ queued deal {{ {fields} }} problems {{ field code message }} }} }}'
+    )
+    assert moved["editDeal"]["problems"] == []
+    assert not moved["editDeal"]["queued"]
+    deal = moved["editDeal"]["deal"]
+    assert (deal["status"], deal["closedAt"] is not None) == ("WON", True)
+    assert [each["stage"]["name"] for each in deal["stageChanges"]] == ["Stage 1", "Won"]
+    assert await rows(api, "select from rollup_month where workspace_id = :ws and revenue = 1500.50")
+    async with api.market.database.loading(api.market.workspace_id) as db:
+        assert await difference_from_rebuild(driver(db), api.market.workspace_id) == []
+    (versions,) = await rows(api, "select count(*) from source_version where workspace_id = :ws")
+    assert versions[0] == 1
+    assert (await api.data(f'mutation {{ removeDeal(id: "{deal["id"]}") {{ removed problems {{ code }} }} }}'))[
+        "removeDeal"
+    ] == {"removed": True, "problems": []}
+
+
+async def test_what_another_system_keeps_is_queued_there_or_refused_with_what_to_do(api: Api) -> None:
+    await api.market.add(
+        t.Contact,
+        [{**api.market.unified("ocontact", 1), "first_name": "Анна", "phones": [], "emails": []}],
+    )
+    contact = f"Contact:{uuid('ocontact', 1)}"
+    query = 'mutation ($id: ID!) { editContact(id: $id, firstName: "Анна-Мария", idempotencyKey: "k") { queued change { id state write payload base connection { id } } problems { field code } } }'
+    edited = (await api.data(query, {"id": contact}))["editContact"]
+    assert edited["queued"]
+    assert edited["problems"] == []
+    assert edited["change"]["payload"] == {"first_name": "Анна-Мария"}
+    assert edited["change"]["base"] == {"first_name": "Анна"}
+    assert (await api.data(query, {"id": contact}))["editContact"]["change"]["id"] == edited["change"]["id"]
+    polled = await api.data(
+        "query ($id: ID!) { outboxChange(id: $id) { state attempts { step } } }", {"id": edited["change"]["id"]}
+    )
+    assert polled["outboxChange"]["state"] == "PENDING"
+    refused = await api.data(
+        f'mutation {{ editContact(id: "{contact}", position: "Директор") {{ queued problems {{ field code message }} }} }}'
+    )
+    (problem,) = refused["editContact"]["problems"]
+    assert (problem["field"], problem["code"]) == ("position", "KEPT_ELSEWHERE")
+    assert "change it there" in problem["message"]
+    deal = await api.data(
+        f'mutation {{ editDeal(id: "Deal:{uuid("deal", 1)}", title: "X") {{ problems {{ field code }} }} }}'
+    )
+    assert deal["editDeal"]["problems"] == [{"field": "title", "code": "KEPT_ELSEWHERE"}]
+    skipped = await api.data(
+        "mutation ($id: ID!) { skipChange(id: $id) { change { state } problems { code } } }",
+        {"id": edited["change"]["id"]},
+    )
+    assert skipped["skipChange"]["change"] == {"state": "SKIPPED"}
+
+
+async def test_a_manager_gets_nobody_elses_client_by_typing_their_phone(api: Api) -> None:
+    for number in (1, 2):
+        await api.market.add(t.User, [{**api.market.unified("user", number), "name": f"U{number}", "active": True}])
+    await api.data("mutation { updateWorkspace(managersSee: OWN) { workspace { id } } }")
+    await create(api, f'name: "Анна", phones: ["{PHONE}"], responsible: "User:{uuid("user", 1)}"')
+    token = await create_token(
+        api.market.database, api.market.workspace_id, Role.MANAGER, "m", None, [uuid("user", 2)]
+    )
+    api.http.headers.update(bearer(token))
+    taken = await create(api, f'name: "Анна", phones: ["{PHONE}"]')
+    assert taken["client"] is None
+    assert taken["problems"][0]["code"] == "KNOWN_CLIENT"
+    own = await create(api, 'name: "Борис", phones: ["89160001122"]')
+    assert own["client"]["responsible"]["id"] == f"User:{uuid('user', 2)}"
