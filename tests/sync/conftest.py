@@ -58,6 +58,14 @@ def own_market(tmp_path: Path) -> Iterator[Sandbox]:
         yield sandbox
 
 
+@pytest.fixture
+def small_market(tmp_path: Path) -> Iterator[Sandbox]:
+    """A market of a test's own with two systems and little in them."""
+    systems = ("calltouch", "bitrix24")
+    with start(tmp_path / "market", seed=5, calls=20, days=10, start=START, limits=0, only=systems) as sandbox:
+        yield sandbox
+
+
 @pytest.fixture(autouse=True)
 def _no_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     """These markets have no limits, so ours would only cost time; ``test_budget`` tries them."""
