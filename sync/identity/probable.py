@@ -128,7 +128,7 @@ async def link(
     await _write_blocks(conn, workspace_id, new, left, ours, theirs)
     changes = Counter(block for blocks in ours.values() for block in blocks)
     changes.subtract(block for blocks in theirs.values() for block in blocks)
-    most = LARGEST_BLOCK + 1 + max(0, *changes.values())
+    most = LARGEST_BLOCK + 1 + max((0, *changes.values()))
     standing = await _in_blocks(conn, workspace_id, changes.keys(), most)
     again = {
         id
