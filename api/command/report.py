@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import click
@@ -18,6 +18,7 @@ from api.command.screen import open_console
 from core import clock
 from core.database import PsycopgConnection, driver
 from core.errors import SettingsError
+from reports import charts
 from reports.by_model import ROLLED_UP, models_report, report_by_model
 from reports.campaigns import CampaignReport, Grain
 from reports.comparison import DEFINITIONS, chosen
@@ -28,6 +29,9 @@ from reports.render_models import compared_as_json, compared_as_table, models_as
 from reports.side_by_side import side_by_side
 from reports.standing import Standing, standing
 from reports.stored_paths import DatedBy
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 DAY = click.DateTime(["%Y-%m-%d"])
 
@@ -78,6 +82,13 @@ DAY = click.DateTime(["%Y-%m-%d"])
 )
 @click.option("--as-known-now", is_flag=True, help="As known now, also where the days lie in a closed period.")
 @click.option("--json", "path", type=click.Path(path_type=Path, allow_dash=True), help="Write JSON there (- here).")
+@click.option(
+    "--chart",
+    "picture",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Draw it there: .svg, .png or .html. By campaign, over time (--by day, month) or by model (--models).",
+)
 @workspace_option
 @in_loop
 async def command(
@@ -93,6 +104,7 @@ async def command(
     than: str | None,
     as_known_now: bool,
     path: Path | None,
+    picture: Path | None,
     workspace: str | None,
 ) -> None:
     """Show the campaign report: spend, visits, calls, leads, new clients, won deals, revenue and what follows.
@@ -102,6 +114,8 @@ async def command(
     """
     if models is not None and than is not None:
         raise SettingsError("Compare periods by one model: leave out either --models or --compare.")
+    if picture is not None and picture.suffix not in charts.FORMS:
+        raise SettingsError(f"A chart's file ends with {', '.join(charts.FORMS)}.")
     last = end.date() if end else clock.now().date()
     first = start.date() if start else last - timedelta(days=30)
     known = as_known_at.replace(tzinfo=as_known_at.tzinfo or clock.now().tzinfo) if as_known_at else None
@@ -113,18 +127,23 @@ async def command(
             asked = _Asked(first, last, Grain(by), held, DatedBy(dated_by), window)
             if models is not None:
                 names = [name.strip() for name in models.split(",") if name.strip()]
-                table, rows = await _side_by_side(driver(db), workspace_id, asked, names, Conversion(conversion))
+                table, rows, draw = await _side_by_side(
+                    driver(db), workspace_id, asked, names, Conversion(conversion)
+                )
             elif than is not None:
-                table, rows = await _compared(driver(db), workspace_id, asked, model, Earlier(than))
+                table, rows, draw = await _compared(driver(db), workspace_id, asked, model, Earlier(than))
             else:
-                table, rows = await _alone(driver(db), workspace_id, asked, model)
+                table, rows, draw = await _alone(driver(db), workspace_id, asked, model)
     except ValueError as error:
         raise SettingsError(str(error)) from error
-    if path is None:
+    title = _title(first, last, held)
+    if picture is not None:
+        charts.save(draw(title), picture, title)
+    if path is None and picture is None:
         console = open_console()
-        console.print(table(_title(first, last, held), console.width))
-        return
-    _write(path, orjson.dumps(rows, option=orjson.OPT_INDENT_2))
+        console.print(table(title, console.width))
+    if path is not None:
+        _write(path, orjson.dumps(rows, option=orjson.OPT_INDENT_2))
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,28 +158,33 @@ class _Asked:
     window: int | None
 
 
-_Shown = tuple[Callable[[str, int], RenderableType], list[dict[str, Any]]]
-"""The table for a title and a width, and the rows for machines."""
+_Shown = tuple[Callable[[str, int], RenderableType], list[dict[str, Any]], Callable[[str], "Figure"]]
+"""The table for a title and a width, the rows for machines, and the chart for a title."""
 
 
 async def _alone(conn: PsycopgConnection, workspace_id: UUID, asked: _Asked, model: str) -> _Shown:
     report = await _by_model(conn, workspace_id, asked, model, (asked.start, asked.end))
-    return lambda title, width: as_table(report, title=title, width=width), as_json(report)
+    return (
+        lambda title, width: as_table(report, title=title, width=width),
+        as_json(report),
+        lambda title: charts.chart(report, title),
+    )
 
 
 async def _compared(
     conn: PsycopgConnection, workspace_id: UUID, asked: _Asked, model: str, than: Earlier
 ) -> _Shown:
     before = earlier(asked.start, asked.end, than)
+    now = await _by_model(conn, workspace_id, asked, model, (asked.start, asked.end))
     found = compare(
-        await _by_model(conn, workspace_id, asked, model, (asked.start, asked.end)),
+        now,
         await _by_model(conn, workspace_id, asked, model, before),
     )
 
     def table(title: str, width: int) -> RenderableType:
         return compared_as_table(found, title=f"{title}, beside {before[0]} to {before[1]}", width=width)
 
-    return table, compared_as_json(found)
+    return table, compared_as_json(found), lambda title: charts.chart(now, title)
 
 
 async def _side_by_side(
@@ -185,7 +209,7 @@ async def _side_by_side(
     def table(title: str, width: int) -> RenderableType:
         return models_as_table(both, title=f"{title}: {counted.lower()}s", width=width)
 
-    return table, models_as_json(both)
+    return table, models_as_json(both), lambda title: charts.by_model(both, f"{title}: {counted.lower()}s")
 
 
 async def _by_model(
