@@ -1,10 +1,11 @@
 """How right identity is: the clients of a synced sandbox against the truth of its world.
 
     python -m bench.identity_truth
+    python -m bench.identity_truth SEED
     python -m bench.identity_truth SANDBOX_HOME DATABASE_URL
 
 Without arguments it makes a world of each level of mess, syncs it, and writes the table in docs/identity.md, beside
-what exact keys alone would do.
+what exact keys alone would do. With a SEED it does the same in other worlds, and writes nothing.
 
 Counted are persons' records (contacts, leads, calls, visits) of all connections that read from the sandbox.
 *Pairwise*: of the pairs of records that are one client here, the share that is one person in truth (precision),
@@ -215,11 +216,11 @@ def by_splink(url: str) -> dict[str, dict[str, str]]:
         return clusters
 
 
-async def synced(home: Path, mess: str) -> dict[str, list[Placed]]:
+async def synced(home: Path, mess: str, seed: int = SEED) -> dict[str, list[Placed]]:
     """A world of that mess, synced into a new database: its records as Skvoz and its peers place them."""
     market = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "sandbox", "--home", str(home / "sandbox"), "--port", "0", "--limits", "0"),
-        *("--mess", mess, "--seed", str(SEED), "--calls", str(CALLS), "--start", START, "--days", str(DAYS)),
+        *("--mess", mess, "--seed", str(seed), "--calls", str(CALLS), "--start", START, "--days", str(DAYS)),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
     )
@@ -277,14 +278,20 @@ def _usual_and_best(ways: Mapping[str, Scores]) -> dict[str, Scores]:
     return {way: s for way, s in ways.items() if way not in splinks or way in shown}
 
 
-async def write_table() -> str:
-    """Measure all levels and put the table into the page, where a change for the worse is seen."""
+async def measured(seed: int = SEED) -> dict[str, dict[str, Scores]]:
+    """The scores of every way at each level of mess."""
     levels = {}
     for mess in ("low", "normal", "high"):
         with tempfile.TemporaryDirectory(prefix="skvoz-") as home:
-            ways = {way: score(placed) for way, placed in (await synced(Path(home), mess)).items()}
+            ways = {way: score(placed) for way, placed in (await synced(Path(home), mess, seed)).items()}
             levels[mess] = _usual_and_best(ways)
             print(table({mess: levels[mess]}), flush=True)
+    return levels
+
+
+async def write_table() -> str:
+    """Measure all levels and put the table into the page, where a change for the worse is seen."""
+    levels = await measured()
     if not any(way.startswith("Splink") for way in levels["low"]):
         print("Splink is left out: `make bench-identity` installs it, or PEERS names a python that has it.")
     made = table(levels)
@@ -298,6 +305,9 @@ def main() -> int:
     """Print the scores of all records, and without those that only ride along (visits)."""
     if len(sys.argv) == 1:
         print(asyncio.run(write_table()))
+        return 0
+    if len(sys.argv) == 2 and sys.argv[1].isdigit():
+        asyncio.run(measured(int(sys.argv[1])))
         return 0
     if len(sys.argv) != 3:
         print(__doc__)

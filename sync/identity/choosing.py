@@ -121,7 +121,7 @@ def _problems_of(name: str, choice: Choice, known: set[UUID]) -> list[SettingsPr
     if name not in FIELDS:
         fields = ", ".join(each.removesuffix("_id") for each in FIELDS)
         sentence = f"A client has no field {shown!r} that is chosen; it has {fields}."
-        found.append(SettingsProblem(shown, sentence, "NO_SUCH_CHOICE", {"field": shown, "known": fields}))
+        found.append(SettingsProblem(shown, sentence, "NO_SUCH_CHOICE", {"name": shown, "known": fields}))
     if choice.rule not in CHOSEN_BY or (choice.rule is FieldRule.MOST_COMPLETE and name != "name"):
         sentence = f"{shown} can't be chosen by the rule {choice.rule.value}."
         values = {"field": shown, "rule": choice.rule.value}

@@ -64,6 +64,8 @@ def compare(one: Traits, other: Traits, *, all_pairs: bool = False) -> Vector | 
         patronymic = "same" if slipped(one.patronymic, other.patronymic) else "differ"
     birthday = _birthday(one.birthday, other.birthday)
     email = _best(LEVELS["email"], (_mailbox(a, b) for a in one.mailboxes for b in other.mailboxes))
+    if name == UNKNOWN:  # nobody's name: a row of phones is bought, or made up, and slips of nobody's finger
+        phone, email = ("differ" if level == "slip" else level for level in (phone, email))
     address = _address(one.address, other.address)
     firm = _same(one.firm, other.firm)
     gap = abs(one.at - other.at)
@@ -73,6 +75,42 @@ def compare(one: Traits, other: Traits, *, all_pairs: bool = False) -> Vector | 
     same_log = one.taken is not None and other.taken is not None and one.taken[0] == other.taken[0]
     staff = _same(one.taken and one.taken[1], other.taken and other.taken[1]) if same_log else UNKNOWN
     return name, patronymic, birthday, phone, email, address, firm, time, staff, UNKNOWN
+
+
+def hushed(vector: Vector, *, common_name: bool, busy: bool) -> Vector:
+    """The vector of two records that have told a name, without what says nothing in a crowd.
+
+    In a busy half hour (an import, say) being near in time is none of their doing. And a name that many people
+    bear is a placeholder, or a firm's in every card: then it says nothing, nor do the hour and the employee, nor
+    that their numbers and mailboxes are nearly the same, for such cards are made in rows.
+    """
+    found = dict(zip(COMPARISONS, vector, strict=True))
+    if busy or common_name:
+        found["time"] = UNKNOWN
+    if common_name:
+        found["name"] = UNKNOWN
+        found |= {near: "differ" for near in ("phone", "email") if found[near] == "slip"}
+        if found["staff"] == "same":
+            found["staff"] = UNKNOWN
+    return tuple(found.values())
+
+
+_CORROBORATING = {
+    "birthday": ("same", "slip"),
+    "phone": ("same", "desk", "slip"),
+    "email": ("same", "other provider", "slip"),
+    "address": ("same", "part"),
+    "firm": ("same",),
+    "time": ("half an hour", "a day"),
+    "caller": ("unknown until the card",),
+}
+
+
+def rests_on_a_name_alone(vector: Vector) -> bool:
+    """Whether nothing but the name speaks for two records whose phones or mailboxes are others."""
+    found = dict(zip(COMPARISONS, vector, strict=True))
+    contradicted = "differ" in (found["phone"], found["email"])
+    return contradicted and not any(found[comparison] in levels for comparison, levels in _CORROBORATING.items())
 
 
 def words_in_common(one: Traits, other: Traits) -> tuple[str, ...]:

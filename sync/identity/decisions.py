@@ -70,8 +70,8 @@ async def preview_merge(conn: Conn, workspace_id: UUID, client_id: UUID, other_i
 
 
 async def merge(conn: Conn, workspace_id: UUID, client_id: UUID, other_id: UUID, actor: str) -> Outcome:
-    """Make two clients one, with all their records, whatever the keys and names on these say; the older one survives.
-    Decisions that kept them apart are taken back. Raises DecisionRefused."""
+    """Make two clients one, with all their records, whatever keys and names say; the older one survives. Decisions
+    that kept them apart are taken back. Raises DecisionRefused."""
     settling, decision_id, joined = await _merge(conn, workspace_id, client_id, other_id)
     await writing.drop_apart(conn, workspace_id, settling.together)
     await _keep_same(conn, workspace_id, decision_id, joined, actor)

@@ -12,8 +12,9 @@ from uuid import UUID
 import msgspec
 
 from sync.identity.comparisons import COMPARISONS, LEVELS, UNKNOWN, Vector, compare
+from sync.identity.crowds import LARGEST_BLOCK
 from sync.identity.names import given_name
-from sync.identity.probable import LARGEST_BLOCK, weights_of
+from sync.identity.probable import weights_of
 from sync.identity.reading import Conn
 from sync.identity.traits import Traits, named_blocks
 from sync.identity.weights import SHIPPED, Weights, expect_m

@@ -19,15 +19,15 @@ from schema.enums import IdentifierKind
 from sync.identity import reading, writing
 from sync.identity.candidates import Candidate
 from sync.identity.clusters import Member, NodeKey
-from sync.identity.comparisons import COMPARISONS, Vector, compare, words_in_common
+from sync.identity.comparisons import COMPARISONS, Vector, compare, rests_on_a_name_alone, words_in_common
+from sync.identity.crowds import LARGEST_BLOCK, MOST_NAMESAKES, Crowds, crowds_among, is_common
 from sync.identity.keys import Key, is_landline
 from sync.identity.likely import is_probable, probable_key
 from sync.identity.reading import Conn, texts, uuids
-from sync.identity.traits import Traits, blocks_of
+from sync.identity.traits import Traits, bearers_of, blocks_of, crowds_of, slot_of
 from sync.identity.weights import SHIPPED, Weights, score
 
-LARGEST_BLOCK = 50
-"""Records in a block, from which on what they have in common is too common to look at."""
+NO_CROWDS = Crowds()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,19 +52,21 @@ class Match:
 
     def key(self, upper: float) -> Key:
         """The key that both records carry."""
-        value = probable_key(
-            self.one, self.other, of_call=self.of_call, applies=self.score >= upper, score=self.score
-        )
+        applies = self.score >= upper and not rests_on_a_name_alone(self.vector)
+        value = probable_key(self.one, self.other, of_call=self.of_call, applies=applies, score=self.score)
         return Key(IdentifierKind.VENDOR, value, msgspec.json.encode(self.waterfall()).decode())
 
 
-def weigh(one: UUID, ours: Traits, other: UUID, theirs: Traits, weights: Weights) -> Match | None:
+def weigh(
+    one: UUID, ours: Traits, other: UUID, theirs: Traits, weights: Weights, crowds: Crowds = NO_CROWDS
+) -> Match | None:
     """What speaks for two records being one client's; None if nothing does, or a key says so anyway."""
     if _have_a_key_in_common(ours, theirs):
         return None
     vector = compare(ours, theirs)
     if vector is None:
         return None
+    vector = crowds.hush(vector, ours, theirs)
     told = weights.weigh(vector, words_in_common(ours, theirs))
     return Match(one, other, vector, told, score(told), ours.is_call or theirs.is_call)
 
@@ -84,8 +86,10 @@ def all_matches(told: Mapping[UUID, Traits], weights: Weights) -> list[Match]:
             who = standing.setdefault(block, [])
             if who is not None:
                 who.append(id)
+    crowds = crowds_among(told)
     found = (
-        weigh(one, told[one], other, told[other], weights) for one, other in sorted(_pairs(told, blocks, standing))
+        weigh(one, told[one], other, told[other], weights, crowds)
+        for one, other in sorted(_pairs(told, blocks, standing))
     )
     return [match for match in found if match is not None and match.score >= weights.lower]
 
@@ -123,8 +127,8 @@ async def link(
     linked = Linked()
     if not new and not left:
         return linked
-    ours = {id: blocks_of(traits) for id, traits in new.items()}
-    theirs = {id: blocks_of(traits) for id, traits in left.items()}
+    ours = {id: blocks_of(traits) | crowds_of(traits) for id, traits in new.items()}
+    theirs = {id: blocks_of(traits) | crowds_of(traits) for id, traits in left.items()}
     await _write_blocks(conn, workspace_id, new, left, ours, theirs)
     changes = Counter(block for blocks in ours.values() for block in blocks)
     changes.subtract(block for blocks in theirs.values() for block in blocks)
@@ -136,17 +140,47 @@ async def link(
         if (who := standing[block]) is not None
         and (len(who) > LARGEST_BLOCK) != (len(who) - change > LARGEST_BLOCK)
         for id in who
-    } - new.keys()
+    }
+    again |= await _renown_changed(conn, workspace_id, new, left, standing)
+    again -= new.keys()
     mine: dict[UUID, Traits] = dict(new)
     if again:
         stored = await _stored_traits(conn, workspace_id, again)
         mine |= stored
-        ours |= {id: blocks_of(traits) for id, traits in stored.items()}
+        ours |= {id: blocks_of(traits) | crowds_of(traits) for id, traits in stored.items()}
         more = {block for id in stored for block in ours[id]} - standing.keys()
         standing |= await _in_blocks(conn, workspace_id, more, LARGEST_BLOCK + 1)
-    pairs = _pairs(mine, ours, standing)
+    pairs = _pairs(mine, {id: blocks_of(traits) for id, traits in mine.items()}, standing)
     await _weigh_all(conn, workspace_id, mine, pairs, {*mine, *left}, before, linked)
     return linked
+
+
+async def _renown_changed(
+    conn: Conn,
+    workspace_id: UUID,
+    new: Mapping[UUID, Traits],
+    left: Mapping[UUID, Traits],
+    standing: Mapping[int, list[UUID] | None],
+) -> set[UUID]:
+    """The records whose name has become common by what changed, or is so no more."""
+    former: dict[int, list[Traits]] = defaultdict(list)
+    for traits in left.values():
+        if (name := bearers_of(traits)) is not None:
+            former[name].append(traits)
+    touched = set(former) | {name for traits in new.values() if (name := bearers_of(traits)) is not None}
+    bearers = {
+        name: who
+        for name in touched
+        if (who := standing[name]) is not None and len(who) + len(former[name]) > MOST_NAMESAKES
+    }
+    unread = {id for who in bearers.values() for id in who} - new.keys()
+    stored = await _stored_traits(conn, workspace_id, unread) if unread else {}
+    found = set[UUID]()
+    for name, who in bearers.items():
+        before = [stored[id] for id in who if id not in new] + former[name]
+        if is_common(before) != is_common([stored[id] if id not in new else new[id] for id in who]):
+            found.update(who)
+    return found
 
 
 async def relink(conn: Conn, workspace_id: UUID, ids: Collection[UUID]) -> Linked:
@@ -173,9 +207,15 @@ async def _weigh_all(
     partners = {id for pair in pairs for id in pair} - mine.keys()
     traits = {**mine, **(await _stored_traits(conn, workspace_id, partners) if partners else {})}
     weights = await weights_of(conn, workspace_id)
+    likely = [
+        (one, other)
+        for one, other in pairs
+        if (match := weigh(one, traits[one], other, traits[other], weights)) and match.score >= weights.lower
+    ]
+    crowds = await _crowds(conn, workspace_id, {id: traits[id] for pair in likely for id in pair})
     found: dict[str, tuple[Match, Key]] = {}
-    for one, other in pairs:
-        match = weigh(one, traits[one], other, traits[other], weights)
+    for one, other in likely:
+        match = weigh(one, traits[one], other, traits[other], weights, crowds)
         if match is not None and match.score >= weights.lower:
             key = match.key(weights.upper)
             found[key.value] = match, key
@@ -217,6 +257,23 @@ def _pairs(
     }
 
 
+async def _crowds(conn: Conn, workspace_id: UUID, told: Mapping[UUID, Traits]) -> Crowds:
+    """The crowds that any of these records is in."""
+    names = {name for traits in told.values() if (name := bearers_of(traits)) is not None}
+    slots = {slot for traits in told.values() if (slot := slot_of(traits)) is not None}
+    if not names and not slots:
+        return NO_CROWDS
+    standing = await _in_blocks(conn, workspace_id, names | slots, LARGEST_BLOCK + 1)
+    unread = {id for name in names for id in standing[name] or ()} - told.keys()
+    traits = {**told, **(await _stored_traits(conn, workspace_id, unread) if unread else {})}
+    return Crowds(
+        frozenset(
+            name for name in names if (who := standing[name]) is None or is_common([traits[id] for id in who])
+        ),
+        frozenset(slot for slot in slots if standing[slot] is None),
+    )
+
+
 async def candidates_for(
     conn: Conn, workspace_id: UUID, record_id: UUID, traits: Traits, weights: Weights
 ) -> list[Match]:
@@ -226,7 +283,8 @@ async def candidates_for(
     pairs = _pairs({record_id: traits}, blocks, standing)
     partners = {id for pair in pairs for id in pair} - {record_id}
     theirs = await _stored_traits(conn, workspace_id, partners) if partners else {}
-    found = [weigh(record_id, traits, id, theirs[id], weights) for id in sorted(theirs)]
+    crowds = await _crowds(conn, workspace_id, theirs)
+    found = [weigh(record_id, traits, id, theirs[id], weights, crowds) for id in sorted(theirs)]
     return [match for match in found if match is not None]
 
 

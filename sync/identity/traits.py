@@ -85,10 +85,32 @@ def traits_of(
 
 def blocks_of(traits: Traits) -> frozenset[int]:
     """The blocks in which a record stands, as 64-bit numbers."""
-    return frozenset(
-        int.from_bytes(blake2b(f"{traits.client_kind} {block}".encode(), digest_size=8).digest(), signed=True)
-        for block in named_blocks(traits)
-    )
+    return frozenset(_number(traits, block) for block in named_blocks(traits))
+
+
+def crowds_of(traits: Traits) -> frozenset[int]:
+    """The crowds that a record is counted in, which say nothing by themselves: those who bear its name, and those
+    that came in its half hour."""
+    return frozenset(crowd for crowd in (bearers_of(traits), slot_of(traits)) if crowd is not None)
+
+
+def bearers_of(traits: Traits) -> int | None:
+    """The crowd of all who bear the whole name of a record, in any form of it."""
+    return _number(traits, f"name {_whole_name(traits)}") if traits.names else None
+
+
+def slot_of(traits: Traits) -> int | None:
+    """The crowd of all records but calls that came in one half hour."""
+    return _number(traits, f"slot {traits.at // SLOT}") if traits.at and not traits.is_call else None
+
+
+def _whole_name(traits: Traits) -> str:
+    return " ".join(given_name(name) for name in traits.names)
+
+
+def _number(traits: Traits, block: str) -> int:
+    said = f"{traits.client_kind} {block}".encode()
+    return int.from_bytes(blake2b(said, digest_size=8).digest(), signed=True)
 
 
 def named_blocks(traits: Traits) -> Iterator[str]:
@@ -103,7 +125,7 @@ def named_blocks(traits: Traits) -> Iterator[str]:
         return
     names = traits.names
     if len(names) > 1:
-        yield f"name {' '.join(given_name(name) for name in names)}"
+        yield f"name {_whole_name(traits)}"
         for word in names:
             for other in names:
                 if other is not word:

@@ -19,7 +19,6 @@ from tests.sync.identity.test_absorb import A, B, C, World, call, contact, lead,
 from tests.sync.identity.test_absorb import Conn as AnyConn
 from tests.sync.identity.test_any_order import Conn, State, id_of, states, stored
 
-
 UNSHRUNK = (Phase.explicit, Phase.reuse, Phase.generate)
 """A story of decisions takes long to shorten, and is short already."""
 

@@ -19,19 +19,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from schema.records import CallRecord, ContactRecord, LeadRecord, Record
-from sync.identity import Candidate, absorb, candidate_of, probable
+from sync.identity import Candidate, absorb, candidate_of, crowds, probable
 from sync.identity.clusters import carriers_of
+from sync.identity.crowds import Crowds
 from sync.identity.likely import edges_of
 from sync.identity.probable import weigh
 from sync.identity.reading import members
-from sync.identity.traits import blocks_of
+from sync.identity.traits import Traits, bearers_of, blocks_of, slot_of
 from sync.identity.weights import SHIPPED
 
 Conn = psycopg.AsyncConnection[tuple[Any, ...]]
 
 START = datetime(2026, 1, 1, 9, tzinfo=UTC)
 CRM = UUID(int=1)
-LARGEST = 3  # so that blocks pass it often
+LARGEST, NAMESAKES = 3, 2  # so that blocks and names pass them often
 NAMES = (None, "Тимур Шарапов", "Тимур Шарпов", "Timur Sharapov", "Тимур", "Глеб Быков", "Глеб")
 PHONES = ("+79161112201", "+79161112202", "+79161112203", "+74951112204")
 EMAILS = ("sharapov77@mail.ru", "sharapov77@bk.ru", "gleb.bykov@mail.ru")
@@ -84,6 +85,30 @@ states = st.builds(
 stories = st.lists(st.tuples(st.lists(states, max_size=6), st.sets(st.integers(0, 11), max_size=2)), max_size=6)
 
 
+def namesakes(told: list[Traits]) -> int:
+    """To how many people these belong: one who has a phone or a mailbox in common with another is the same."""
+    people = [{*traits.phones, *traits.mailboxes} or {object()} for traits in told]
+    while True:
+        met = next((pair for pair in combinations(people, 2) if pair[0] & pair[1]), None)
+        if met is None:
+            return len(people)
+        people = [one for one in people if one is not met[0] and one is not met[1]] + [met[0] | met[1]]
+
+
+def expected_crowds(final: list[Candidate]) -> Crowds:
+    """The names that too many bear, and the half hours in which too many came."""
+    bearers: dict[int | None, list[Traits]] = defaultdict(list)
+    slots: dict[int | None, list[Traits]] = defaultdict(list)
+    for candidate in final:
+        if candidate.traits is not None:
+            bearers[bearers_of(candidate.traits)].append(candidate.traits)
+            slots[slot_of(candidate.traits)].append(candidate.traits)
+    return Crowds(
+        {name for name, who in bearers.items() if name and (len(who) > LARGEST or namesakes(who) > NAMESAKES)},
+        {slot for slot, who in slots.items() if slot and len(who) > LARGEST},
+    )
+
+
 def expected_edges(final: list[Candidate]) -> set[tuple[UUID, UUID, float]]:
     """Every pair of a block that isn't too large whose weight is enough to ask about it."""
     blocks: dict[int, list[Candidate]] = defaultdict(list)
@@ -92,13 +117,14 @@ def expected_edges(final: list[Candidate]) -> set[tuple[UUID, UUID, float]]:
             for block in blocks_of(candidate.traits):
                 blocks[block].append(candidate)
     found = set()
+    crowded = expected_crowds(final)
     for who in blocks.values():
         if len(who) > LARGEST:
             continue
         for one, other in combinations(sorted(who, key=lambda candidate: candidate.record_id), 2):
             assert one.traits is not None
             assert other.traits is not None
-            match = weigh(one.record_id, one.traits, other.record_id, other.traits, SHIPPED)
+            match = weigh(one.record_id, one.traits, other.record_id, other.traits, SHIPPED, crowded)
             if match is not None and match.score >= SHIPPED.lower:
                 found.add((one.record_id, other.record_id, match.score))
     return found
@@ -155,7 +181,12 @@ def test_probable_matches_follow_from_the_final_data(
             assert await look(conn, backwards) == found
             await conn.rollback()
 
-    with patch.object(probable, "LARGEST_BLOCK", LARGEST):
+    with (
+        patch.object(probable, "LARGEST_BLOCK", LARGEST),
+        patch.object(probable, "MOST_NAMESAKES", NAMESAKES),
+        patch.object(crowds, "LARGEST_BLOCK", LARGEST),
+        patch.object(crowds, "MOST_NAMESAKES", NAMESAKES),
+    ):
         asyncio.run(play())
 
 
