@@ -18,6 +18,7 @@ from sqlalchemy import select
 
 from api.command.running import at_work, in_loop, workspace_option
 from api.command.screen import duration, open_console, quiet_logs
+from connectors import own
 from connectors.registry import connector
 from schema.enums import RunState, RunTrigger
 from schema.tables import Connection
@@ -91,7 +92,7 @@ async def choose(office: Office, workspace_id: UUID, names: tuple[str, ...]) -> 
         ).all()
     known = [Chosen(*row) for row in rows]
     if not names:
-        return [each for each in known if each.state != "paused"]
+        return [each for each in known if each.state != "paused" and each.connector != own.KEY]
     chosen: list[Chosen] = []
     for name in names:
         matching = [each for each in known if name in {str(each.id), each.title, each.connector}]

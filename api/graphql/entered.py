@@ -57,7 +57,7 @@ async def edited(entry: Entry, key: str | None, kind: RecordKind, id: UUID) -> W
 
     async def write(register: Register) -> Written:
         record = await _kept(register, kind, id)
-        row = {kind.value: id}
+        row: dict[str, Any] = {kind.value: id}
         if record.here:
             changed = record_values(values)
             if kind is RecordKind.CONTACT:
@@ -113,7 +113,9 @@ def deciding() -> Iterator[None]:
 
 def record_values(values: Mapping[str, Any]) -> dict[str, Any]:
     """The same as a record of ours holds them."""
-    told = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+    told: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
+    }
     if "expected_at" in told:
         told["expected_at"] = date.fromisoformat(told["expected_at"])
     if "kind" in told:

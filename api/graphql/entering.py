@@ -186,7 +186,7 @@ def _client_mutations(types: Types) -> list[Any]:
         named = {each.removesuffix("_id"): each for each in golden.PINNABLE}
         for each in fields or ():
             if each not in named:
-                entry.wrong("fields", "NO_SUCH_CHOICE", field=each, known=", ".join(named))
+                entry.wrong("fields", "NO_SUCH_CHOICE", name=each, known=", ".join(named))
         entry.right()
         assert client is not None  # noqa: S101 - else it would be a problem
         chosen = [named[each] for each in fields] if fields is not None else list(named.values())

@@ -185,7 +185,7 @@ def _chosen(status: Any) -> DealStatus | None:
 
 
 async def _currency_of(entry: Entry) -> str:
-    return await _ask(entry, "select currency from workspace where id = :ws", None)
+    return str(await _ask(entry, "select currency from workspace where id = :ws", None))
 
 
 async def _pipeline_of(entry: Entry, deal: UUID) -> UUID | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, cast
+from uuid import UUID
 
 import strawberry
 
@@ -262,7 +263,7 @@ async def _shown(context: RequestContext, field: str, values: Iterable[str | Non
     """The values as the caller may see them; employees by their global ids."""
     told = list(values)
     if field == "responsible_id":
-        return [None if id is None else global_id("User", id) for id in told]
+        return [None if id is None else global_id("User", UUID(id)) for id in told]
     if context.viewer.role not in MASKED_ROLES:
         return told
     query = f"select {_MASKS[field].sql('%(values)s::text[]', many=True)}"

@@ -71,8 +71,8 @@ SENTENCES: Mapping[str, Mapping[Language, str]] = {
         "ru": "Выберите из «{system}»: запись ведётся там.",
     },
     "NO_SUCH_CHOICE": {
-        "en": "There is no field «{field}» here; there is {known}.",
-        "ru": "Поля «{field}» здесь нет; есть {known}.",
+        "en": "There is no field «{name}» here; there is {known}.",
+        "ru": "Поля «{name}» здесь нет; есть {known}.",
     },
     "NO_RULE_OF_FIELD": {"ru": "Поле {field} нельзя выбирать по правилу {rule}."},
     "NO_SOURCES": {

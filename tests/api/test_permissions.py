@@ -27,6 +27,9 @@ DAYS = 'from: "2026-03-01", to: "2026-03-02"'
 RULES = 'kind: CHANNEL, rules: [{then: "Paid", channel: "paid_*"}]'
 PROPOSAL = f'(proposal: "MatchProposal:{uuid("proposal", 9)}") {{ problems {{ code }} }}'
 MAPPED = f'connection: "{CONNECTION}", type: DEAL, key: "X", fills: "title"'
+WRITERS = EDITORS | {INTEGRATION}
+CHANGE = f'(id: "OutboxChange:{uuid("outbox", 9)}") {{ problems {{ code }} }}'
+WRITE_RULE = f'(id: "WriteRule:{uuid("wrule", 9)}") {{ problems {{ code }} }}'
 MUTATIONS: dict[str, tuple[str, frozenset[Role]]] = {
     "connectSystem": ('(connector: "bitrix24", settings: {}) { problems { field } }', CONNECTORS),
     "updateConnection": (f'(id: "{CONNECTION}", title: "x") {{ sentence }}', CONNECTORS),
@@ -61,6 +64,26 @@ MUTATIONS: dict[str, tuple[str, frozenset[Role]]] = {
     "createTask": (f'(client: "{CLIENT}", title: "x") {{ task {{ id }} }}', EDITORS),
     "editTask": (f'(id: "Task:{uuid("task", 1)}", title: "x") {{ task {{ id }} }}', EDITORS),
     "removeTask": (f'(id: "Task:{uuid("task", 1)}") {{ removed }}', EDITORS),
+    "createClient": ('(name: "x") { problems { code } }', EDITORS),
+    "editClient": (f'(id: "{CLIENT}", name: "x") {{ problems {{ code }} }}', EDITORS),
+    "unpinClient": (f'(id: "{CLIENT}") {{ problems {{ code }} }}', EDITORS),
+    "createContact": ('(name: "x") { problems { code } }', EDITORS),
+    "editContact": (f'(id: "Contact:{uuid("ocontact", 9)}", name: "x") {{ problems {{ code }} }}', EDITORS),
+    "removeContact": (f'(id: "Contact:{uuid("ocontact", 9)}") {{ removed }}', EDITORS),
+    "createDeal": (f'(client: "{CLIENT}", title: "x") {{ problems {{ code }} }}', EDITORS),
+    "editDeal": (f'(id: "Deal:{uuid("deal", 1)}", title: "x") {{ problems {{ code }} }}', EDITORS),
+    "removeDeal": (f'(id: "Deal:{uuid("deal", 1)}") {{ removed }}', EDITORS),
+    **dict.fromkeys(("replayChange", "skipChange", "undoChange"), (CHANGE, WRITERS)),
+    "editChange": (f'(id: "OutboxChange:{uuid("outbox", 9)}", values: {{x: 1}}) {{ problems {{ code }} }}', WRITERS),
+    "decideConflict": (
+        f'(change: "OutboxChange:{uuid("outbox", 9)}", field: "x", decision: OURS) {{ problems {{ code }} }}',
+        WRITERS,
+    ),
+    "createWriteRule": (f'(connection: "{CONNECTION}", kind: CALL_TO_LEAD) {{ problems {{ code }} }}', CONNECTORS),
+    **dict.fromkeys(("enableWriteRule", "disableWriteRule"), (WRITE_RULE, CONNECTORS)),
+    "removeWriteRule": (f'(id: "WriteRule:{uuid("wrule", 9)}") {{ removed }}', CONNECTORS),
+    "setGoldenRules": ("(rules: []) { problems { code } }", frozenset({OWNER})),
+    "undoGoldenRules": ("{ problems { code } }", frozenset({OWNER})),
     **dict.fromkeys(("acceptMatch", "rejectMatch", "postponeMatch", "reopenMatch"), (PROPOSAL, EDITORS)),
     "createMetric": (
         '(key: "perCall", title: "x", unit: MONEY, formula: "cost / calls") { problems { code } }',
@@ -110,6 +133,15 @@ QUERIES: dict[str, tuple[str, frozenset[Role]]] = {
     "unattributed": (f"({DAYS}) {{ __typename }}", ALL),
     "previewOpening": (f'(id: "{uuid("period", 9)}") {{ __typename }}', ALL),
     "whatWouldMatch": ('(input: {name: "x"}) { __typename }', EDITORS),
+    "outbox": ("{ __typename }", WRITERS),
+    "outboxChange": (f'(id: "OutboxChange:{uuid("outbox", 9)}") {{ __typename }}', WRITERS),
+    "fieldConflicts": ("{ __typename }", WRITERS),
+    "previewUndoChange": (CHANGE, WRITERS),
+    "writeRules": ("{ __typename }", CONNECTORS),
+    "writeRuleKinds": ("{ __typename }", CONNECTORS),
+    "checkWriteRule": (f'(connection: "{CONNECTION}", kind: CALL_TO_LEAD) {{ __typename }}', CONNECTORS),
+    "dryRunWriteRule": (f'(id: "WriteRule:{uuid("wrule", 9)}") {{ __typename }}', CONNECTORS),
+    "previewGoldenRules": ("(rules: []) { __typename }", frozenset({OWNER, ANALYST, INTEGRATION})),
 }
 ELSEWHERE = ("webhook", "changes", "delivery")
 """What other tests hold against the roles: operations of webhooks and of the change feed."""
@@ -131,7 +163,7 @@ async def state(api: Api) -> dict[str, Any]:
         for table in (
             "workspace", "connection", "api_token", "client", "sync_run", "note", "task", "merge_log", "idempotency",
             "identity_decision", "field_mapping", "door", "own_metric", "cost_rule", "manual_cost", "rule_set", "plan",
-            "frozen_period", "match_proposal",
+            "frozen_period", "match_proposal", "outbox", "write_rule", "golden_rules", "client_pin", "contact", "deal",
         ):  # fmt: skip
             column = "w" if table != "api_token" else "(w.id, w.role, w.revoked_at)"
             query = f"select count(*), md5(string_agg({column}::text, '|' order by {column}::text)) from {table} w"  # noqa: S608 - names of ours

@@ -8,6 +8,7 @@ from api.graphql.masks import Mask
 from api.graphql.model.custom_fields import OF_CONNECTION
 from api.graphql.model.health import HEALTH_OF_CONNECTION
 from api.graphql.model.shared import STAFF, node_id, text_literal
+from connectors import own
 from connectors.registry import all_connectors
 from schema import tables as t
 from schema.enums import ConnectionState, ManagersSee, Role, RunState, RunTrigger
@@ -39,6 +40,7 @@ CONNECTION = Entity(
     table=table_of(t.Connection),
     description="One configured account in one external system.",
     order=(("createdAt", False),),
+    listed_if=f"{{x}}.connector <> '{own.KEY}'",
     fields=(
         node_id("ConnectedSystem"),
         column(t.Connection.connector, "Key of the connector (`bitrix24`).", filterable=True),
