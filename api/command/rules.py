@@ -18,7 +18,7 @@ from sync.errors import NotFound
 from sync.office import Office
 from sync.writeback.dry_run import DryRun, dry_run
 from sync.writeback.rulebook import add_rule, list_rules, remove_rule, switch_rule
-from sync.writeback.rules import KINDS
+from sync.writeback.rules import KINDS, Language
 
 ACTOR = "command line"
 _DAY = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M"])
@@ -34,13 +34,14 @@ def command() -> None:
 
 
 @command.command("list")
+@click.option("--language", type=click.Choice(["en", "ru"]), default="en", show_default=True)
 @workspace_option
 @in_loop
-async def show(workspace: str | None) -> None:
+async def show(language: Language, workspace: str | None) -> None:
     """List the rules, each as a sentence."""
     table = Table("Id", "On", "Since", "Rule")
     async with at_work(workspace) as (office, workspace_id):
-        for each in await list_rules(office, workspace_id):
+        for each in await list_rules(office, workspace_id, language):
             since = f"{each.rule.since:%Y-%m-%d %H:%M}" if each.rule.since else ""
             table.add_row(str(each.rule.id)[:8], "yes" if each.rule.enabled else "", since, each.sentence)
     open_console().print(table)
@@ -66,10 +67,9 @@ async def add(
         target = await choose(office, workspace_id, (connection,))
         if len(target) > 1:
             raise NotFound(f"{connection!r} names {len(target)} connections: use the id of one.")
-        values: dict[str, Any] = dict(map(_setting, settings))
-        for name in ("calls_from", "deals_from", "cards_from"):
-            if name in values:
-                values[name] = (await choose(office, workspace_id, (str(values[name]),)))[0].id
+        values: dict[str, Any] = dict(map(setting, settings))
+        for name in [name for name in values if name.endswith("_from")]:
+            values[name] = (await choose(office, workspace_id, (str(values[name]),)))[0].id
         moment = since.replace(tzinfo=UTC) if since else None
         shown = await add_rule(office, workspace_id, target[0].id, kind, values, since=moment, actor=ACTOR)
     click.echo(shown.sentence)
@@ -153,7 +153,8 @@ async def _id(office: Office, workspace_id: UUID, beginning: str) -> UUID:
     return found[0]
 
 
-def _setting(text: str) -> tuple[str, Any]:
+def setting(text: str) -> tuple[str, Any]:
+    """NAME=VALUE as a user writes it. Raises SkvozError."""
     name, sign, value = text.partition("=")
     if not sign:
         raise SkvozError(f"A setting is written NAME=VALUE, not {text!r}.")

@@ -16,6 +16,7 @@ from sync.connections import Opened, session
 from sync.errors import SettingsProblem, SettingsRefused
 from sync.office import Office
 from sync.writeback.kinds.base import RuleSettings
+from sync.writeback.kinds.entry import Entry
 from sync.writeback.rules import Rule
 
 _MOST_TOLD = 40
@@ -39,6 +40,11 @@ async def check(office: Office, opened: Opened, settings: RuleSettings) -> None:
             problems.append(SettingsProblem(None, "The connection that the rule reads from isn't there."))
         if source == opened.id:
             problems.append(SettingsProblem(None, "A rule can't read from the connection that it writes to."))
+        if isinstance(settings, Entry) and settings.if_known != "skip" and write.by_match is None:
+            sentence = (
+                f"{opened.connector.title} can't be asked for what a client has there already: set this to skip."
+            )
+            problems.append(SettingsProblem("if_known", sentence))
         problems += await _unknown_users(db, opened, settings)
         if write.entity is RecordKind.DEAL:
             problems += await _unknown_place(db, opened, settings)

@@ -252,6 +252,33 @@ async def test_a_card_that_was_deleted_there_parks_the_change(writing: Writing) 
     assert await writing.deliver(both.portal) == Counter()
 
 
+async def test_a_change_for_a_card_that_was_merged_away_goes_to_the_survivor(writing: Writing) -> None:
+    both = await pair(writing)
+    both.rename_twin("Новая")
+    await both.read()
+    fields = {"NAME": "Анна", "LAST_NAME": "Орлова", "PHONE": [{"VALUE": PHONE}]}
+    survivor = writing.ask_portal("crm.contact.add", fields=fields)
+    await writing.bench.sync(both.portal)
+    writing.ask_portal("crm.contact.delete", id=both.card)  # what a merge there does to the others
+    assert await writing.deliver(both.portal) == Counter(done=1)
+    assert writing.ask_portal("crm.contact.get", id=survivor)["NAME"] == "Новая"
+    assert await writing.bench.value("select external_id from outbox") == str(survivor)
+
+
+@pytest.mark.parametrize("status", [409, 412])
+async def test_a_card_changed_while_it_is_written_is_looked_at_again(writing: Writing, status: int) -> None:
+    """The vendor refuses, since a person renamed the client between our look and our write: field by field, the
+    person's value is held against ours, and nothing of theirs is lost."""
+    both = await pair(writing, name="ours")
+    both.rename("Наша")
+    await writing.bench.sync(both.portal)
+    refusal = {"status": status, "body": '{"title": "Conflict"}', "content_type": "application/json"}
+    writing.market.fault("amocrm", "status", match=f"contacts/{both.twin}", method="PATCH", times=1, params=refusal)
+    await writing.deliver(both.account)
+    assert both.names() == ("Наша", "Наша")
+    assert await writing.bench.value("select attempts from outbox where state = 'done'") == 2
+
+
 async def test_what_was_written_over_is_put_back(writing: Writing) -> None:
     both = await pair(writing)
     office, workspace = writing.bench.office, writing.bench.workspace

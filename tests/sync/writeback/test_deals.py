@@ -1,0 +1,229 @@
+"""Calls and forms become deals with their cards: one for each client, whatever happens; none for who has one."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from sync.connections import resync
+from sync.errors import SettingsRefused
+from sync.writeback.dry_run import dry_run_of
+from sync.writeback.recipes import draft, recipe, switch_off, switch_on, switched_on
+from tests.sync.test_kill import KILLED, ended, reading
+from tests.sync.writeback.conftest import BEGINNING, Writing
+
+PIPELINE = {"bitrix24": "1", "amocrm": "6100002"}
+STAGE = {"bitrix24": "C1:PREPARATION", "amocrm": "6100002:52000102"}
+MADE = {
+    "bitrix24": "select d.ID, m.VALUE, d.CATEGORY_ID, d.STAGE_ID, d.UTM_SOURCE, d.ASSIGNED_BY_ID"
+    " from bitrix24_deal d left join bitrix24_link k on k.FROM_TYPE = 'DEAL' and k.FROM_ID = d.ID"
+    " left join bitrix24_multifield m on m.OWNER = 'CONTACT' and m.OWNER_ID = k.TO_ID and m.TYPE_ID = 'PHONE'"
+    " where d.ORIGINATOR_ID = 'skvoz'",
+    "amocrm": "select d.id, p.tail, d.pipeline_id, d.pipeline_id || ':' || d.status_id,"
+    " json_extract(d.custom_fields, '$.\"' || (select id from amocrm_custom_field where entity = 'leads' and"
+    " code = 'UTM_SOURCE') || '\"[0].value'), d.responsible_user_id from amocrm_leads d"
+    " left join amocrm_link k on k.from_type = 'leads' and k.from_id = d.id and k.to_type = 'contacts'"
+    " left join amocrm_phone p on p.entity = 'contacts' and p.entity_id = k.to_id"
+    " where d.custom_fields like '%' || (select id from amocrm_custom_field where code = 'SKVOZ_KEY') || '%'",
+}
+STRANGER = "+79161230077"
+
+
+async def calls_waiting(writing: Writing, vendor: str, **values: Any) -> tuple[UUID, set[str]]:
+    """Calls read, a deal for each new number in the outbox: the CRM's connection, and the ends of the numbers."""
+    crm = await writing.connect(vendor)
+    await writing.bench.sync(crm)
+    settings = {"pipeline": PIPELINE[vendor], "stage": STAGE[vendor], "fields": {"UTM_SOURCE": "source"}} | values
+    await writing.rule(crm, "call_to_deal", **settings)
+    await writing.bench.sync(await writing.connect("calltouch"))
+    rows = await writing.bench.rows("select payload -> 'phones' ->> 0 from outbox")
+    assert len(rows) > 6
+    return crm, {phone[-10:] for (phone,) in rows}
+
+
+def made(writing: Writing, vendor: str) -> dict[int, tuple[set[str], tuple[Any, ...]]]:
+    """Deals of ours there: the phones on their card, and pipeline, stage, source and user."""
+    found: dict[int, tuple[set[str], tuple[Any, ...]]] = {}
+    for id, phone, *rest in writing.there(MADE[vendor]):
+        found.setdefault(id, (set(), tuple(rest)))[0].add(re.sub(r"\D", "", str(phone))[-10:])
+    return found
+
+
+def phones_of(writing: Writing, vendor: str) -> Counter[str]:
+    """In how many deals of ours each phone stands."""
+    return Counter(phone for phones, _ in made(writing, vendor).values() for phone in phones)
+
+
+@pytest.mark.parametrize("vendor", ["bitrix24", "amocrm"])
+async def test_each_number_gets_one_deal_with_its_card_though_answers_are_lost(
+    writing: Writing, vendor: str
+) -> None:
+    users = {"bitrix24": 1, "amocrm": 7000001}[vendor]
+    crm, numbers = await calls_waiting(writing, vendor, otherwise_responsible=str(users))
+    writing.market.fault("bitrix24", "drop_answer", match="batch", times=2, after=1)
+    writing.market.fault("amocrm", "drop_answer", match="leads/complex", times=2, after=1)
+
+    await writing.deliver(crm, rounds=20)
+
+    assert await writing.states() == Counter(done=len(numbers))
+    deals = made(writing, vendor)
+    assert len(deals) == len(numbers)
+    found = phones_of(writing, vendor)
+    assert {number: found[number] for number in numbers} == dict.fromkeys(numbers, 1)
+    places = {(str(pipeline), stage, user) for _, (pipeline, stage, _, user) in deals.values()}
+    assert places == {(PIPELINE[vendor], STAGE[vendor], users)}
+    assert "yandex" in {source for _, (_, _, source, _) in deals.values()}
+    writing.market.advance(minutes=1)
+    await resync(writing.bench.office, writing.bench.workspace, crm)
+    await writing.bench.sync(crm)
+    assert await writing.deliver(crm) == Counter()
+    assert await writing.bench.value("select count(*) from outbox where echoed_at is null") == 0
+
+
+async def test_a_crash_after_sending_makes_neither_two_nor_none(writing: Writing) -> None:
+    crm, numbers = await calls_waiting(writing, "amocrm")
+    module = "tests.sync.writeback.courier"
+    code, words = ended(reading(writing.bench, crm, crash_at="outbox.after_send:2", module=module))
+    assert code == KILLED, words
+    await writing.deliver(crm, rounds=20)
+    assert await writing.states() == Counter(done=len(numbers))
+    assert len(made(writing, "amocrm")) == len(numbers)
+    assert set(phones_of(writing, "amocrm").values()) == {1}
+
+
+async def known_there(writing: Writing, vendor: str, phone: str) -> tuple[int, int]:
+    """The CRM's own integration has made a card and an open deal since we last read: their ids."""
+    spelt = f"8 ({phone[:3]}) {phone[3:6]}-{phone[6:]}"
+    if vendor == "bitrix24":
+        card = writing.ask_portal("crm.contact.add", fields={"NAME": "Анна", "PHONE": [{"VALUE": spelt}]})
+        return card, writing.ask_portal("crm.deal.add", fields={"TITLE": "Входящий", "CONTACT_ID": card})
+    custom = [{"field_code": "PHONE", "values": [{"value": spelt, "enum_code": "WORK"}]}]
+    body = [{"first_name": "Анна", "custom_fields_values": custom}]
+    card = writing.ask_account("POST", "contacts", body)["_embedded"]["contacts"][0]["id"]
+    lead = [{"name": "Входящий", "_embedded": {"contacts": [{"id": card}]}}]
+    return card, writing.ask_account("POST", "leads", lead)["_embedded"]["leads"][0]["id"]
+
+
+@pytest.mark.parametrize("vendor", ["bitrix24", "amocrm"])
+@pytest.mark.parametrize("instead", ["comment", "task"])
+async def test_who_has_an_open_deal_gets_a_comment_or_task_once(
+    writing: Writing, vendor: str, instead: str
+) -> None:
+    crm, numbers = await calls_waiting(writing, vendor, if_known=instead)
+    number = sorted(numbers)[0]
+    _, deal = await known_there(writing, vendor, number)
+    for path in ("timeline.comment.add", "activity.todo.add", "/notes", "/tasks"):
+        writing.market.fault(vendor, "drop_answer", match=path, method="POST", times=1)
+
+    await writing.deliver(crm, rounds=20)
+
+    assert await writing.states() == Counter(done=len(numbers), skipped=1)
+    assert number not in phones_of(writing, vendor)
+    told = {
+        ("bitrix24", "comment"): "select ENTITY_ID, COMMENT from bitrix24_comment where ENTITY_TYPE = 'deal'",
+        ("bitrix24", "task"): "select OWNER_ID, SUBJECT from bitrix24_todo where OWNER_TYPE_ID = 2",
+        ("amocrm", "comment"): "select entity_id, params ->> '$.text' from amocrm_note where note_type = 'common'",
+        ("amocrm", "task"): "select entity_id, text from amocrm_task where entity_type = 'leads'",
+    }[vendor, instead]
+    ((owner, words),) = writing.there(told)
+    assert owner == deal
+    assert number in words
+
+
+async def test_new_clients_are_shared_by_load(writing: Writing) -> None:
+    portal = await writing.connect("bitrix24")
+    await writing.bench.sync(portal)
+    rows = await writing.bench.rows(
+        "select u.external_id, count(d.id) from user_account u left join deal d on d.responsible_id = u.id"
+        " and d.status = 'open' group by u.external_id order by 2, 1 limit 2"
+    )
+    loads = dict(rows)
+    await writing.rule(portal, "call_to_deal", share_among=list(loads))
+    await writing.bench.sync(await writing.connect("calltouch"))
+    for (user,) in await writing.bench.rows("select payload ->> 'responsible' from outbox order by seq"):
+        assert loads[user] == min(loads.values())
+        loads[user] += 1
+    assert sum(loads.values()) > sum(load for _, load in rows) + 6
+
+
+async def test_who_took_the_call_keeps_the_client(writing: Writing) -> None:
+    portal, account = await writing.connect("bitrix24"), await writing.connect("amocrm")
+    await writing.bench.sync(portal)
+    users = [user for (user,) in await writing.bench.rows("select external_id from user_account")]
+    ours = dict.fromkeys(users, "7000001")
+    await writing.rule(account, "call_to_deal", calls_from=portal, same_person=ours, only_new_numbers=False)
+    wanted = await writing.bench.rows(
+        "select o.payload ->> 'responsible', c.responsible_id is not null from outbox o"
+        " join call c on c.id = o.cause_id"
+    )
+    assert wanted
+    assert {user for user, taken in wanted if taken} == {"7000001"}
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"pipeline": "77"}, "There is no pipeline 77"),
+        ({"pipeline": "1", "stage": "PREPARATION"}, "There is no stage PREPARATION in pipeline 1"),
+        ({"share_among": ["99999"]}, "There is no user 99999"),
+        ({"fields": {"UF_CRM_NO": "source"}}, "has no field UF_CRM_NO"),
+    ],
+)
+async def test_a_place_or_person_that_is_not_there_is_refused_at_once(
+    writing: Writing, values: dict[str, Any], words: str
+) -> None:
+    portal = await writing.connect("bitrix24")
+    await writing.bench.sync(portal)
+    with pytest.raises(SettingsRefused, match=words):
+        await writing.rule(portal, "call_to_deal", **values)
+
+
+async def test_forms_of_one_crm_go_to_the_other_and_no_further(writing: Writing) -> None:
+    """Rules in both directions: what Skvoz made of a form is no form that somebody sent."""
+    portal, account = await writing.connect("bitrix24"), await writing.connect("amocrm")
+    for target in (portal, account):
+        await writing.rule(target, "request_to_deal", if_known="skip")
+    await writing.bench.sync(account)
+    await writing.bench.sync(portal)
+    wanted = await writing.bench.value("select count(*) from outbox")
+    assert wanted
+    for _ in range(2):
+        for target in (account, portal):
+            await writing.deliver(target)
+            await resync(writing.bench.office, writing.bench.workspace, target)
+            await writing.bench.sync(target)
+    assert await writing.bench.value("select count(*) from outbox") == wanted
+    assert len(made(writing, "amocrm")) == await writing.bench.value(
+        "select count(*) from outbox where state = 'done'"
+    )
+    assert made(writing, "bitrix24") == {}
+
+
+async def test_a_recipe_is_shown_first_and_switched_on_and_off_in_one_step(writing: Writing) -> None:
+    office, workspace = writing.bench.office, writing.bench.workspace
+    portal = await writing.connect("bitrix24")
+    await writing.bench.sync(portal)
+    await writing.bench.sync(await writing.connect("calltouch"))
+    missed = recipe("missed-call-to-bitrix24")
+    rule = await draft(office, workspace, missed, portal, {"pipeline": "1"}, since=BEGINNING)
+    run = await dry_run_of(office, rule, show=1000)
+    assert run.total > 0
+    assert await switched_on(office, workspace) == {}
+
+    for _ in range(2):  # switched on twice it is one
+        shown = await switch_on(office, workspace, missed, portal, {"pipeline": "1"}, actor="test", since=BEGINNING)
+    assert shown.sentence.startswith("Every missed call becomes a deal in «bitrix24», in pipeline 1, with its UTM")
+    assert [key for key, _ in await switched_on(office, workspace, "ru")] == ["missed-call-to-bitrix24"]
+    assert await writing.bench.value("select count(*) from outbox") == run.total
+    await writing.deliver(portal)
+    would_make = [one for one in run.shown if one.verdict == "make"]
+    phones = {line.then[0][-10:] for one in would_make for line in one.lines if line.field == "phones"}
+    assert phones
+    assert phones <= set(phones_of(writing, "bitrix24"))
+    assert len(made(writing, "bitrix24")) == len(would_make)
+    assert await switch_off(office, workspace, missed) == 1
+    assert await writing.bench.value("select count(*) from write_rule") == 0
