@@ -8,7 +8,6 @@ webhooks become one run.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext, suppress
 from typing import Any
@@ -21,7 +20,7 @@ from procrastinate.jobs import Status
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.database import Database, driver
+from core.database import driver
 from core.errors import SkvozError
 from core.roles import Role
 from schema.enums import RunTrigger
@@ -35,6 +34,8 @@ from sync.inbox.subscriptions import LOOK_EVERY, look_after
 from sync.mapping_again import map_waiting
 from sync.office import Office
 from sync.run import run_connection
+from sync.turns import Turn
+from sync.verify.jobs import VerificationJobs
 from sync.writeback.deliver import deliver
 
 log = structlog.get_logger(__name__)
@@ -42,23 +43,10 @@ log = structlog.get_logger(__name__)
 QUEUE, UPKEEP, DELIVERY, INBOX = "sync", "upkeep", "delivery", "inbox"
 URGENT = 10
 """Priority of what goes out and of what systems tell by themselves: before syncs, and long before backfills."""
-_URGENT_HANDS = 2
+_URGENT_HANDS = 4
 STALLED_SECONDS = 30
 """A worker without a heartbeat for so long is dead (procrastinate prunes it then)."""
-TURN_SECONDS = 60.0
-"""How long a sync keeps a hand while others wait for one: then it ends after its page and queues up again."""
-_LOOK_SECONDS = 5.0
 _JOBS_PATH = "-c search_path=jobs,public"
-
-_OTHERS_WAIT = text("""
-select exists (
-    select from jobs.procrastinate_jobs w where w.queue_name = :queue and w.status = 'todo'
-    and coalesce(w.scheduled_at <= now(), true) and not exists (
-        select from jobs.procrastinate_jobs d where d.lock = w.lock and d.status = 'doing'
-    )
-)
-""")
-"""A free hand takes such a job at once: one that stands there waits for a hand."""
 
 
 class Jobs:
@@ -72,6 +60,7 @@ class Jobs:
             )
         )
         self._stop = asyncio.Event()
+        self.verification = VerificationJobs(office, self.app, self._stop, QUEUE)
         self._sync = self.app.task(name="sync_connection", queue=QUEUE)(self._sync_connection)
         self._map = self.app.task(name="map_fields", queue=QUEUE, priority=URGENT)(self._map_fields)
         self._golden = self.app.task(name="choose_golden", queue=QUEUE)(self._choose_golden)
@@ -241,7 +230,7 @@ class Jobs:
                 trigger=RunTrigger(trigger),
                 run_id=None if run_id is None else UUID(run_id),
                 stop=self._stop,
-                turn_over=_Turn(self.office.database).is_over,
+                turn_over=Turn(self.office.database, QUEUE).is_over,
             )
         except SkvozError as error:  # paused, removed or taken over since it was queued: nothing to repeat
             log.info("job.dropped", connection=connection_id, code=error.code)
@@ -259,7 +248,10 @@ class Jobs:
 
     async def _deliver_outbox(self, workspace_id: str, connection_id: str) -> None:
         try:
-            ended = await deliver(self.office, UUID(workspace_id), UUID(connection_id), stop=self._stop)
+            turn_over = Turn(self.office.database, DELIVERY, INBOX).is_over
+            ended = await deliver(
+                self.office, UUID(workspace_id), UUID(connection_id), stop=self._stop, turn_over=turn_over
+            )
         except SkvozError as error:  # removed since it was queued
             log.info("job.dropped", connection=connection_id, code=error.code)
             return
@@ -316,7 +308,10 @@ class Jobs:
 
     async def _process_inbox(self, workspace_id: str, connection_id: str) -> None:
         try:
-            processed = await process_inbox(self.office, UUID(workspace_id), UUID(connection_id), stop=self._stop)
+            turn_over = Turn(self.office.database, DELIVERY, INBOX).is_over
+            processed = await process_inbox(
+                self.office, UUID(workspace_id), UUID(connection_id), stop=self._stop, turn_over=turn_over
+            )
         except SkvozError as error:  # removed since it was queued
             log.info("job.dropped", connection=connection_id, code=error.code)
             return
@@ -370,18 +365,3 @@ class Jobs:
             ).all()
         for workspace_id, connection_id in due:
             await self._defer(workspace_id, connection_id, RunTrigger.SCHEDULE, None)
-
-
-class _Turn:
-    """A sync's turn at a hand: it is over when it was long and others wait."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self._look_at = time.monotonic() + TURN_SECONDS
-
-    async def is_over(self) -> bool:
-        if time.monotonic() < self._look_at:
-            return False
-        self._look_at = time.monotonic() + _LOOK_SECONDS
-        async with self._database.app_engine.connect() as db:
-            return bool((await db.execute(_OTHERS_WAIT, {"queue": QUEUE})).scalar_one())

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
@@ -50,6 +50,7 @@ from sync.office import Office
 from sync.run_life import GAVE_WAY, RunResult, begin, end, read_in_this_run, resume_at, stop_connection
 from sync.settling import settle_marked
 from sync.sweep import Sweep
+from sync.turns import TurnOver, no_others
 from sync.vendor import VendorClient
 
 log = structlog.get_logger(__name__)
@@ -71,12 +72,6 @@ class Progress:
 
 
 Tell = Callable[[Progress], None]
-TurnOver = Callable[[], Awaitable[bool]]
-"""Whether others wait for this worker, and it is their turn."""
-
-
-async def _no_others() -> bool:
-    return False
 
 
 @dataclass(slots=True)
@@ -115,7 +110,7 @@ async def run_connection(
     run_id: UUID | None = None,
     tell: Tell = lambda _: None,
     stop: asyncio.Event | None = None,
-    turn_over: TurnOver = _no_others,
+    turn_over: TurnOver = no_others,
 ) -> RunResult:
     """Bring everything new of a connection here, and settle the figures that depend on it.
 

@@ -42,6 +42,7 @@ from sync.load import Counts
 from sync.office import Office
 from sync.run_life import resume_at, stop_connection
 from sync.settling import settle_marked
+from sync.turns import TurnOver, no_others
 from sync.vendor import VendorClient
 
 log = structlog.get_logger(__name__)
@@ -91,9 +92,15 @@ class _Found:
 
 
 async def process_inbox(
-    office: Office, workspace_id: UUID, connection_id: UUID, *, stop: asyncio.Event | None = None
+    office: Office,
+    workspace_id: UUID,
+    connection_id: UUID,
+    *,
+    stop: asyncio.Event | None = None,
+    turn_over: TurnOver = no_others,
 ) -> Processed:
-    """Look into everything that waits at a connection's door. Raises NotFound when the connection is gone."""
+    """Look into everything that waits at a connection's door, until ``stop`` or ``turn_over``. Raises NotFound when
+    the connection is gone."""
     processed = Processed()
     opened = await open_connection(office, workspace_id, connection_id)
     inflow = Inflow(office, opened, uuid4(), clock.now())
@@ -104,6 +111,8 @@ async def process_inbox(
                 break
             await _process(inflow, client, batch, processed)
             await settle_marked(office.database, workspace_id, inflow.run_id if inflow.began else None)
+            if await turn_over():
+                break
     return processed
 
 

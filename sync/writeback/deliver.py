@@ -39,6 +39,7 @@ from sync.connections import Opened, open_connection, session
 from sync.errors import LeaseLost, NotFound
 from sync.metrics import WRITES
 from sync.office import Office
+from sync.turns import TurnOver, no_others
 from sync.vendor import VendorClient
 from sync.writeback.deciding import decide
 from sync.writeback.desk import Desk
@@ -59,10 +60,16 @@ STALE_SECONDS = 10.0
 
 
 async def deliver(
-    office: Office, workspace_id: UUID, connection_id: UUID, *, stop: asyncio.Event | None = None
+    office: Office,
+    workspace_id: UUID,
+    connection_id: UUID,
+    *,
+    stop: asyncio.Event | None = None,
+    turn_over: TurnOver = no_others,
 ) -> Counter[str]:
-    """Carry out what waits in the outbox of a connection and may go now. Returns how many changes came to rest in
-    which state. A connection that is paused or must be connected again keeps its outbox as it is."""
+    """Carry out what waits in the outbox of a connection and may go now, until ``stop`` or ``turn_over``. Returns
+    how many changes came to rest in which state. A connection that is paused or must be connected again keeps its
+    outbox as it is."""
     opened = await open_connection(office, workspace_id, connection_id)
     if await _state(office, opened) != ConnectionState.ACTIVE or not opened.connector.writes:
         return Counter()
@@ -72,7 +79,7 @@ async def deliver(
     async with session(office, opened, urgent=True) as client:
         courier = _Courier(office, opened, client, desk)
         while (item := await desk.next()) is not None:
-            if stop is not None and stop.is_set():
+            if (stop is not None and stop.is_set()) or await turn_over():
                 break
             with structlog.contextvars.bound_contextvars(outbox=str(item.id), connection=str(connection_id)):
                 try:

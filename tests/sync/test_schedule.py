@@ -128,8 +128,8 @@ async def test_a_long_sync_gives_way_and_goes_on_where_it_was(bench: Bench, smal
 async def test_a_hand_is_given_up_only_for_others(
     bench: Bench, small_market: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sync.jobs.TURN_SECONDS", 0.0)
-    monkeypatch.setattr("sync.jobs._LOOK_SECONDS", 0.0)
+    monkeypatch.setattr("sync.turns.TURN_SECONDS", 0.0)
+    monkeypatch.setattr("sync.turns._LOOK_SECONDS", 0.0)
     first, second = await bench.connect(small_market, "calltouch"), await bench.connect(small_market, "bitrix24")
     async with Jobs(bench.office).opened() as jobs:
         await jobs.request_sync(bench.workspace, first, RunTrigger.BUTTON)
