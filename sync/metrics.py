@@ -45,6 +45,19 @@ WRITES = Counter(
     registry=REGISTRY,
 )
 
+VERIFICATIONS = Counter(
+    "skvoz_verifications",
+    "Comparisons with external systems, by how they ended.",
+    ["connector", "state"],
+    registry=REGISTRY,
+)
+FOUND_WRONG = Counter(
+    "skvoz_verified_wrong_records",
+    "Records that verifications found not to be here as they are there.",
+    ["connector", "stream", "kind"],
+    registry=REGISTRY,
+)
+
 _GAUGES = {
     "connections": "Connections, by their state; open_breaker: of them, those whose system is out of reach.",
     "stream_lag_seconds": "How far the stalest active connection of the stream is behind.",

@@ -61,5 +61,16 @@ class Sweep:
         absent = [id for id, lately in rows if id not in self._seen and not lately]
         if len(absent) > max(BRAKE_FROM, BRAKE_SHARE * len(rows)):
             log.warning("sweep.refused", stream=loading.stream.name, absent=len(absent), known=len(rows))
+            await conn.execute(
+                "update sync_run set warnings = warnings || %s::text[] where workspace_id = %s and id = %s",
+                ([_refusal(loading.stream.title, len(absent), len(rows))], loading.workspace_id, loading.run_id),
+            )
             return 0
         return await retire(conn, loading, absent)
+
+
+def _refusal(title: str, absent: int, known: int) -> str:
+    return (
+        f"{title}: the system listed {absent:,} of {known:,} records no more. That is rather a lost right or a "
+        "broken filter than so many deletions, so nothing was marked as deleted."
+    )

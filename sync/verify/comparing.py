@@ -31,7 +31,7 @@ from sync.verify.deletions import Deletions
 from sync.verify.findings import Found, Part, Verified
 from sync.verify.here import past_of
 from sync.verify.listing import Compared, compared_by
-from sync.verify.spans import Period, spans_of
+from sync.verify.spans import Period, is_cut_by_day, spans_of
 from sync.verify.stored import begin, end, note
 from sync.verify.totals import compare_totals
 from sync.verify.verifying import Verifying, Wanted
@@ -123,7 +123,9 @@ async def _period(verifying: Verifying, stream: Stream[Any]) -> Period:
     if wanted.since is not None:
         since = datetime.combine(wanted.since, time(), zone)
     elif stream.audit is not None and stream.audit.longest_days is not None:
-        since = max(since, now - timedelta(days=stream.audit.longest_days))
+        days_of = stream.audit.zone(opened.settings)
+        first_day = now.astimezone(days_of).date() - timedelta(days=stream.audit.longest_days)
+        since = max(since, datetime.combine(first_day, time(), days_of))
     until = None if wanted.until is None else datetime.combine(wanted.until + timedelta(days=1), time(), zone)
     return Period(since, until, asked)
 
@@ -144,7 +146,9 @@ async def _verify_stream(
     past = await past_of(verifying.office.database, verifying.loading(stream))
     spans = [Span(period.since, None)]
     if compared.spans:
-        spans = spans_of(period, audit.zone(verifying.opened.settings), now=now, kept_since=audit.kept_since)
+        zone = audit.zone(verifying.opened.settings)
+        by_day = is_cut_by_day(period, audit.cut, now)
+        spans = spans_of(period, zone, now=now, kept_since=audit.kept_since, by_day=by_day)
     found.parts = [Part(span if compared.spans else None) for span in spans]
     if not audit.names:
         await compare_totals(verifying, stream, audit, past, found)
@@ -153,5 +157,5 @@ async def _verify_stream(
     for part, span in zip(found.parts, spans, strict=True):
         await comparison.list_part(part, span)
     await comparison.sample()
-    deletions = Deletions(verifying, stream, compared, period, past, found)
+    deletions = Deletions(verifying, stream, compared, past, found)
     await deletions.find(comparison.seen)

@@ -118,7 +118,7 @@ class Comparison:
             self.alike[place] = id
 
     async def sample(self) -> None:
-        """Fetch some records for themselves and compare them to the byte: what a version doesn't tell shows here."""
+        """Fetch some records for themselves and compare them to the byte: it shows what versions don't tell."""
         if self.stream.one is None or not self.alike:
             return
         loading = self.verifying.loading(self.stream)

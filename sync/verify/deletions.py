@@ -19,7 +19,7 @@ from sync.sweep import BRAKE_FROM, BRAKE_SHARE
 from sync.verify.findings import Found, Part, Wrong
 from sync.verify.here import Past, all_here, known
 from sync.verify.listing import Compared
-from sync.verify.spans import Period, holds
+from sync.verify.spans import holds
 from sync.verify.verifying import Verifying
 
 
@@ -30,7 +30,6 @@ class Deletions:
     verifying: Verifying
     stream: Stream[Any]
     compared: Compared
-    period: Period
     past: Past
     found: Found
 

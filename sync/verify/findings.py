@@ -16,8 +16,8 @@ KINDS: tuple[Kind, ...] = ("missing", "extra", "different", "links")
 
 @dataclass(frozen=True, slots=True)
 class Wrong:
-    """One record that isn't here as it is there. ``missing``: there and not here; ``extra``: here and deleted there;
-    ``different``: another state; ``links``: it hangs on other records. ``since``: when we should have known;
+    """One record that isn't here as it is there. ``missing``: there and not here; ``extra``: here and deleted
+    there; ``different``: another state; ``links``: it hangs on other records. ``since``: when we should have known;
     ``run_id``: the sync that should have brought it."""
 
     external_id: str
@@ -56,7 +56,8 @@ class Part:
 class Found:
     """What was found in one stream. ``compared``: False where the vendor has no way to ask. ``brake`` says why
     nothing was marked as deleted, ``error`` why the stream could not be compared to its end; ``sampled`` is how
-    many records were fetched for themselves; ``mended`` counts what was brought here, ``deleted`` what was marked."""
+    many records were fetched for themselves; ``mended`` counts what was brought here, ``deleted`` what was marked.
+    """
 
     stream: str
     title: str

@@ -7,9 +7,6 @@ from datetime import date, datetime, time, timedelta, tzinfo
 
 from connectors.contract import Span
 
-_BY_DAY = 31
-"""Periods of so many days at most are cut into days: a month that is looked at closely."""
-
 
 @dataclass(frozen=True, slots=True)
 class Period:
@@ -21,14 +18,25 @@ class Period:
     asked: bool
 
 
-def spans_of(period: Period, zone: tzinfo, *, now: datetime, kept_since: bool = True) -> list[Span]:
+_SHORT = timedelta(days=32)
+"""A period that somebody named and that isn't longer is cut into days: a month that is looked at closely."""
+
+
+def is_cut_by_day(period: Period, cut: str, now: datetime) -> bool:
+    """Whether the parts of a period are days."""
+    return cut == "days" or (cut == "as_asked" and period.asked and (period.until or now) - period.since < _SHORT)
+
+
+def spans_of(
+    period: Period, zone: tzinfo, *, now: datetime, kept_since: bool = True, by_day: bool = False
+) -> list[Span]:
     """The parts of a period, in order and without gaps; the last one is open where the period is. Without
-    ``kept_since`` the first one of a period that nobody named has no lower bound."""
+    ``kept_since`` the first one of a period that nobody named has no lower bound. They are months; ``by_day``, days.
+    """
     first = period.since.astimezone(zone).date()
     end = (period.until or now).astimezone(zone)
     last = end.date() if end.time() > time() or period.until is None else end.date() - timedelta(days=1)
     starts = [first]
-    by_day = (last - first).days < _BY_DAY
     while (following := _next(starts[-1], by_day=by_day)) <= last:
         starts.append(following)
     edges = [datetime.combine(day, time(), zone) for day in starts]

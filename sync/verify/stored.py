@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import insert, text, update
@@ -11,8 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from schema.enums import RunTrigger
 from schema.tables import SyncRun, Verification, VerificationPart, VerificationStream
 from sync.connections import Opened
+from sync.metrics import FOUND_WRONG, VERIFICATIONS
 from sync.office import Office
-from sync.verify.findings import Found, Kind, Part, Verified
+from sync.verify.findings import KINDS, Found, Kind, Part, Verified
 
 NAMED = 1000
 """Ids that are kept of each kind of fault in a part; their number is kept whatever it is."""
@@ -43,6 +43,8 @@ async def begin(office: Office, opened: Opened, id: UUID, trigger: RunTrigger) -
 
 async def note(office: Office, opened: Opened, id: UUID, found: Found) -> None:
     """Keep what was found in a stream."""
+    for kind in KINDS:
+        FOUND_WRONG.labels(opened.connector.key, found.stream, kind).inc(found.number(kind))
     key = {"workspace_id": opened.workspace_id, "verification_id": id, "stream": found.stream}
     async with office.database.workspace(opened.workspace_id) as db:
         await db.execute(
@@ -71,9 +73,7 @@ async def note(office: Office, opened: Opened, id: UUID, found: Found) -> None:
 
 
 def _part(number: int, part: Part) -> dict[str, object]:
-    first = min(
-        (each for each in part.wrong if each.since), key=lambda each: each.since or datetime.max, default=None
-    )
+    first = next((each for each in part.wrong if each.since == part.since), None)
     return {
         "number": number,
         "since": part.span.since if part.span else None,
@@ -96,12 +96,14 @@ def _ids(part: Part, kind: Kind) -> list[str]:
 
 async def end(office: Office, opened: Opened, verified: Verified) -> None:
     """Note how a verification ended. What a person should look at is a warning of its run too."""
+    state = "succeeded" if verified.error is None else "failed"
+    VERIFICATIONS.labels(opened.connector.key, state).inc()
     async with office.database.workspace(opened.workspace_id) as db:
         await db.execute(
             update(Verification)
             .where(Verification.workspace_id == opened.workspace_id, Verification.id == verified.id)
             .values(
-                state="succeeded" if verified.error is None else "failed",
+                state=state,
                 finished_at=text("clock_timestamp()"),
                 there=sum(found.there for found in verified.streams),
                 wrong=verified.wrong,

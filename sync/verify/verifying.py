@@ -50,6 +50,7 @@ class Verifying:
     inflow: Inflow
     stop: asyncio.Event | None = None
     chosen: random.Random = field(default_factory=random.Random)
+    waited: float = 0.0
 
     def loading(self, stream: Stream[Any]) -> Loading:
         opened = self.opened
@@ -57,10 +58,9 @@ class Verifying:
 
     async def give_way(self) -> None:
         """Wait while a sync of the connection runs: it needs the vendor's budget more."""
-        waited = 0.0
-        while waited < _LONGEST_WAY and await self._under_way():
+        while self.waited < _LONGEST_WAY and await self._under_way():
             await asyncio.sleep(_GIVE_WAY_SECONDS)
-            waited += _GIVE_WAY_SECONDS
+            self.waited += _GIVE_WAY_SECONDS
 
     async def bring(
         self, stream: Stream[Any], present: Sequence[RawRecord], gone: Collection[str], asked_at: datetime
