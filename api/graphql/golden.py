@@ -68,7 +68,7 @@ class SourceConfidenceInput:
     )
 
 
-@strawberry.type(description="By which rules the fields of clients are chosen.")
+@strawberry.type(name="GoldenRules", description="By which rules the fields of clients are chosen.")
 class GoldenRulesType:
     version: int = strawberry.field(description="Grows with each change; 0: nobody has set any.")
     rules: list[GoldenRule] = strawberry.field(description="Field by field.")

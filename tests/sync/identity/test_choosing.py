@@ -34,7 +34,11 @@ async def names_by(world: World, rules: Rules, client: UUID) -> tuple[str, str]:
 
 async def test_each_rule_chooses_as_it_says(conn: Conn) -> None:
     world = World(conn)
-    told = (("1", "Анна Белова", {}, 0), ("2", "Анна", {"connection_id": AMO}, 1), ("3", "Аня", {}, 2))
+    told: tuple[tuple[str, str, dict[str, UUID], int], ...] = (
+        ("1", "Анна Белова", {}, 0),
+        ("2", "Анна", {"connection_id": AMO}, 1),
+        ("3", "Аня", {}, 2),
+    )
     await world.take(*(contact(number, name, A, at=at) for number, name, _, at in told))
     client = client_id_of("1")
     for number, name, values, at in told:
