@@ -18,7 +18,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api import doors, recordings
+from api import client_reports, doors, recordings
 from api.auth import Authenticator, TooManyWrongTokens
 from api.exports import door as exports
 from api.exports.door import ExportDoor
@@ -64,6 +64,7 @@ def create_app(office: Office, jobs: Jobs, rates: Rates | None = None) -> Starle
             WebSocketRoute("/graphql", view),  # who asks is told in its first message
             Route(doors.PATH, doors.Doors(office, jobs, metrics.registry)),
             Route(exports.PATH, ExportDoor(office.database, authenticator)),
+            Route(client_reports.PATH, client_reports.ReportDoor(office.database, authenticator)),
             Route(recordings.PATH, RecordingDoor(office, authenticator, rates)),
             Route("/healthz", Health(office.database), methods=["GET"]),
             Route("/metrics", metrics.endpoint, methods=["GET"]),

@@ -52,13 +52,19 @@ def chart(report: CampaignReport, title: str, language: str = "en") -> Figure:
 
 
 def by_campaign(
-    rows: Sequence[CampaignRow], currency: str, title: str, language: str = "en", *, width: float = 9
+    rows: Sequence[CampaignRow],
+    currency: str,
+    title: str,
+    language: str = "en",
+    *,
+    width: float = 9,
+    most: int = MOST_ROWS,
 ) -> Figure:
     """Bars of cost and revenue, the greatest first; rows without either are left out."""
     told = [row for row in rows if row.sums["cost"] or row.sums["revenue"]]
     told.sort(key=lambda row: -max(row.sums["cost"], row.sums["revenue"]))
-    bars = [(label(row), row.sums["cost"], row.sums["revenue"]) for row in told[:MOST_ROWS]]
-    if rest := told[MOST_ROWS:]:
+    bars = [(label(row, language), row.sums["cost"], row.sums["revenue"]) for row in told[:most]]
+    if rest := told[most:]:
         sums = (sum((row.sums[figure] for row in rest), Decimal(0)) for figure in ("cost", "revenue"))
         bars.append((_OTHERS[language], *sums))
     figure, axes = _page(title, width, 1.4 + 0.52 * max(len(bars), 2))
@@ -72,7 +78,7 @@ def by_campaign(
             )  # fmt: skip
     axes.set_yticks(range(len(bars)), [_short(name) for name, *_ in bars])
     axes.invert_yaxis()
-    axes.margins(x=0.14)
+    axes.margins(x=0.14, y=0.01)
     _money_axis(axes, "x")
     _legend(axes, _names(currency, language))
     return figure
@@ -117,7 +123,7 @@ def by_model(both: SideBySide, title: str, language: str = "en") -> Figure:
     for place, model in enumerate(models):
         ys = [number - 0.4 + height * (place + 0.5) for number in range(len(rows))]
         axes.barh(ys, [worth(row, model) for row in rows], height * 0.9, color=MODELS[place % len(MODELS)])
-    axes.set_yticks(range(len(rows)), [_short(label(row.row)) for row in rows])
+    axes.set_yticks(range(len(rows)), [_short(label(row.row, language)) for row in rows])
     axes.invert_yaxis()
     _money_axis(axes, "x")
     names = [DEFINITIONS[model].name_ru if language == "ru" else DEFINITIONS[model].name_en for model in models]

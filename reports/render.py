@@ -32,6 +32,14 @@ _SHORT_REASONS = {
     Unattributed.NO_CLIENT: "No client",
 }
 
+_SHORT_REASONS_RU = {
+    Unattributed.NO_TOUCHES: "Нет касаний",
+    Unattributed.WINDOW_PASSED: "Окно прошло",
+    Unattributed.DIRECT_ONLY: "Прямые заходы",
+    Unattributed.NO_CAMPAIGN: "Без кампании",
+    Unattributed.NO_CLIENT: "Клиент неизвестен",
+}
+
 COLUMNS = (
     "cost",
     "visits",
@@ -102,12 +110,12 @@ def as_table(report: CampaignReport, *, title: str | None = None, width: int = 1
     return table
 
 
-def label(row: CampaignRow) -> str:
+def label(row: CampaignRow, language: str = "en") -> str:
     """What to call a row, in few letters; ``REASONS`` tells more of a row without a campaign."""
     if row.reason is not None:
         reason = Unattributed(row.reason)
         channel = f": {row.channel}" if row.channel and reason is Unattributed.NO_CAMPAIGN else ""
-        return f"{_SHORT_REASONS[reason]}{channel}"
+        return f"{(_SHORT_REASONS_RU if language == 'ru' else _SHORT_REASONS)[reason]}{channel}"
     return row.name or row.channel_group or row.channel or "All"
 
 

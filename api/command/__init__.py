@@ -29,6 +29,7 @@ COMMANDS = {
     "sandbox": "sandbox",
     "report": "report",
     "client-report": "client_report",
+    "client-report": "client_report",
     "export": "export",
     "reader": "reader",
     "attribute": "attribute",
