@@ -37,6 +37,11 @@ STATE_SENTENCE = (
 )
 """One plain sentence on the row ``{x}`` of ``connection``: how it stands, or what must be done."""
 
+LAG_SECONDS = (
+    "case when {x}.fresh_until is not null then greatest(0, extract(epoch from now() - {x}.fresh_until))::int end"
+)
+"""How far behind the row ``{x}`` of ``stream_state`` is; null before it was read to its end for the first time."""
+
 SECONDS_LEFT = (
     "case when {x}.finished_at is null and {x}.done > 0 and {x}.done < 1 then "
     "(extract(epoch from clock_timestamp() - {x}.started_at) * (1 - {x}.done) / {x}.done)::int end"
@@ -83,7 +88,7 @@ order by c.created_at, c.id
 
 _STREAMS = text(f"""
 select s.connection_id, s.stream, s.fresh_until,
-    greatest(0, extract(epoch from now() - s.fresh_until))::int as lag_seconds,
+    {LAG_SECONDS.format(x="s")} as lag_seconds,
     s.position is not null as reading, s.told_at, s.error_code, s.error,
     r.fetched, r.created, r.updated, r.deleted, r.done, {SECONDS_LEFT.format(x="r")} as seconds_left
 from stream_state s

@@ -102,7 +102,9 @@ def _state(one: StreamStatus) -> str:
     if one.error is not None:
         return f"[red]{escape(one.error)}[/red]"
     if not one.reading:
-        return "" if one.lag_seconds is None else "[green]fresh[/green]"
+        if one.lag_seconds is None:
+            return ""
+        return "[green]fresh[/green]" if one.lag_seconds <= _LATE_SECONDS else "[yellow]behind[/yellow]"
     share = "" if one.done is None else f" {one.done:.0%}"
     left = "" if one.seconds_left is None else f", about {duration(one.seconds_left)} left"
     return f"reading{share}{left}"

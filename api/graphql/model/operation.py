@@ -7,12 +7,13 @@ from api.graphql.declare import Entity, Kind, Listing, Many, column, computed, m
 from api.graphql.masks import Mask
 from api.graphql.model.custom_fields import OF_CONNECTION
 from api.graphql.model.health import HEALTH_OF_CONNECTION
+from api.graphql.model import verifying
 from api.graphql.model.shared import STAFF, node_id, text_literal
 from connectors import own
 from connectors.registry import all_connectors
 from schema import tables as t
 from schema.enums import ConnectionState, ManagersSee, Role, RunState, RunTrigger
-from sync.status import SECONDS_LEFT, STATE_SENTENCE
+from sync.status import LAG_SECONDS, SECONDS_LEFT, STATE_SENTENCE
 
 WORKSPACE = Entity(
     name="Workspace",
@@ -90,6 +91,11 @@ CONNECTION = Entity(
         ),
         many("runs", "SyncRun", t.SyncRun.connection_id, "Its syncs, newest first."),
         *HEALTH_OF_CONNECTION,
+        column(
+            t.Connection.verify_every_seconds,
+            "Seconds from one comparison with the system to the next one by schedule; 0: never.",
+        ),
+        *verifying.OF_CONNECTION,
         *OF_CONNECTION,
         *(
             many(name, target, table.connection_id, f"{what} that were read from it.")
@@ -150,7 +156,7 @@ STREAM = Entity(
         computed(
             "lagSeconds",
             Kind.INT,
-            "greatest(0, extract(epoch from now() - {x}.fresh_until))::int",
+            LAG_SECONDS,
             "Seconds that we are behind; null before the first sync has ended.",
         ),
         computed(
@@ -160,6 +166,7 @@ STREAM = Entity(
             "Whether a run is in the middle of it.",
             nullable=False,
         ),
+        *verifying.OF_STREAM,
         column(t.StreamState.error_code, "Stable code of why it stands; null while it goes."),
         column(t.StreamState.error, "Why it stands, in one sentence; null while it goes."),
     ),
