@@ -195,6 +195,7 @@ class Audit(Generic[S]):
     name for what they prepare. ``names`` is False where the vendor gives totals only. ``longest_days``: what is
     older isn't compared unless asked for; ``kept_since`` False: the first span has no lower bound, since the stream
     reads everything, however old. ``settles``: records so young may differ from ours without fault.
+    ``cut``: into what periods are cut; ``as_asked`` is days for a short period that somebody named, else months.
     """
 
     zone: Callable[[S], tzinfo]
@@ -206,6 +207,7 @@ class Audit(Generic[S]):
     kept_since: bool = True
     longest_days: int | None = None
     settles: timedelta = timedelta(0)
+    cut: Literal["as_asked", "days", "months"] = "as_asked"
 
 
 @dataclass(frozen=True, kw_only=True)

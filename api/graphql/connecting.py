@@ -22,6 +22,8 @@ from sync import connections
 from sync.errors import NotFound
 from sync.quarantine import replay
 from sync.rereading import Asked, reread
+from sync.verify import verify_every
+from sync.verify.verifying import Wanted
 
 _CONNECTS = frozenset({Role.OWNER, Role.INTEGRATION})
 _LONGEST_TITLE = 200
@@ -92,6 +94,13 @@ async def _update(
         int | None,
         strawberry.argument(name="intervalSeconds", description="Seconds between scheduled syncs, 60 at least."),
     ] = None,
+    verify: Annotated[
+        int | None,
+        strawberry.argument(
+            name="verifyEverySeconds",
+            description="Seconds between scheduled comparisons with the system, 3600 at least; 0: none.",
+        ),
+    ] = None,
 ) -> Any:
     context = allowed(info, _CONNECTS)
     found = row_id("id", id, _SYSTEM)
@@ -103,6 +112,8 @@ async def _update(
         values=None if settings is None else _object("settings", settings),
         interval_seconds=interval,
     )
+    if verify is not None:
+        await verify_every(context.office, context.viewer.workspace_id, found, verify)
     return Written(connection=found, sentence=None if health is None else health.sentence)
 
 
@@ -205,6 +216,35 @@ async def _resync(
     )
 
 
+async def _verify(
+    info: Info,
+    id: _Id,
+    since: Annotated[
+        DateText | None,
+        strawberry.argument(name="from", description="The first day to compare, in the workspace's time zone."),
+    ] = None,
+    until: Annotated[
+        DateText | None, strawberry.argument(name="to", description="The last day to compare.")
+    ] = None,
+    streams: Annotated[
+        list[str] | None, strawberry.argument(description="Names of streams, out of `streams`; else all of them.")
+    ] = None,
+    fix: Annotated[bool, strawberry.argument(description="Mend what is wrong; else it is only told.")] = True,
+) -> Any:
+    context = allowed(info, _CONNECTS)
+    found = row_id("id", id, _SYSTEM)
+    wanted = Wanted(
+        streams=streams,
+        since=None if since is None else date.fromisoformat(since),
+        until=None if until is None else date.fromisoformat(until),
+        fix=fix,
+    )
+    queued = await context.jobs.verification.request(context.viewer.workspace_id, found, wanted)
+    return Written(
+        connection=found, sentence=said("VERIFICATION_JOINED" if queued is None else "VERIFICATION_QUEUED")
+    )
+
+
 def _to_read(asked: Asked) -> list[StreamToRead]:
     return [
         StreamToRead(
@@ -255,6 +295,12 @@ def connecting_mutations(types: Types) -> tuple[list[Any], dict[str, list[Root]]
         graphql_field("streams", list_of(StreamToRead), "What will be read, stream by stream."),
         graphql_field("sentence", optional(str), "When it is read, in one sentence in the caller's language."),
     )
+    verified = payload_type(
+        "VerifyConnectionPayload",
+        "A comparison that was asked for.",
+        connection.field,
+        graphql_field("sentence", optional(str), "When it begins, in one sentence in the caller's language."),
+    )
     replayed = payload_type(
         "ReplayQuarantinePayload",
         "What became of the records in quarantine.",
@@ -298,6 +344,14 @@ def connecting_mutations(types: Types) -> tuple[list[Any], dict[str, list[Root]]
             refused=ToRead,
         ),
         act(
+            _verify,
+            "verifyConnection",
+            verified,
+            "Compare what is here with the external system, as soon as no sync waits: what is missing, different "
+            "or deleted there is named in `verifications` and mended.",
+            of=by_id,
+        ),
+        act(
             _replay,
             "replayQuarantine",
             replayed,
@@ -308,6 +362,7 @@ def connecting_mutations(types: Types) -> tuple[list[Any], dict[str, list[Root]]
     ], {
         "ConnectedSystemPayload": [connection],
         "StartSyncPayload": [run, connection],
+        "VerifyConnectionPayload": [connection],
         "ResyncConnectionPayload": [run, connection],
     }
 

@@ -41,6 +41,7 @@ from api.graphql.model import (
     parties,
     report,
     sales,
+    verifying,
     work,
 )
 from api.graphql.mutations import mutation_type
@@ -67,6 +68,7 @@ ENTITIES = (
     *sales.ENTITIES,
     *marketing.ENTITIES,
     *operation.ENTITIES,
+    *verifying.ENTITIES,
     *health.ENTITIES,
     *figures.ENTITIES,
     *attribution.ENTITIES,

@@ -106,6 +106,14 @@ SENTENCES: Mapping[str, Mapping[Language, str]] = {
         "en": "It is read by the sync that was asked for with it.",
         "ru": "Это прочтёт синхронизация, запрошенная вместе с этим.",
     },
+    "VERIFICATION_QUEUED": {
+        "en": "It begins as soon as no sync is waiting.",
+        "ru": "Сверка начнётся, как только не останется ожидающих синхронизаций.",
+    },
+    "VERIFICATION_JOINED": {
+        "en": "One waits already: that one will do.",
+        "ru": "Сверка уже стоит в очереди: её результата достаточно.",
+    },
     "READ_AFTER_THIS_SYNC": {
         "en": "A sync runs now: what that has begun already is read by the one after it.",
         "ru": "Сейчас идёт синхронизация: начатое ею прочтёт та, что последует за ней.",
@@ -134,6 +142,8 @@ SENTENCES: Mapping[str, Mapping[Language, str]] = {
     "NO_SUCH_SETTING": {"ru": "У «{system}» нет настройки «{name}»; есть {known}."},
     "NO_SUCH_CONNECTOR": {"ru": "Коннектора «{key}» нет; какие есть, говорит `connectors`."},
     "NO_SUCH_STREAM": {"ru": "Потока «{stream}» нет; есть {known}."},
+    "ENDS_BEFORE_IT_BEGINS": {"ru": "Последний день раньше первого."},
+    "TOO_OFTEN": {"ru": "Сверять можно не чаще раза в час; 0 — никогда."},
     "NO_STREAMS": {"ru": "Назовите хотя бы один поток или не называйте их вовсе: тогда все."},
     "IN_FUTURE": {"ru": "Этот день ещё не наступил: укажите сегодняшний или более ранний."},
     "NO_WEBHOOKS": {"ru": "«{system}» сама ничего не сообщает: её читают по расписанию."},

@@ -51,7 +51,7 @@ _COUNTED = msgspec.json.Decoder(_Counted)
 
 
 def journal(ask: Ask, read: Read, *, days: int, counts: bool) -> Audit[CalltouchSettings]:
-    """The audit of a journal that is read in windows of ``days``; ``counts``: its pages tell the window's number."""
+    """The audit of a journal that is read in windows of ``days``; ``counts``: a page tells their number."""
 
     def start(settings: CalltouchSettings, span: Span, id: UUID) -> Position | None:
         last = datetime.now(UTC) + timedelta(days=1) if span.until is None else span.until - timedelta(seconds=1)

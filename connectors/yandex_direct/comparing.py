@@ -62,4 +62,5 @@ AUDIT_OF_SPEND = Audit(
     stored=_stored,
     longest_days=COMPARED_DAYS,
     settles=SETTLES,
+    cut="months",  # each report waits in a queue
 )

@@ -90,4 +90,5 @@ AUDIT_OF_VISITS = Audit(
     names=False,
     longest_days=COMPARED_DAYS,
     settles=SETTLES,
+    cut="days",
 )

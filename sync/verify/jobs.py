@@ -96,10 +96,7 @@ class VerificationJobs:
                 UUID(connection_id),
                 wanted,
                 trigger=RunTrigger(trigger),
-                # Repeated after its worker died, it is another verification.
-                id=None
-                if await self._is_known(UUID(workspace_id), UUID(verification_id))
-                else UUID(verification_id),
+                id=id,
                 stop=self._stop,
             )
             log.info("verify.done", connection=connection_id, wrong=verified.wrong, error=verified.error)

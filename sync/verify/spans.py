@@ -31,7 +31,7 @@ def spans_of(
     period: Period, zone: tzinfo, *, now: datetime, kept_since: bool = True, by_day: bool = False
 ) -> list[Span]:
     """The parts of a period, in order and without gaps; the last one is open where the period is. Without
-    ``kept_since`` the first one of a period that nobody named has no lower bound. They are months; ``by_day``, days.
+    ``kept_since`` the first one of a period that nobody named has no lower bound. They are months, or days.
     """
     first = period.since.astimezone(zone).date()
     end = (period.until or now).astimezone(zone)

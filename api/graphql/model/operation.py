@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from api.graphql.declare import Entity, Kind, Listing, Many, column, computed, many, one, table_of
 from api.graphql.masks import Mask
+from api.graphql.model import verifying
 from api.graphql.model.custom_fields import OF_CONNECTION
 from api.graphql.model.health import HEALTH_OF_CONNECTION
-from api.graphql.model import verifying
 from api.graphql.model.shared import STAFF, node_id, text_literal
 from connectors import own
 from connectors.registry import all_connectors

@@ -6,7 +6,7 @@ import pytest
 
 from sandbox.server import Sandbox
 from tests.sync.conftest import Bench
-from tests.sync.verify.conftest import forget, instant_reports, stream_of, verify
+from tests.sync.verify.conftest import forget, quick_reports, stream_of, verify
 
 SOME = {
     "calltouch": ("calls", "select source_id from call order by started_at limit 3"),
@@ -23,7 +23,7 @@ async def test_what_a_sync_brought_is_all_there_is_and_what_gets_lost_is_named_a
     bench: Bench, small_market: Sandbox, vendor: str
 ) -> None:
     stream, some = SOME[vendor]
-    await instant_reports(small_market)
+    await quick_reports(small_market)
     connection = await bench.connect(small_market, vendor)
     await bench.sync(connection)
     before = await bench.state()
