@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+from typing import Literal
 from uuid import UUID
 
 import click
 from rich.table import Table
 
-from api.command.rules import ACTOR
+from api.command.rules import ACTOR, setting
 from api.command.running import at_work, in_loop, workspace_option
 from api.command.screen import open_console
 from api.command.sync import choose
 from sync.errors import NotFound
 from sync.office import Office
 from sync.writeback.item import Item
-from sync.writeback.outbox import OPEN, attempts_of, in_outbox, replay, skip
+from sync.writeback.outbox import (
+    OPEN,
+    attempts_of,
+    decide_conflict,
+    edit,
+    in_outbox,
+    open_conflicts,
+    replay,
+    skip,
+)
 from sync.writeback.undo import preview_undo, undo
 
 _ALL = (*OPEN, "done", "skipped")
@@ -92,6 +102,50 @@ async def take_back(change: str, yes: bool, workspace: str | None) -> None:
         if yes or click.confirm("Take it back?"):
             await undo(office, workspace_id, item.id)
             click.echo("It goes out with the next delivery.")
+
+
+@command.command("conflicts")
+@workspace_option
+@in_loop
+async def conflicts(workspace: str | None) -> None:
+    """List the fields that wait for a person: what was known to stand there, what stands there, what we want."""
+    table = Table("Change", "There", "Field", "Was", "Theirs", "Ours", "Ours comes from", "Since")
+    async with at_work(workspace) as (office, workspace_id):
+        titles = {each.id: each.title for each in await choose(office, workspace_id, ())}
+        for one in await open_conflicts(office.database, workspace_id):
+            there = f"{titles.get(one.connection_id, '')} {one.external_id}"
+            values = [str(value or "") for value in (one.base, one.theirs, one.ours)]
+            source = f"{one.source or one.cause_kind}, {one.cause_at:%Y-%m-%d %H:%M}"
+            table.add_row(str(one.outbox_id)[:8], there, one.field, *values, source, f"{one.at:%Y-%m-%d %H:%M}")
+    open_console().print(table)
+
+
+@command.command("decide")
+@click.argument("change")
+@click.argument("field")
+@click.argument("decision", type=click.Choice(["ours", "theirs"]))
+@workspace_option
+@in_loop
+async def decide(change: str, field: str, decision: Literal["ours", "theirs"], workspace: str | None) -> None:
+    """Decide a FIELD of a CHANGE that waits. Ours is written only if what was looked at still stands there."""
+    async with at_work(workspace) as (office, workspace_id):
+        item = await _find(office, workspace_id, change)
+        await decide_conflict(office.database, workspace_id, item.id, field, decision, ACTOR)
+    click.echo("It goes out with the next delivery." if decision == "ours" else "What stands there holds.")
+
+
+@command.command("edit")
+@click.argument("change")
+@click.option("--set", "values", multiple=True, required=True, metavar="NAME=VALUE", help="null takes a field out.")
+@workspace_option
+@in_loop
+async def alter(change: str, values: tuple[str, ...], workspace: str | None) -> None:
+    """Change what a CHANGE is to write, and try it again; only while it certainly doesn't stand there."""
+    told = {name: None if value == "null" else value for name, value in map(setting, values)}
+    async with at_work(workspace) as (office, workspace_id):
+        item = await _find(office, workspace_id, change)
+        await edit(office.database, workspace_id, item.id, told)
+    click.echo("It goes out with the next delivery.")
 
 
 async def _find(office: Office, workspace_id: UUID, beginning: str) -> Item:

@@ -40,7 +40,8 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class OpenConflict:
-    """A field that waits for a person: what was known to stand there, what stands there now, what we want."""
+    """A field that waits for a person: what was known to stand there, what stands there now, what we want.
+    ``source`` is what the system is called that our value comes from, ``cause_at`` when it came to be there."""
 
     outbox_id: UUID
     field: str
@@ -52,6 +53,8 @@ class OpenConflict:
     cause_kind: str
     cause_id: UUID
     at: datetime
+    cause_at: datetime
+    source: str | None
 
 
 async def in_outbox(
@@ -154,8 +157,11 @@ async def open_conflicts(database: Database, workspace_id: UUID, *, limit: int =
         rows = await db.execute(
             text("""
             select c.outbox_id, c.field, c.connection_id, c.external_id, c.base -> 'value', c.theirs -> 'value',
-                c.ours -> 'value', o.cause_kind, o.cause_id, c.at
+                c.ours -> 'value', o.cause_kind, o.cause_id, c.at, o.cause_at, n.title
             from conflict c join outbox o on o.workspace_id = c.workspace_id and o.id = c.outbox_id
+            left join contact s on o.cause_kind = 'contact' and s.workspace_id = o.workspace_id
+                and s.id = o.cause_id
+            left join connection n on n.workspace_id = s.workspace_id and n.id = s.connection_id
             where c.workspace_id = :ws and c.decision is null order by c.at limit :limit
             """),
             {"ws": workspace_id, "limit": limit},

@@ -189,6 +189,7 @@ async def test_what_a_rule_cannot_decide_waits_for_a_person(writing: Writing) ->
     assert await writing.deliver(both.account) == Counter(failed=1)
     (waiting,) = await open_conflicts(database, workspace)
     assert (waiting.field, waiting.base, waiting.theirs, waiting.ours) == ("first_name", "Анна", "Ихняя", "Наша")
+    assert waiting.source == "bitrix24"
     assert both.names()[1] == "Ихняя"
 
     await decide_conflict(database, workspace, waiting.outbox_id, "first_name", "ours", "anna@token")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import re
+import sys
 from collections import Counter
 from typing import Any
 from uuid import UUID
@@ -13,7 +16,8 @@ from sync.connections import resync
 from sync.errors import SettingsRefused
 from sync.writeback.dry_run import dry_run_of
 from sync.writeback.recipes import draft, recipe, switch_off, switch_on, switched_on
-from tests.sync.test_kill import KILLED, ended, reading
+from tests.conftest import MASTER_KEY
+from tests.sync.test_kill import KILLED, ROOT, ended, reading
 from tests.sync.writeback.conftest import BEGINNING, Writing
 
 PIPELINE = {"bitrix24": "1", "amocrm": "6100002"}
@@ -108,8 +112,7 @@ async def known_there(writing: Writing, vendor: str, phone: str) -> tuple[int, i
     return card, writing.ask_account("POST", "leads", lead)["_embedded"]["leads"][0]["id"]
 
 
-@pytest.mark.parametrize("vendor", ["bitrix24", "amocrm"])
-@pytest.mark.parametrize("instead", ["comment", "task"])
+@pytest.mark.parametrize(("vendor", "instead"), [("bitrix24", "task"), ("amocrm", "comment")])
 async def test_who_has_an_open_deal_gets_a_comment_or_task_once(
     writing: Writing, vendor: str, instead: str
 ) -> None:
@@ -124,11 +127,9 @@ async def test_who_has_an_open_deal_gets_a_comment_or_task_once(
     assert await writing.states() == Counter(done=len(numbers), skipped=1)
     assert number not in phones_of(writing, vendor)
     told = {
-        ("bitrix24", "comment"): "select ENTITY_ID, COMMENT from bitrix24_comment where ENTITY_TYPE = 'deal'",
-        ("bitrix24", "task"): "select OWNER_ID, SUBJECT from bitrix24_todo where OWNER_TYPE_ID = 2",
-        ("amocrm", "comment"): "select entity_id, params ->> '$.text' from amocrm_note where note_type = 'common'",
-        ("amocrm", "task"): "select entity_id, text from amocrm_task where entity_type = 'leads'",
-    }[vendor, instead]
+        "bitrix24": "select OWNER_ID, SUBJECT from bitrix24_todo where OWNER_TYPE_ID = 2",
+        "amocrm": "select entity_id, params ->> '$.text' from amocrm_note where note_type = 'common'",
+    }[vendor]
     ((owner, words),) = writing.there(told)
     assert owner == deal
     assert number in words
@@ -164,22 +165,18 @@ async def test_who_took_the_call_keeps_the_client(writing: Writing) -> None:
     assert {user for user, taken in wanted if taken} == {"7000001"}
 
 
-@pytest.mark.parametrize(
-    ("values", "words"),
-    [
+async def test_a_place_or_person_that_is_not_there_is_refused_at_once(writing: Writing) -> None:
+    portal = await writing.connect("bitrix24")
+    await writing.bench.sync(portal)
+    wrong: list[tuple[dict[str, Any], str]] = [
         ({"pipeline": "77"}, "There is no pipeline 77"),
         ({"pipeline": "1", "stage": "PREPARATION"}, "There is no stage PREPARATION in pipeline 1"),
         ({"share_among": ["99999"]}, "There is no user 99999"),
         ({"fields": {"UF_CRM_NO": "source"}}, "has no field UF_CRM_NO"),
-    ],
-)
-async def test_a_place_or_person_that_is_not_there_is_refused_at_once(
-    writing: Writing, values: dict[str, Any], words: str
-) -> None:
-    portal = await writing.connect("bitrix24")
-    await writing.bench.sync(portal)
-    with pytest.raises(SettingsRefused, match=words):
-        await writing.rule(portal, "call_to_deal", **values)
+    ]
+    for values, words in wrong:
+        with pytest.raises(SettingsRefused, match=words):
+            await writing.rule(portal, "call_to_deal", **values)
 
 
 async def test_forms_of_one_crm_go_to_the_other_and_no_further(writing: Writing) -> None:
@@ -227,3 +224,47 @@ async def test_a_recipe_is_shown_first_and_switched_on_and_off_in_one_step(writi
     assert len(made(writing, "bitrix24")) == len(would_make)
     assert await switch_off(office, workspace, missed) == 1
     assert await writing.bench.value("select count(*) from write_rule") == 0
+
+
+async def test_the_command_line_shows_a_recipe_and_switches_it_on(writing: Writing) -> None:
+    portal = await writing.connect("bitrix24")
+    await writing.bench.sync(portal)
+    await writing.bench.sync(await writing.connect("calltouch"))
+    on = ("recipes", "on", "call-to-bitrix24", "--pipeline", "1", "--from", "calltouch", "--since", "2026-03-02")
+
+    shown = await skvoz(writing, *on, "--language", "ru")
+    assert (
+        "Каждый отвеченный звонок с нового номера в «calltouch» становится сделкой в «bitrix24», в воронке 1"
+        in shown
+    )
+    assert "Call from" in shown
+    assert await writing.states() == Counter()
+
+    assert (await skvoz(writing, *on, "--yes")).startswith(
+        "On: Every answered call from a new number in «calltouch»"
+    )
+    assert set(await writing.states()) == {"pending"}
+    assert "Off." in await skvoz(writing, "recipes", "off", "call-to-bitrix24")
+
+
+async def skvoz(writing: Writing, *words: str) -> str:
+    """What the command says."""
+    url = writing.bench.office.settings.database_url
+    assert url is not None
+    environment = {
+        "PATH": os.environ["PATH"],
+        "DATABASE_URL": url.get_secret_value(),
+        "SKVOZ_MASTER_KEY": MASTER_KEY,
+        "SKVOZ_ALLOW_PRIVATE_HOSTS": "127.0.0.1",
+        "COLUMNS": "200",
+    }
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", "from api.command import main; main()", *words),
+        env=environment,
+        cwd=ROOT,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    told, _ = await process.communicate()
+    assert process.returncode == 0, told.decode()
+    return told.decode()
