@@ -7,16 +7,21 @@ import os
 import re
 import sys
 from collections import Counter
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
+from sqlalchemy import text
 
-from sync.connections import resync
+from sandbox.server import start
+from sync.connections import create_connection, resync
 from sync.errors import SettingsRefused
 from sync.writeback.dry_run import dry_run_of
 from sync.writeback.recipes import draft, recipe, switch_off, switch_on, switched_on
 from tests.conftest import MASTER_KEY
+from tests.sync.conftest import START, Bench
 from tests.sync.test_kill import KILLED, ROOT, ended, reading
 from tests.sync.writeback.conftest import BEGINNING, Writing
 
@@ -268,3 +273,66 @@ async def skvoz(writing: Writing, *words: str) -> str:
     told, _ = await process.communicate()
     assert process.returncode == 0, told.decode()
     return told.decode()
+
+
+async def test_orders_of_a_shop_become_deals_with_their_amount(bench: Bench, tmp_path: Path) -> None:
+    systems = ("advantshop", "bitrix24")
+    with start(
+        tmp_path / "m", seed=5, calls=40, days=20, start=START, crms=systems, limits=0, only=systems
+    ) as market:
+        writing = Writing(bench, market)
+        values = {**market.credentials["advantshop"], "since": str(START)}
+        shop, _ = await create_connection(bench.office, bench.workspace, "advantshop", "Shop", values)
+        portal = await writing.connect("bitrix24")
+        await writing.rule(portal, "order_to_deal", orders_from=shop)
+        await bench.sync(shop)
+        wanted = await bench.value("select count(*) from outbox")
+        assert wanted == await bench.value(
+            "select count(*) from sales_order where state <> 'cancelled'"
+            " and cardinality(phones) + cardinality(emails) > 0"
+        )
+        market.fault("bitrix24", "drop_answer", match="batch", times=2, after=1)
+        await writing.deliver(portal, rounds=20)
+        told = writing.there("select TITLE, OPPORTUNITY from bitrix24_deal where ORIGINATOR_ID = 'skvoz'")
+        amounts = await bench.rows(
+            "select 'Order ' || number, (amount * 100)::bigint from sales_order o where exists ("
+            "select from outbox x where x.cause_id = o.id and x.write = 'deal.create' and x.state = 'done')"
+        )
+        assert sorted(told) == sorted(amounts)
+        assert len(told) > 2
+        skipped = await bench.value("select count(*) from outbox where state = 'skipped'")
+        comments = writing.there("select COMMENT from bitrix24_comment")
+        assert len(comments) == skipped
+        assert await writing.states() == Counter(done=wanted) + Counter(skipped=skipped)
+
+
+async def test_chats_and_letters_become_deals_once_a_day_for_each_writer(writing: Writing) -> None:
+    tracker, portal = await writing.connect("calltouch"), await writing.connect("bitrix24")
+    await writing.bench.sync(tracker)
+    bench = writing.bench
+    async with bench.office.database.loading(bench.workspace) as db:
+        for number, hour, channel in ((1, 9, "email"), (2, 11, "email"), (3, 12, "chat"), (4, 13, "sms")):
+            await db.execute(
+                text(
+                    "insert into message (workspace_id, id, connection_id, stream, source_id, external_id, channel,"
+                    " direction, sent_at, subject, phones, emails, loaded_at) values (:ws, gen_random_uuid(),"
+                    " :tracker, 'messages', :id, :id, :channel, 'inbound', :at, 'Вопрос', :phones, :emails, now())"
+                ),
+                {
+                    "ws": bench.workspace,
+                    "tracker": tracker,
+                    "id": str(number),
+                    "channel": channel,
+                    "at": BEGINNING + timedelta(hours=hour),
+                    "phones": [STRANGER] if channel == "chat" else [],
+                    "emails": [] if channel == "chat" else ["anna@example.ru"],
+                },
+            )
+    await writing.rule(portal, "request_to_deal", requests=["chat", "letter"])
+    await writing.deliver(portal)
+    made_of = await bench.rows(
+        "select m.external_id, o.state from outbox o join message m on m.id = o.cause_id order by 1"
+    )
+    assert made_of == [("1", "done"), ("3", "done")]
+    forms = await bench.value("select count(*) from outbox where cause_kind = 'lead'")
+    assert forms == await bench.value("select count(*) from lead where stream = 'chats'")
