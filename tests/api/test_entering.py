@@ -12,8 +12,10 @@ from core.database import driver
 from reports.rebuild import difference_from_rebuild, rebuild
 from schema import tables as t
 from schema.enums import Role
+from schema.records import CallRecord
+from sync.identity import absorb, candidate_of
 from tests.api.conftest import Api, bearer
-from tests.api.market import uuid
+from tests.api.market import START, uuid
 
 CLIENT = "client { id name phone email kind responsible { id } contacts { nodes { id name phones connection { connector } } } fields { field value rule confidence others } deals { nodes { id title } } } problems { field code message }"
 PHONE = "8 (916) 555-44-33"
@@ -189,3 +191,39 @@ async def test_a_manager_gets_nobody_elses_client_by_typing_their_phone(api: Api
     assert taken["problems"][0]["code"] == "KNOWN_CLIENT"
     own = await create(api, 'name: "Борис", phones: ["89160001122"]')
     assert own["client"]["responsible"]["id"] == f"User:{uuid('user', 2)}"
+
+
+async def test_a_caller_without_a_card_gets_one_with_the_first_deal(api: Api) -> None:
+    """And a card that is said to be a client's is, though no key tells; one entered here is edited at once."""
+    call = CallRecord(external_id="c1", started_at=START, client_phone="+79165554433", answered=True)
+    market = api.market
+    candidate = candidate_of(call, market.connection_id, "RU")
+    assert candidate is not None
+    async with market.database.loading(market.workspace_id) as db:
+        outcome = await absorb(driver(db), market.workspace_id, [candidate], None)
+    caller = f"Client:{outcome.clients[candidate.record_id]}"
+    contacts = "client { id contacts(orderBy: [{field: NAME}]) { nodes { name } } }"
+    made = await api.data(
+        f'mutation {{ createDeal(client: "{caller}", title: "Окна") {{ deal {{ {contacts} contact {{ id }} }} }} }}'
+    )
+    assert made["createDeal"]["deal"]["client"] == {"id": caller, "contacts": {"nodes": [{"name": "—"}]}}
+    added = await api.data(
+        f'mutation {{ createContact(client: "{caller}", firstName: "Вера", emails: ["v@x.ru"]) {{ contact {{ id {contacts} }} problems {{ message }} }} }}'
+    )
+    assert added["createContact"]["problems"] == []
+    assert added["createContact"]["contact"]["client"]["id"] == caller
+    id = added["createContact"]["contact"]["id"]
+    edited = await api.data(
+        f'mutation {{ editContact(id: "{id}", lastName: "Громова", position: "Директор", phones: []) {{ queued contact {{ firstName lastName position emails }} problems {{ message }} }} }}'
+    )
+    assert edited["editContact"] == {
+        "queued": False,
+        "contact": {"firstName": "Вера", "lastName": "Громова", "position": "Директор", "emails": ["v@x.ru"]},
+        "problems": [],
+    }
+    gone = await api.data(f'mutation {{ removeContact(id: "{id}") {{ removed }} }}')
+    assert gone["removeContact"]["removed"]
+    refused = await api.data(
+        f'mutation {{ removeDeal(id: "Deal:{uuid("deal", 1)}") {{ removed problems {{ code }} }} }}'
+    )
+    assert refused["removeDeal"] == {"removed": False, "problems": [{"code": "KEPT_ELSEWHERE"}]}
