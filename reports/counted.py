@@ -200,6 +200,20 @@ def counted_parts(
         (
             ServedFrom.PATHS,
             Part(
+                {"fraud_clicks": "sum(r.clicks)", "fraud_cost": f"coalesce(sum({facts.FRAUD_COST}), 0)"},
+                f"from invalid_clicks r {ours} {facts.SPEND_OF_DAY} where {_WORKSPACE} and r.day {_IN_RANGE}",
+                "r.day",
+                (
+                    f"coalesce(r.campaign_id, '{NIL}')",
+                    f"case when r.campaign_id is null then '{Unattributed.NO_CAMPAIGN}' else '' end",
+                    "case when r.campaign_id is null then coalesce(r.channel, '') else '' end",
+                ),
+                None,
+            ),
+        ),
+        (
+            ServedFrom.PATHS,
+            Part(
                 {"manual_cost": "sum(d.amount)"},
                 f"from manual_cost r cross join lateral ({_SPREAD}) d where {_WORKSPACE} and r.deleted_at is null "
                 f"and d.day {_IN_RANGE}",

@@ -19,6 +19,7 @@ COSTS = ("cost_net", "cost_vat", "agency_fee", "manual_cost")
 DEALS = ("deals", "open_deals", "lost_deals", "lost_amount")
 MONEY = ("paid_invoices", "paid_amount", "payments", "refunds")
 GOODS = ("costed_revenue", "cost_of_goods")
+FRAUD = ("fraud_clicks", "fraud_cost")
 
 _RULES = "the cost rules of the workspace"
 _HERE = "reports.facts"
@@ -27,7 +28,20 @@ _GOODS_BASIS = "amounts of won deals whose cost of goods is known, in the worksp
 _PAID_BASIS = "amounts of paid invoices, on the day they were paid, in the workspace's currency"
 _figure = {
     name: Figure(name)
-    for name in (*COSTS, *DEALS, *MONEY, *GOODS, "cost", "revenue", "leads", "won_deals", "new_clients", "visits")
+    for name in (
+        *COSTS,
+        *DEALS,
+        *MONEY,
+        *GOODS,
+        *FRAUD,
+        "clicks",
+        "cost",
+        "revenue",
+        "leads",
+        "won_deals",
+        "new_clients",
+        "visits",
+    )
 }
 _figure["qualified_leads"] = Figure("qualified_leads")
 _net, _fee, _manual = _figure["cost_net"], _figure["agency_fee"], _figure["manual_cost"]
@@ -71,6 +85,28 @@ _DEFINITIONS = (
         Rounded(Combined("/", _full, _figure["new_clients"]), 2),
         "(ad cost + marketing cost) ÷ new clients",
         "Full marketing cost of a new client.",
+    ),
+    _count(
+        "fraud_clicks",
+        "Fraudulent clicks",
+        "Скликивание, клики",
+        "Clicks that a service for protection from click fraud judged to be no people's.",
+    ),
+    _money(
+        "fraud_cost",
+        "Spent on fraudulent clicks",
+        "Потеряно на скликивании",
+        "the service's verdicts and the ad platform's report",
+        "What these clicks cost: as the service tells, else by the average cost of the campaign's clicks that day.",
+    ),
+    Metric(
+        "fraud_share",
+        "Fraudulent clicks, share",
+        "Доля скликивания",
+        Unit.PERCENT,
+        Ratio(_figure["fraud_clicks"], _figure["clicks"], 100),
+        _HERE,
+        "Of the clicks paid for. Clicks that the ad platform has given back since are in the former only.",
     ),
     _count(
         "qualified_leads",
@@ -198,6 +234,15 @@ left join lateral (
 ) fee on true"""
 """SQL that joins to a day's spend ``a`` of a campaign ``k`` the rates that hold: of its platform before those of
 all, the newest first. Without a rule the VAT is 0, so that the cost is as reported."""
+SPEND_OF_DAY = """
+left join lateral (
+    select sum(a.cost) filter (where a.currency = w.currency) as cost, sum(a.clicks) as clicks from ad_spend a
+    where a.workspace_id = r.workspace_id and a.campaign_id = r.campaign_id and a.day = r.day
+    and a.known_until is null
+) paid on true"""
+"""SQL that joins to judged clicks ``r`` what their campaign cost on that day, in the workspace's currency."""
+FRAUD_COST = """case when r.cost is not null then case when r.currency = w.currency then r.cost end
+    else round(r.clicks * paid.cost / nullif(paid.clicks, 0), 2) end"""
 NET = "round(case when a.vat_included then a.cost / (1 + coalesce(vat.percent, 0) / 100) else a.cost end, 2)"
 GROSS = "round(case when a.vat_included then a.cost else a.cost * (1 + coalesce(vat.percent, 0) / 100) end, 2)"
 FEE = f"round({NET} * coalesce(fee.percent, 0) / 100, 2)"

@@ -29,6 +29,7 @@ class RecordKind(StrEnum):
     AD = "ad"
     KEYWORD = "keyword"
     AD_SPEND = "ad_spend"
+    INVALID_CLICKS = "invalid_clicks"
 
     @property
     def table(self) -> str:

@@ -327,6 +327,18 @@ class AdSpendRecord(_Record, frozen=True, kw_only=True):
     clicks: int = 0
 
 
+class InvalidClicksRecord(_Record, frozen=True, kw_only=True):
+    """Clicks on ads that a service judged to be made by robots or rivals: one of them, or those of a campaign and
+    day. ``cost`` is what they cost where the service tells it; else it follows from what the day's clicks cost."""
+
+    day: date
+    clicks: int = 1
+    cost: Decimal | None = None
+    currency: str | None = None
+    reason: str | None = None
+    traffic: Traffic | None = None
+
+
 PartyRecord = ContactRecord | CompanyRecord
 Record = (
     UserRecord
@@ -349,6 +361,7 @@ Record = (
     | AdRecord
     | KeywordRecord
     | AdSpendRecord
+    | InvalidClicksRecord
 )
 
 __all__ = [
@@ -361,6 +374,7 @@ __all__ = [
     "CompanyRecord",
     "ContactRecord",
     "DealRecord",
+    "InvalidClicksRecord",
     "InvoiceRecord",
     "KeywordRecord",
     "LeadRecord",

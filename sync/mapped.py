@@ -15,7 +15,7 @@ from connectors.contract import ConnectorSettings, RawRecord, Skip, Stream
 from connectors.errors import BadRecord
 from schema.enums import RecordKind
 from schema.ids import campaign_id, record_id
-from schema.records import AdSpendRecord, CampaignRecord
+from schema.records import AdSpendRecord, CampaignRecord, InvalidClicksRecord
 from sync.field_rules import FieldRule, applied
 from sync.rows import Placed, together
 from sync.targets import TARGETS
@@ -43,6 +43,7 @@ class Mapped:
     placed: dict[type[Any], dict[UUID, Placed]] = field(default_factory=lambda: defaultdict(dict))
     campaigns: list[CampaignRecord] = field(default_factory=list)
     spend: list[tuple[str, AdSpendRecord]] = field(default_factory=list)
+    invalid: list[tuple[str, InvalidClicksRecord]] = field(default_factory=list)
     skipped: set[str] = field(default_factory=set)
     refused: dict[str, str] = field(default_factory=dict)
 
@@ -98,6 +99,8 @@ def _place(mapped: Mapped, loading: Loading, source_id: str, record: Any) -> Non
         mapped.campaigns.append(record)
     elif isinstance(record, AdSpendRecord):
         mapped.spend.append((source_id, record))
+    elif isinstance(record, InvalidClicksRecord):
+        mapped.invalid.append((source_id, record))
     else:
         kind, target = TARGETS[type(record)]
         id = record_id(loading.connection_id, kind, record.external_id)

@@ -11,7 +11,8 @@ import psycopg
 
 from schema.enums import RecordKind
 from schema.ids import campaign_id
-from schema.records import AdSpendRecord, CampaignRecord, CompanyRecord, ContactRecord
+from schema.records import AdSpendRecord, CampaignRecord, CompanyRecord, ContactRecord, InvalidClicksRecord
+from schema.traffic import origin
 from sync.rows import Placed, Source, named_campaigns
 
 Conn = psycopg.AsyncConnection[tuple[Any, ...]]
@@ -193,6 +194,44 @@ async def write_spend(
         await cursor.execute(_OPEN_SPEND, given)
     await _note_names(conn, source, list(names))
     return list(days)
+
+
+async def write_invalid_clicks(conn: Conn, source: Source, told: Sequence[tuple[str, InvalidClicksRecord]]) -> None:
+    """Write judged clicks as they are told now; what is told as deleted was judged wrongly, and goes."""
+    records = {record.external_id: (source_id, record) for source_id, record in told}
+    await conn.execute(
+        "delete from invalid_clicks where workspace_id = %s and connection_id = %s and external_id = any(%s)",
+        (source.workspace_id, source.connection_id, list(records)),
+    )
+    async with (
+        conn.cursor() as cursor,
+        cursor.copy(
+            "copy invalid_clicks (workspace_id, connection_id, external_id, stream, source_id, day, campaign_id,"
+            " channel, clicks, cost, currency, reason, loaded_at) from stdin"
+        ) as copy,
+    ):
+        for external_id, (source_id, record) in records.items():
+            if record.deleted:
+                continue
+            understood = None if record.traffic is None else origin(record.traffic)
+            key = None if understood is None else understood.campaign
+            await copy.write_row(
+                (
+                    source.workspace_id,
+                    source.connection_id,
+                    external_id,
+                    source.stream,
+                    source_id,
+                    record.day,
+                    None if key is None else key.id,
+                    None if understood is None else understood.channel.value,
+                    record.clicks,
+                    record.cost,
+                    record.currency,
+                    record.reason,
+                    source.loaded_at,
+                )
+            )
 
 
 async def write_assignments(conn: Conn, source: Source, cards: Sequence[Placed]) -> None:

@@ -78,6 +78,7 @@ async def _remove_spend(conn: Conn, key: tuple[UUID, UUID]) -> None:
         )
     ).fetchall()
     await _clear(conn, "ad_spend", key)
+    await _clear(conn, "invalid_clicks", key)
     await settle_spend(conn, key[0], [(campaign, day) for campaign, day in days])
     await conn.execute(
         "update campaign set connection_id = null where workspace_id = %s and connection_id = %s", key

@@ -23,6 +23,7 @@ from sync.marketing import (
     known_campaigns,
     write_assignments,
     write_campaigns,
+    write_invalid_clicks,
     write_named_campaigns,
     write_spend,
 )
@@ -46,7 +47,8 @@ async def write_mapped(conn: Conn, loading: Loading, source: Source, mapped: Map
     followers = {placed.id: placed for placed in mapped.of(*FOLLOWS)}
     clients = await _clients_of_followers(conn, source, followers.values()) | dict(outcome.clients)
     former = await _former_owners(conn, loading, mapped)
-    named = await write_named_campaigns(conn, source, [placed.record for placed in everything])
+    naming = [*(placed.record for placed in everything), *(record for _, record in mapped.invalid)]
+    named = await write_named_campaigns(conn, source, naming)
     changes.add(ChangeType.CAMPAIGN, ChangeKind.CREATED, named)
     if mapped.campaigns or mapped.spend:
         ids = mapped.campaign_ids()
@@ -77,6 +79,8 @@ async def write_mapped(conn: Conn, loading: Loading, source: Source, mapped: Map
     if mapped.spend:
         days = await write_spend(conn, source, mapped.spend, loading.run_id)
         await settle_spend(conn, loading.workspace_id, days)
+    if mapped.invalid:
+        await write_invalid_clicks(conn, source, mapped.invalid)
     spent = {campaign_id(each.platform, each.campaign) for _, each in mapped.spend}
     await intend(conn, loading, source.loaded_at, everything, spent=sorted(spent))
 

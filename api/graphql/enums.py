@@ -352,6 +352,7 @@ _MEANINGS: Mapping[type[Enum], tuple[str, tuple[str, ...]]] = {
             "An ad.",
             "A keyword.",
             "A day's cost of a campaign.",
+            "Clicks on ads that were judged as fraudulent.",
         ),
     ),
 }

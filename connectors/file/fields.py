@@ -20,6 +20,7 @@ class Kind(StrEnum):
     CALLS = "calls"
     CONTACTS = "contacts"
     DEALS = "deals"
+    FRAUD = "fraud"
 
 
 Content = Literal[
@@ -102,6 +103,38 @@ SHAPES: dict[Kind, Shape] = {
         ),
         needs=(("day",), ("cost",), ("utm_campaign", "campaign_id", "utm_source")),
         makes=(RecordKind.AD_SPEND,),
+        keys=("day",),
+    ),
+    Kind.FRAUD: Shape(
+        fields=(
+            _field("day", "day", "дата|день|дата клика|дата и время|date|day|время клика|click date|date time"),
+            _field(
+                "clicks",
+                "count",
+                "скликано|фродовые клики|фрод клики|ботовые клики|заблокировано|заблокированные клики|боты|"
+                "invalid clicks|fraud clicks|blocked clicks|bot clicks|клики|clicks",
+            ),
+            _field(
+                "cost",
+                "number",
+                "потери|потеряно|ущерб|стоимость|сэкономлено|lost|wasted|saved|cost",
+            ),
+            _field("platform", "text", "платформа|platform"),
+            _field("campaign_id", "text", "id кампании|номер кампании|campaign id|№ кампании|campaignid"),
+            *(
+                _field(
+                    "utm_campaign",
+                    "text",
+                    "кампания|campaign|campaign name|название кампании|рекламная кампания|utm campaign",
+                ),
+                _field("utm_source", "text", "utm source|источник|source|рекламная система|площадка|система"),
+                _field("utm_medium", "text", "utm medium|тип трафика|medium"),
+            ),
+            _field("reason", "text", "причина|причина блокировки|правило|вердикт|reason|verdict|rule|type"),
+            _field("currency", "text", "валюта|currency"),
+        ),
+        needs=(("day",), ("utm_campaign", "campaign_id", "utm_source")),
+        makes=(RecordKind.INVALID_CLICKS,),
         keys=("day",),
     ),
     Kind.CALLS: Shape(

@@ -19,8 +19,15 @@ from connectors.file.fields import Kind
 from connectors.file.records import Body, Line, Told
 from connectors.file.settings import FileSettings
 from schema.enums import DealStatus, Direction
-from schema.records import AdSpendRecord, CallRecord, CompanyRecord, ContactRecord, DealRecord
-from schema.traffic import CampaignKey, Traffic, origin
+from schema.records import (
+    AdSpendRecord,
+    CallRecord,
+    CompanyRecord,
+    ContactRecord,
+    DealRecord,
+    InvalidClicksRecord,
+)
+from schema.traffic import UTM_PLATFORM, CampaignKey, Traffic, origin
 
 _BODY = msgspec.json.Decoder(Body)
 _WON = (
@@ -86,6 +93,46 @@ def map_costs(settings: FileSettings, body: bytes) -> Mapped:
         ]
 
     return map_row(settings, body, spend)
+
+
+def map_fraud(settings: FileSettings, body: bytes) -> Mapped:
+    """Clicks of a campaign and day that a service judged to be fraudulent. A row without a number is one click."""
+    record = _BODY.decode(body)
+    clicks, cost, reasons = 0, Decimal(), []
+    for number, line in zip(record.rows, record.lines, strict=True):
+        try:
+            _refuse_failed_formulas(line)
+            clicks += int(cells.whole(line.get("clicks", "1")))
+            cost += Decimal(cells.number(line.get("cost", "0"), "."))
+        except BadRecord as error:
+            raise BadRecord(f"Row {number}: {error.sentence}") from None
+        reasons.append(line.get("reason"))
+    priced = all(line.get("cost") for line in record.lines)
+
+    def judged(line: Line, told: Told, _: Body) -> Mapped:
+        campaign = _campaign(line, told)
+        day = date.fromisoformat(cells.day(_needed(line, "day")))
+        return [
+            InvalidClicksRecord(
+                external_id=f"{campaign.platform}/{campaign.external_id}/{day}",
+                day=day,
+                clicks=clicks,
+                cost=cost.quantize(Decimal("0.01")) if priced else None,
+                currency=_currency(line, told) if priced else None,
+                reason=", ".join(dict.fromkeys(filter(None, reasons))) or None,
+                traffic=_named_by(campaign),
+            )
+        ]
+
+    return map_row(settings, body, judged)
+
+
+def _named_by(campaign: CampaignKey) -> Traffic:
+    """The origin that names this campaign: by the platform's id, or by the tags themselves."""
+    if campaign.platform != UTM_PLATFORM:
+        return Traffic(platform=campaign.platform, campaign=campaign.external_id)
+    source, medium, name = campaign.external_id.split("/", 2)
+    return Traffic(utm_source=source, utm_medium=medium, utm_campaign=name)
 
 
 def _refuse_failed_formulas(line: Line) -> None:
@@ -271,6 +318,7 @@ def _custom(line: Line, record: Body, *fields: str) -> dict[str, str] | None:
 
 KINDS: dict[Kind, Callable[[FileSettings, bytes], Mapped]] = {
     Kind.COSTS: map_costs,
+    Kind.FRAUD: map_fraud,
     Kind.CALLS: map_call,
     Kind.CONTACTS: map_contact,
     Kind.DEALS: map_deal,

@@ -21,6 +21,7 @@ from connectors.file.table import Row, Table, looks_like_sums
 from connectors.file.wizard import Match, matches_of
 
 Line = dict[str, str]
+_SUMMED = frozenset({Kind.COSTS, Kind.FRAUD})  # rows of one campaign and day are one record
 _OF_A_CAMPAIGN = ("day", "platform", "campaign_id", "utm_source", "utm_medium", "utm_campaign", "currency")
 _MANY = "\n"  # parts the values of a field that several columns fill
 
@@ -83,7 +84,7 @@ def reading_of(table: Table, settings: FileSettings) -> Reading:
             id="",
             rows=[row.number],
             lines=[line],
-            extra=_extra(row, rest) if kind is not Kind.COSTS else {},
+            extra=_extra(row, rest) if kind not in _SUMMED else {},
             fault=_fault(row, table),
             told=told,
         )
@@ -101,7 +102,7 @@ def _add(by_key: dict[str, Body], body: Body, kind: Kind) -> int:
     if known is None:
         by_key[key] = body
         return 0
-    if kind is Kind.COSTS and key.startswith("day:"):  # what a campaign cost on a day is the sum of its lines
+    if kind in _SUMMED and key.startswith("day:"):  # what a campaign cost on a day is the sum of its lines
         by_key[key] = msgspec.structs.replace(known, rows=known.rows + body.rows, lines=known.lines + body.lines)
         return 0
     if key.startswith("id:"):
@@ -118,7 +119,7 @@ def _key(body: Body, kind: Kind) -> str:
     line = body.lines[0]
     if body.fault is not None:
         return _hashed("unreadable", [body.fault.partition(": ")[2], *line.values()])
-    if kind is Kind.COSTS:
+    if kind in _SUMMED:
         return _hashed("day", [line.get(name, "").casefold() for name in _OF_A_CAMPAIGN])
     if line.get("id"):
         return f"id:{line['id']}"
@@ -223,7 +224,7 @@ def _fault(row: Row, table: Table) -> str | None:
 
 def _told(settings: FileSettings) -> Told:
     match settings.kind:
-        case Kind.COSTS:
+        case Kind.COSTS | Kind.FRAUD:
             return Told(
                 currency=settings.currency,
                 vat=settings.include_vat,

@@ -16,7 +16,10 @@ from connectors.file.fields import Kind
 class FileSettings(ConnectorSettings):
     kind: Kind = Field(
         title="What the rows are",
-        description="One of costs, calls, contacts, deals: each connection takes files of one kind.",
+        description=(
+            "One of costs, calls, contacts, deals, fraud (clicks that were judged as fraudulent): each connection "
+            "takes files of one kind."
+        ),
     )
     file: SecretStr = Field(
         title="The uploaded file",

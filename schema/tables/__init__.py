@@ -35,7 +35,7 @@ from schema.tables.identity import (
 )
 from schema.tables.inbox import Door, ReceivedWebhook
 from schema.tables.interactions import Call, Lead, Message, Visit
-from schema.tables.marketing import Ad, AdGroup, AdSpend, Campaign, CampaignName, Keyword
+from schema.tables.marketing import Ad, AdGroup, AdSpend, Campaign, CampaignName, InvalidClicks, Keyword
 from schema.tables.outbox import Conflict, Delivery, Outbox, OutboxAttempt, WriteRule
 from schema.tables.parties import Assignment, Company, Contact, User
 from schema.tables.reporting import CostRule, FrozenPeriod, ManualCost, OwnMetric, Plan, RuleSet
@@ -77,6 +77,7 @@ __all__ = [
     "IdentityDecision",
     "IdentityRecord",
     "Installation",
+    "InvalidClicks",
     "Invoice",
     "Keyword",
     "Lead",

@@ -97,3 +97,25 @@ class AdSpend(InWorkspace, Base):
     known_from: Mapped[datetime]
     known_until: Mapped[datetime | None]
     run_id: Mapped[UUID | None]
+
+
+class InvalidClicks(InWorkspace, Base):
+    """Clicks on ads that a service judged to be made by robots or rivals, as it tells them: one or many of a day.
+    Reports read them when they are asked; what they cost follows from the ad platform's cost of the day's clicks,
+    unless the service tells it."""
+
+    __tablename__ = "invalid_clicks"
+    __table_args__ = (Index("ix_invalid_clicks_day", "workspace_id", "day", "campaign_id"),)
+
+    connection_id: Mapped[UUID] = mapped_column(primary_key=True)
+    external_id: Mapped[str] = mapped_column(primary_key=True)
+    stream: Mapped[str]
+    source_id: Mapped[str]
+    day: Mapped[date] = mapped_column(comment="The day of the clicks, by the service's calendar.")
+    campaign_id: Mapped[UUID | None] = mapped_column(comment="The campaign clicked on, where it is told.")
+    channel: Mapped[str | None] = mapped_column(comment="Channel group, as understood.")
+    clicks: Mapped[int]
+    cost: Mapped[Decimal | None] = mapped_column(comment="What they cost, where the service tells it.")
+    currency: Mapped[str | None]
+    reason: Mapped[str | None] = mapped_column(comment="Why they were judged so, in the service's words.")
+    loaded_at: Mapped[datetime]
