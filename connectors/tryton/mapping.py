@@ -183,7 +183,7 @@ def _works_at(settings: TrytonSettings, row: wire.Party) -> str | None:
 
 
 def _closed_at(settings: TrytonSettings, row: wire.Opportunity) -> datetime | None:
-    """[9] The end is a day. It was the moment of the last change if that was on the same day, else the day's end."""
+    """[9] The end is a day: the moment of the last change if that was on the same day, else the day's end."""
     if row.end_date is None:
         return row.changed
     if row.changed is not None and row.changed.astimezone(settings.zone).date() == row.end_date.date:

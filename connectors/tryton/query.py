@@ -49,7 +49,12 @@ def search(
     settings: TrytonSettings, model: str, fields: Sequence[str], domain: list[Any], *, limit: int
 ) -> VendorRequest:
     """A page of records in the order of their numbers, the one order that nothing shifts."""
-    query = {"f": list(fields), "d": coded(domain), "o": coded([["id", "ASC"]]), "s": limit}
+    query: dict[str, str | int | Sequence[str]] = {
+        "f": list(fields),
+        "d": coded(domain),
+        "o": coded([["id", "ASC"]]),
+        "s": limit,
+    }
     return VendorRequest(f"/{model}", query=query, headers=_reading(settings))
 
 

@@ -29,8 +29,8 @@ class TrytonSettings(ConnectorSettings):
         min_length=1,
         title="Key of the user application",
         description=(
-            "In Tryton, as an administrator: Administration → Users → Users, open the user that Skvoz is to work as "
-            "and add a user application for REST; validate it and copy its key. The user needs the groups for "
+            "In Tryton, as an administrator: Administration → Users → Users, open the user that Skvoz is to work "
+            "as and add a user application for REST; validate it and copy its key. The user needs the groups for "
             "parties and sales, and a company."
         ),
     )
@@ -38,7 +38,7 @@ class TrytonSettings(ConnectorSettings):
         default=1,
         ge=1,
         title="Number of the company",
-        description="The company whose opportunities are read, by its number; the check lists the companies there are.",
+        description="The company whose opportunities are read, by its number; the check lists those there are.",
     )
     employee: int | None = Field(
         default=None,
@@ -51,7 +51,7 @@ class TrytonSettings(ConnectorSettings):
     campaigns: bool = Field(
         default=True,
         title="Campaigns of opportunities",
-        description="Whether the module Marketing Campaign is activated: campaign, source and medium are then read.",
+        description="Whether the module Marketing Campaign is activated: campaign, source and medium are read.",
     )
     works_at: str = Field(
         default="",

@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 
-from tests.live.running import ROOT, Databases, Missing, digest, environment, free_port, run, running
+from tests.live.running import ROOT, Command, Databases, Missing, digest, environment, free_port, run, running
 
 FURNISHED = "1"  # to be raised when what stands in the first database changes
 LOCK = ROOT / "requirements-bottlecrm.lock"
@@ -71,7 +71,7 @@ def bottlecrm(databases: Databases, folder: Path) -> Iterator[BottleCrm]:
     programs = prepared()
     databases.role(ROLE)
     port = free_port()
-    queue = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", folder]
+    queue: Command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", folder]
     with running(queue, {}, folder / "redis.log", None):
         template = f"bottlecrm_{digest(LOCK.read_bytes(), FURNISHED)}"
         if not databases.has(template):
@@ -88,7 +88,7 @@ def bottlecrm(databases: Databases, folder: Path) -> Iterator[BottleCrm]:
 @contextmanager
 def _served(databases: Databases, programs: Path, folder: Path, database: str, queue: int) -> Iterator[str]:
     url = f"http://127.0.0.1:{free_port()}"
-    command = [programs / "gunicorn", "crm.wsgi:application", "-b", url.removeprefix("http://"), "-w", "2"]
+    command: Command = [programs / "gunicorn", "crm.wsgi:application", "-b", url.removeprefix("http://"), "-w", "2"]
     surroundings = _surroundings(databases, database, queue)
     with running(command, surroundings, folder / "bottlecrm.log", f"{url}/api/profile/"):
         yield url
@@ -125,7 +125,7 @@ def _build(databases: Databases, programs: Path, template: str, queue: int) -> N
 def _token(databases: Databases, programs: Path, url: str, database: str, queue: int) -> str:
     """A personal token without bounds, asked for as its owner would."""
     org = str(databases.execute(database, "select id from organization limit 1")[0][0])
-    command = [programs / "django-admin", "devlogin", EMAIL, "--org", org]
+    command: Command = [programs / "django-admin", "devlogin", EMAIL, "--org", org]
     told = _TOKEN.search(run(command, _surroundings(databases, database, queue)))
     assert told is not None
     answer = httpx.post(

@@ -20,6 +20,7 @@ from core import embedded
 
 ROOT = Path(__file__).parents[2]
 STARTS_WITHIN = 60.0
+Command = list[str | Path]
 
 
 class Missing(Exception):
@@ -46,10 +47,9 @@ def environment(name: str, lock: Path, python: str) -> Path:
         print(f"Installing what {lock.name} names ...", flush=True)
         try:
             subprocess.run([python, "-m", "venv", folder], check=True, capture_output=True)
-            pip = [folder / "bin" / "python", "-m", "pip", "--quiet", "--disable-pip-version-check"]
-            subprocess.run(
-                [*pip, "install", "--require-hashes", "--no-deps", "-r", lock], check=True, capture_output=True
-            )
+            pip = [str(folder / "bin" / "python"), "-m", "pip", "--quiet", "--disable-pip-version-check"]
+            options = ["--require-hashes", "--no-deps", "-r", str(lock)]
+            subprocess.run([*pip, "install", *options], check=True, capture_output=True)
         except subprocess.CalledProcessError as error:
             last = error.stderr.decode(errors="replace").strip().splitlines()[-1:] or ["it doesn't say why"]
             raise Missing(f"{lock.name} couldn't be installed ({last[0]})") from None

@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from tests.live.running import ROOT, Databases, digest, environment, free_port, own_python, run, running
+from tests.live.running import ROOT, Command, Databases, digest, environment, free_port, own_python, run, running
 
 FURNISHED = "1"  # to be raised when what stands in the first database changes
 LOCK = ROOT / "requirements-tryton.lock"
@@ -81,7 +81,7 @@ def _served(databases: Databases, programs: Path, folder: Path, database: str) -
     config = folder / "trytond.conf"
     config.write_text(f"[database]\nuri = postgresql://\n[web]\nlisten = 127.0.0.1:{port}\n")
     url = f"http://127.0.0.1:{port}"
-    command = [programs / "trytond", "-c", config, "-d", database]
+    command: Command = [programs / "trytond", "-c", config, "-d", database]
     with running(command, _surroundings(databases), folder / "trytond.log", f"{url}/{database}/"):
         yield url
 
@@ -97,7 +97,7 @@ def _build(databases: Databases, programs: Path, folder: Path, template: str) ->
     config, password = folder / "build.conf", folder / "password"
     config.write_text("[database]\nuri = postgresql://\n")
     password.write_text(PASSWORD)
-    command = [programs / "trytond-admin", "-c", config, "-d", name, "--all", "--email", "a@example.test"]
+    command: Command = [programs / "trytond-admin", "-c", config, "-d", name, "--all", "--email", "a@example.test"]
     surroundings = {**_surroundings(databases), "TRYTONPASSFILE": str(password)}
     run([*command, "-u", *MODULES, "--activate-dependencies"], surroundings)
     with _served(databases, programs, folder, name) as url:

@@ -54,7 +54,12 @@ def test_a_person_works_for_whom_the_named_relation_leads_to(settings: TrytonSet
 def test_an_opportunity_with_its_campaign(settings: TrytonSettings, sample: Sample) -> None:
     deal = one(mapping.opportunity(settings, sample("opportunities.json", 5)))
     assert isinstance(deal, DealRecord)
-    assert (deal.title, deal.status, deal.amount, deal.currency) == ("Контекст", DealStatus.OPEN, 120000, "RUB")
+    assert (deal.title, deal.status, deal.amount, deal.currency) == (
+        "Контекст",
+        DealStatus.OPEN,
+        Decimal(120000),
+        "RUB",
+    )
     assert (deal.contact, deal.company, deal.responsible, deal.stage) == ("5", "5", "1", "lead")
     assert deal.traffic == Traffic(utm_source="yandex", utm_medium="cpc", utm_campaign="brand_msk")
     # It was never changed: its creation is its last change.
