@@ -45,9 +45,10 @@ from sync.errors import LeaseLost, PagingLoop
 from sync.load import Counts, load_page, retire
 from sync.mapped import Loading
 from sync.mapping_again import map_waiting
+from sync.merges import follow_merges
 from sync.metrics import RECORDS
 from sync.office import Office
-from sync.run_life import GAVE_WAY, RunResult, begin, end, read_in_this_run, resume_at, stop_connection
+from sync.run_life import GAVE_WAY, RunResult, begin, end, resume_at, stop_connection
 from sync.settling import settle_marked
 from sync.sweep import Sweep
 from sync.turns import TurnOver, no_others
@@ -118,8 +119,7 @@ async def run_connection(
     page in hand, and so does ``turn_over`` where that costs nothing; it goes on next time.
     """
     opened = await open_connection(office, workspace_id, connection_id)
-    read_before = await read_in_this_run(office, opened)
-    id = await begin(office, opened, trigger, run_id)
+    id, read_before = await begin(office, opened, trigger, run_id)
     if trigger in (RunTrigger.BUTTON, RunTrigger.COMMAND):
         await try_now(office.database, workspace_id, opened.account)
     about = {"run": str(id), "connection": str(connection_id)}
@@ -150,6 +150,8 @@ async def _run(
             errors = await _read_streams(run, stop)
             if stop is None or not stop.is_set():
                 await _sample_fields(run, looked=looked)
+            async with run.loading() as db:
+                await follow_merges(driver(db), opened)
     except (AuthFailed, BadSettings) as error:
         await stop_connection(office, opened, error)
         return await end(office, opened, id, RunState.FAILED, error.code, error.sentence)

@@ -30,6 +30,10 @@ _ASKED_FOR = text("""
 select id from sync_run where workspace_id = :ws and connection_id = :connection and state = 'queued'
 order by queued_at limit 1
 """)
+_READ = text("""
+select stream from stream_run where workspace_id = :ws and run_id = :run and error_code is null
+    and finished_at > clock_timestamp() - interval '1 hour'
+""")
 _CLEARED = text("""
 update connection set state_reason = null
 where workspace_id = :ws and id = :id and state = 'active' and :state = 'succeeded'
@@ -50,8 +54,12 @@ class RunResult:
     error: str | None = None
 
 
-async def begin(office: Office, opened: Opened, trigger: RunTrigger, run_id: UUID | None) -> UUID:
-    """The run to work on: one that was cut off is adopted, or a queued one started, or a new one made."""
+async def begin(
+    office: Office, opened: Opened, trigger: RunTrigger, run_id: UUID | None
+) -> tuple[UUID, frozenset[str]]:
+    """The run to work on: one that was cut off is adopted, or a queued one started, or a new one made. With it,
+    the streams that it has read already, if it gave way to others: it goes on with the rest, and doesn't begin anew
+    each time, unless somebody asks for what is newest."""
     key = {"ws": opened.workspace_id, "connection": opened.id}
     async with office.database.loading(opened.workspace_id) as db:
         state = (
@@ -64,15 +72,19 @@ async def begin(office: Office, opened: Opened, trigger: RunTrigger, run_id: UUI
         cut_off = (
             await db.execute(
                 text("""
-                select id from sync_run where workspace_id = :ws and connection_id = :connection
+                select id, error_code from sync_run where workspace_id = :ws and connection_id = :connection
                 and state in ('running', 'waiting') order by queued_at desc limit 1
                 """),
                 key,
             )
-        ).scalar_one_or_none()
+        ).one_or_none()
+        read: frozenset[str] = frozenset()
+        by_hand = trigger in (RunTrigger.BUTTON, RunTrigger.COMMAND)
+        if cut_off is not None and cut_off.error_code == GAVE_WAY and not by_hand:
+            read = frozenset((await db.execute(_READ, key | {"run": cut_off.id})).scalars())
         if run_id is None:  # a job of the schedule's: somebody may have asked for a run while it waited
             run_id = (await db.execute(_ASKED_FOR, key)).scalar_one_or_none()
-        id: UUID = cut_off or run_id or uuid4()
+        id: UUID = (cut_off and cut_off.id) or run_id or uuid4()
         await db.execute(
             text("""
             insert into sync_run as r (workspace_id, id, connection_id, trigger, state, started_at)
@@ -82,7 +94,7 @@ async def begin(office: Office, opened: Opened, trigger: RunTrigger, run_id: UUI
             """),
             key | {"id": id, "trigger": trigger.value},
         )
-        if cut_off is not None and run_id is not None and run_id != cut_off:
+        if cut_off is not None and run_id is not None and run_id != cut_off.id:
             await db.execute(
                 text("""
                 update sync_run set state = 'succeeded', finished_at = clock_timestamp(),
@@ -90,23 +102,7 @@ async def begin(office: Office, opened: Opened, trigger: RunTrigger, run_id: UUI
                 """),
                 key | {"id": run_id},
             )
-    return id
-
-
-async def read_in_this_run(office: Office, opened: Opened) -> frozenset[str]:
-    """The streams that the connection's run has read already, if it is one that gave way to others: it goes on with
-    the rest, and doesn't begin anew each time."""
-    async with office.database.workspace(opened.workspace_id) as db:
-        read = await db.execute(
-            text("""
-            select s.stream from sync_run r join stream_run s on s.workspace_id = r.workspace_id and s.run_id = r.id
-            where r.workspace_id = :ws and r.connection_id = :connection and r.state = 'waiting'
-                and r.error_code = :gave_way and s.finished_at > clock_timestamp() - interval '1 hour'
-                and s.error_code is null
-            """),
-            {"ws": opened.workspace_id, "connection": opened.id, "gave_way": GAVE_WAY},
-        )
-        return frozenset(read.scalars())
+    return id, read
 
 
 async def end(

@@ -10,11 +10,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from click.testing import CliRunner
 from prometheus_client.parser import text_string_to_metric_families
 from rich.console import Console
 
+from api.app import create_metrics_app
 from api.command.diagnose import command as diagnose_command
 from api.command.diagnose import write
 from api.command.screen import duration
@@ -139,6 +141,49 @@ async def test_prometheus_is_told_of_all_workspaces(bench: Bench, small_market: 
     assert samples["skvoz_sync_runs_total", "calltouch", "succeeded"] >= 1
     assert samples["skvoz_sync_records_total", "calltouch", "created", "calls"] > 0
     assert samples["skvoz_vendor_request_seconds_count", "calltouch", "ok"] >= 1
+
+
+async def test_a_worker_answers_prometheus_and_balancers(bench: Bench, settings: Settings) -> None:
+    transport = httpx.ASGITransport(app=create_metrics_app(bench.office))
+    async with httpx.AsyncClient(transport=transport, base_url="http://worker") as http:
+        assert (await http.get("/healthz")).json()["status"] == "ok"
+        metrics = await http.get("/metrics")
+        assert (metrics.status_code, "skvoz_database_up 1.0" in metrics.text) == (200, True)
+        assert (await http.get("/graphql")).status_code == 404
+
+
+async def test_a_run_can_be_followed_and_says_nothing_of_whom_it_read(
+    bench: Bench, small_market: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("opentelemetry.sdk")
+    from opentelemetry import trace
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+    from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+    exporter, provider = InMemorySpanExporter(), TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    monkeypatch.setattr(trace, "get_tracer", lambda name: provider.get_tracer(name))
+    connection = await bench.connect(small_market, "bitrix24")  # its address is a secret
+    exporter.clear()
+    result = await bench.sync(connection)
+
+    spans = exporter.get_finished_spans()
+    (run,) = [each for each in spans if each.name == "sync.run"]
+    assert dict(run.attributes or {}) == {
+        "skvoz.connector": "bitrix24",
+        "skvoz.trigger": "command",
+        "skvoz.run": str(result.run_id),
+        "skvoz.connection": str(connection),
+        "skvoz.state": "succeeded",
+        "skvoz.fetched": result.counts.fetched,
+    }
+    inside = [each for each in spans if each is not run]
+    assert {each.name for each in inside} == {"vendor.request", "sync.page"}
+    assert {each.context.trace_id for each in spans} == {run.context.trace_id}
+    assert sum((each.attributes or {}).get("skvoz.records", 0) for each in inside) == result.counts.fetched
+    told = {name for each in inside for name in (each.attributes or {})}
+    assert told == {f"skvoz.{name}" for name in ("connector", "method", "status", "stream", "records")}
 
 
 CANARIES = (
