@@ -67,7 +67,7 @@ def contact(id: str, phone: str) -> r.ContactRecord:
 
 KINDS: dict[str, type[Any]] = {kind.__name__: kind for kind in (
     r.ContactRecord, r.CompanyRecord, r.VisitRecord, r.LeadRecord, r.DealRecord, r.OrderRecord, r.InvoiceRecord,
-    r.PaymentRecord, r.MessageRecord, r.TaskRecord,
+    r.PaymentRecord, r.MessageRecord, r.TaskRecord, r.CallRecord,
 )}  # fmt: skip
 
 
