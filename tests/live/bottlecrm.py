@@ -119,7 +119,7 @@ def _build(databases: Databases, programs: Path, template: str, queue: int) -> N
     run([programs / "django-admin", "migrate"], surroundings)
     seed = ["seed_data", "--email", EMAIL, *_SEED, "--invoices", "5", "--no-input"]
     run([programs / "django-admin", *seed], surroundings)
-    databases.rename(name, template)
+    databases.keep(name, template)
 
 
 def _token(databases: Databases, programs: Path, url: str, database: str, queue: int) -> str:

@@ -86,8 +86,16 @@ class Databases:
     def drop(self, name: str) -> None:
         self._execute("drop database if exists {} with (force)", name)
 
-    def rename(self, name: str, to: str) -> None:
-        self._execute("alter database {} rename to {}", name, to)
+    def keep(self, name: str, template: str) -> None:
+        """Let a database be the template of that name, in place of those of former versions."""
+        with self._connect() as connection:
+            former = connection.execute(
+                "select datname from pg_database where starts_with(datname, %s) and datname <> %s",
+                [template.partition("_")[0] + "_", name],
+            ).fetchall()
+        for (each,) in former:
+            self.drop(str(each))
+        self._execute("alter database {} rename to {}", name, template)
 
     def execute(self, database: str, statement: str) -> list[tuple[object, ...]]:
         """A statement in one of the databases, as its superuser."""

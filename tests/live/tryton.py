@@ -102,7 +102,7 @@ def _build(databases: Databases, programs: Path, folder: Path, template: str) ->
     run([*command, "-u", *MODULES, "--activate-dependencies"], surroundings)
     with _served(databases, programs, folder, name) as url:
         _furnish(_Client(f"{url}/{name}/rpc/"))
-    databases.rename(name, template)
+    databases.keep(name, template)
 
 
 class _Client:

@@ -73,7 +73,12 @@ def test_a_won_deal_and_one_that_is_open(settings: BottleCrmSettings, recorded: 
     body = first("opportunities/", recorded("opportunities.json"))
     deal = one(mapping.deal(settings, body))
     assert isinstance(deal, DealRecord)
-    assert (deal.title, deal.status, deal.amount, deal.currency) == ("Deal won", DealStatus.WON, Decimal(100), "USD")
+    assert (deal.title, deal.status, deal.amount, deal.currency) == (
+        "Deal won",
+        DealStatus.WON,
+        Decimal(100),
+        "USD",
+    )
     assert deal.stage == f"{deal.pipeline}:CLOSED_WON"
     assert deal.closed_at == datetime(2026, 11, 24, 16, 44, 42, 783523, tzinfo=UTC)
     assert deal.traffic == Traffic(source="web form", utm_source="yandex", utm_campaign="brand")
