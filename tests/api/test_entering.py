@@ -167,9 +167,9 @@ async def test_what_another_system_keeps_is_queued_there_or_refused_with_what_to
     assert (problem["field"], problem["code"]) == ("position", "KEPT_ELSEWHERE")
     assert "change it there" in problem["message"]
     deal = await api.data(
-        f'mutation {{ editDeal(id: "Deal:{uuid("deal", 1)}", title: "X") {{ problems {{ field code }} }} }}'
+        f'mutation {{ editDeal(id: "Deal:{uuid("deal", 1)}", lostReason: "X") {{ problems {{ field code }} }} }}'
     )
-    assert deal["editDeal"]["problems"] == [{"field": "title", "code": "KEPT_ELSEWHERE"}]
+    assert deal["editDeal"]["problems"] == [{"field": "lostReason", "code": "KEPT_ELSEWHERE"}]
     skipped = await api.data(
         "mutation ($id: ID!) { skipChange(id: $id) { change { state } problems { code } } }",
         {"id": edited["change"]["id"]},
