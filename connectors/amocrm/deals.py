@@ -7,6 +7,7 @@ By it the deal is found again when the answer to its creation was lost: the vend
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -126,6 +127,31 @@ def _make(_settings: AmoCrmSettings, command: Command) -> VendorRequest:
     return VendorRequest("/api/v4/leads/complex", "POST", json=[lead | {"_embedded": {"contacts": [card]}}])
 
 
+def _change(_settings: AmoCrmSettings, command: Command) -> VendorRequest:
+    """[19] Only what is sent changes."""
+    values = command.values
+    lead: dict[str, Any] = {}
+    if "title" in values:
+        lead["name"] = values["title"] or ""
+    if "amount" in values:
+        lead["price"] = int(float(values["amount"] or 0))
+    if "responsible" in values:
+        lead["responsible_user_id"] = _number(values["responsible"], "responsible")
+    if values.get("stage"):
+        lead |= _stage(str(values["stage"]))
+    own = [custom(code, value) for code, value in values.items() if code not in _OWN]
+    if own:
+        lead["custom_fields_values"] = own
+    return VendorRequest(f"/api/v4/leads/{command.external_id}", "PATCH", json=lead)
+
+
+def _changed(_settings: AmoCrmSettings, _command: Command, response: VendorResponse) -> str:
+    try:
+        return str(msgspec.json.decode(response.content, type=_Id).id)
+    except msgspec.MsgspecError:
+        raise VendorChanged("amoCRM answered a write in a shape that isn't known.") from None
+
+
 def _stage(told: str) -> dict[str, int]:
     """A stage is known here by its pipeline's number and its own."""
     pipeline, _, status = told.rpartition(":")
@@ -180,7 +206,8 @@ def _standing(row: wire.Lead, command: Command) -> Standing:
         "responsible": str(row.responsible_user_id),
         **{code: fields.first(held, code) for code in command.values if code not in _OWN},
     }
-    return Standing(str(row.id), row.name or f"#{row.id}", values, kind=RecordKind.DEAL)
+    changed_at = None if row.updated_at is None else datetime.fromtimestamp(row.updated_at, UTC)
+    return Standing(str(row.id), row.name or f"#{row.id}", values, changed_at, RecordKind.DEAL)
 
 
 def _card_by(spelling: Callable[[Command], str | None]) -> Lookup[AmoCrmSettings]:
@@ -307,5 +334,17 @@ DEAL_WRITES: tuple[Write[AmoCrmSettings], ...] = (
         described=Described(_ask_fields, _described),
         origin=_ORIGIN,
         lag_seconds=15.0,
+    ),
+    Write(
+        name="deal.update",
+        title="Change a deal, or close it",
+        entity=RecordKind.DEAL,
+        operation="update",
+        idempotency="absolute",
+        fields=("title", "amount", "stage", "responsible"),
+        request=_change,
+        result=_changed,
+        read=Lookup(_ask, _read),
+        described=Described(_ask_fields, _described),
     ),
 )

@@ -22,6 +22,7 @@ from connectors.bitrix24.writing import (
     Rows,
     by_id,
     by_origin,
+    change,
     decoded,
     described,
     found_by,
@@ -165,6 +166,18 @@ DEAL_WRITES: tuple[Write[Bitrix24Settings], ...] = (
         described=described("deal"),
         origin=UTM,
         undo="deal.delete",
+    ),
+    Write(
+        name="deal.update",
+        title="Change a deal, or close it",
+        entity=RecordKind.DEAL,
+        operation="update",
+        idempotency="absolute",
+        fields=tuple(name for name in DEAL_CODES if name != "pipeline"),  # [35]
+        request=change("crm.deal.update", DEAL_CODES),
+        result=same_id,
+        read=listing("crm.deal.list", by_id, DEAL_CODES, RecordKind.DEAL),
+        described=described("deal"),
     ),
     Write(
         name="deal.delete",

@@ -87,10 +87,10 @@ def add(method: str) -> Callable[[Bitrix24Settings, Command], VendorRequest]:
     return request
 
 
-def change(method: str) -> Callable[[Bitrix24Settings, Command], VendorRequest]:
+def change(method: str, codes: Mapping[str, str] = CODES) -> Callable[[Bitrix24Settings, Command], VendorRequest]:
     def request(_settings: Bitrix24Settings, command: Command) -> VendorRequest:
         return VendorRequest(
-            method, "POST", json={"id": command.external_id, "fields": wire_fields(command.values)}
+            method, "POST", json={"id": command.external_id, "fields": wire_fields(command.values, codes)}
         )
 
     return request

@@ -16,9 +16,11 @@ import pytest
 from sqlalchemy import text
 
 from sandbox.server import start
+from sandbox.world.happenings import Crm
 from sync.connections import create_connection, resync
 from sync.errors import SettingsRefused
 from sync.writeback.dry_run import dry_run_of
+from sync.writeback.outbox import put_new
 from sync.writeback.recipes import draft, recipe, switch_off, switch_on, switched_on
 from tests.conftest import MASTER_KEY
 from tests.sync.conftest import START, Bench
@@ -27,6 +29,7 @@ from tests.sync.writeback.conftest import BEGINNING, Writing
 
 PIPELINE = {"bitrix24": "1", "amocrm": "6100002"}
 STAGE = {"bitrix24": "C1:PREPARATION", "amocrm": "6100002:52000102"}
+NEXT_STAGE = {"bitrix24": "C1:EXECUTING", "amocrm": "6100002:52000104"}
 MADE = {
     "bitrix24": "select d.ID, m.VALUE, d.CATEGORY_ID, d.STAGE_ID, d.UTM_SOURCE, d.ASSIGNED_BY_ID"
     " from bitrix24_deal d left join bitrix24_link k on k.FROM_TYPE = 'DEAL' and k.FROM_ID = d.ID"
@@ -67,6 +70,30 @@ def phones_of(writing: Writing, vendor: str) -> Counter[str]:
     return Counter(phone for phones, _ in made(writing, vendor).values() for phone in phones)
 
 
+async def changed_by_hand(writing: Writing, crm: UUID, deal: str, values: dict[str, str]) -> None:
+    """A person edits a deal here; the answer is lost."""
+    workspace = writing.bench.workspace
+    for path in ("crm.deal.update", f"leads/{deal}"):
+        writing.market.fault("bitrix24" if "crm" in path else "amocrm", "drop_answer", match=path, method="POST")
+        writing.market.fault("amocrm", "drop_answer", match=path, method="PATCH")
+    async with writing.bench.office.database.workspace(workspace) as db:
+        id = await put_new(
+            db,
+            workspace,
+            crm,
+            write="deal.update",
+            key="by hand",
+            order_key=f"deal:{deal}",
+            cause=("deal", workspace),
+            payload=values,
+            base=None,
+            external_id=deal,
+        )
+    await writing.deliver(crm, rounds=20)
+    rows = await writing.bench.rows("select state, stored from outbox where id = :id", id=id)
+    assert rows == [("done", values)]
+
+
 @pytest.mark.parametrize("vendor", ["bitrix24", "amocrm"])
 async def test_each_number_gets_one_deal_with_its_card_though_answers_are_lost(
     writing: Writing, vendor: str
@@ -86,6 +113,7 @@ async def test_each_number_gets_one_deal_with_its_card_though_answers_are_lost(
     places = {(str(pipeline), stage, user) for _, (pipeline, stage, _, user) in deals.values()}
     assert places == {(PIPELINE[vendor], STAGE[vendor], users)}
     assert "yandex" in {source for _, (_, _, source, _) in deals.values()}
+    await changed_by_hand(writing, crm, str(min(deals)), {"title": "Новое", "stage": NEXT_STAGE[vendor]})
     writing.market.advance(minutes=1)
     await resync(writing.bench.office, writing.bench.workspace, crm)
     await writing.bench.sync(crm)
@@ -276,7 +304,7 @@ async def skvoz(writing: Writing, *words: str) -> str:
 
 
 async def test_orders_of_a_shop_become_deals_with_their_amount(bench: Bench, tmp_path: Path) -> None:
-    systems = ("advantshop", "bitrix24")
+    systems: tuple[Crm, ...] = ("advantshop", "bitrix24")
     with start(
         tmp_path / "m", seed=5, calls=40, days=20, start=START, crms=systems, limits=0, only=systems
     ) as market:
