@@ -37,45 +37,31 @@ async def test_costs_are_the_markets_and_a_second_run_changes_nothing(bench: Ben
     assert await bench.unsettled() == []
 
 
-async def test_a_restated_day_becomes_a_revision_and_tokens_are_renewed_by_the_hour(
-    bench: Bench, own_market: Sandbox
-) -> None:
+async def test_restated_days_tokens_of_an_hour_and_pages_that_run_out(bench: Bench, own_market: Sandbox) -> None:
     connection = await bench.connect(own_market, "google_ads")
     await bench.sync(connection)
-    own_market.advance(hours=13)  # the world restates its last days
-    result = await bench.sync(connection)
-    assert (result.state, result.error) == (RunState.SUCCEEDED, None)
-    assert await bench.value("select count(*) from ad_spend where revision > 1") > 0
-    assert await bench.unsettled() == []
-
-
-async def test_pages_that_run_out_are_read_again(bench: Bench, own_market: Sandbox) -> None:
-    url = own_market.credentials["google_ads"]["base_url"]
-    connection = await bench.connect(own_market, "google_ads")
+    own_market.advance(hours=13)  # the world restates its last days, and the access token ends
     async with httpx.AsyncClient() as client:
-        await client.put(f"{url}/_switches", json={"page_rows": 5})
+        await client.put(f"{own_market.credentials['google_ads']['base_url']}/_switches", json={"page_rows": 5})
     body = '{"error": {"details": [{"errors": [{"errorCode": {"requestError": "EXPIRED_PAGE_TOKEN"}}]}]}}'
     own_market.fault("google_ads", "status", match="search", after=6, times=1, params={"status": 400, "body": body})
     result = await bench.sync(connection)
     assert (result.state, result.error) == (RunState.SUCCEEDED, None)
+    assert await bench.value("select count(*) from ad_spend where revision > 1") > 0
     with own_market.truth() as truth:
         spent = {row.name: row.spend for row in truth.campaign_totals(START, START + timedelta(days=60))}
     assert await bench.value("select sum(cost) from ad_spend where known_until is null") == spent["Google | Поиск"]
+    assert await bench.unsettled() == []
 
 
-@pytest.mark.parametrize(
-    ("wrong", "words"),
-    [
+async def test_wrong_settings_are_told_in_words(bench: Bench, market: Sandbox) -> None:
+    for wrong, words in (
         ({"customer_id": "111-111-1111"}, "no account with that customer ID"),
         ({"login_customer_id": ""}, "manager's customer ID"),
         ({"client_secret": "x"}, "doesn't know this OAuth client"),
         ({"refresh_token": "x"}, "consent was withdrawn"),
         ({"api_version": "23"}, "version of the API has ended"),
-    ],
-)
-async def test_wrong_settings_are_told_in_words(
-    bench: Bench, market: Sandbox, wrong: dict[str, str], words: str
-) -> None:
-    values = {key: value for key, value in (market.credentials["google_ads"] | wrong).items() if value}
-    with pytest.raises(SettingsRefused, match=words):
-        await create_connection(bench.office, bench.workspace, "google_ads", "Google", values)
+    ):
+        values = {key: value for key, value in (market.credentials["google_ads"] | wrong).items() if value}
+        with pytest.raises(SettingsRefused, match=words):
+            await create_connection(bench.office, bench.workspace, "google_ads", "Google", values)

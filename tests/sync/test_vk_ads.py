@@ -44,16 +44,14 @@ async def test_costs_are_the_markets_and_a_second_run_changes_nothing(bench: Ben
     assert await bench.unsettled() == []
 
 
-async def test_an_expired_token_is_renewed_and_takes_no_other_place(bench: Bench, own_market: Sandbox) -> None:
+async def test_an_expired_token_takes_no_other_place_and_a_used_up_day_parks_the_run(
+    bench: Bench, own_market: Sandbox
+) -> None:
     connection = await bench.connect(own_market, "vk_ads")
     for _ in range(6):
         own_market.advance(hours=25)
         result = await bench.sync(connection)
         assert (result.state, result.error) == (RunState.SUCCEEDED, None)
-
-
-async def test_a_used_up_day_parks_the_run(bench: Bench, own_market: Sandbox) -> None:
-    connection = await bench.connect(own_market, "vk_ads")
     told = {"status": 429, "body": "{}", "headers": {"X-RateLimit-Daily-Remaining": "0"}}
     own_market.fault("vk_ads", "status", match="statistics", times=1, params=told)
     assert (await bench.sync(connection)).state is RunState.WAITING

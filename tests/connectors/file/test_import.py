@@ -25,7 +25,7 @@ from connectors.file.table import table_of
 from connectors.file.vendor import answer
 from schema.enums import DealStatus, Direction
 from schema.records import AdSpendRecord, CallRecord, CompanyRecord, ContactRecord, DealRecord
-from schema.traffic import Traffic, origin
+from schema.traffic import CampaignKey, Traffic, origin
 from sync.connections import parse_settings
 from sync.errors import SettingsRefused
 from tests.connectors.file.workbooks import workbook
@@ -55,6 +55,35 @@ def mapped(found: Reading, kind: Kind, **values: Any) -> list[Any]:
 
 def fields(found: Reading) -> dict[str, str]:
     return {match.column: match.field for match in found.matches}
+
+
+FRAUD_CLICKS = """Дата клика;ID кампании;Платформа;Причина
+01.03.2026 10:15:00;101234567;yandex_direct;дата-центр
+01.03.2026 23:59:00;101234567;yandex_direct;частые клики
+02.03.2026 00:01:00;101234567;yandex_direct;дата-центр
+"""
+FRAUD_SUMS = """Дата;Кампания;Источник;Клики;Скликано;Потери
+01.03.2026;Весна;vk;120;7;350,10
+02.03.2026;Весна;vk;100;0;0
+Итого;;;220;7;350,10
+"""
+
+
+def test_fraudulent_clicks_are_counted_by_row_or_by_their_number() -> None:
+    first, second = mapped(reading(FRAUD_CLICKS, Kind.FRAUD), Kind.FRAUD)
+    assert (first.day, first.clicks, first.cost) == (date(2026, 3, 1), 2, None)
+    assert (second.day, second.clicks, first.reason) == (date(2026, 3, 2), 1, "дата-центр, частые клики")
+    named = origin(first.traffic)
+    assert named is not None
+    assert named.campaign == CampaignKey("yandex_direct", "101234567")
+    found = reading(FRAUD_SUMS, Kind.FRAUD)
+    assert fields(found)["Скликано"] == "clicks"
+    summed, nothing = mapped(found, Kind.FRAUD)
+    assert (summed.clicks, summed.cost, summed.currency) == (7, Decimal("350.10"), "RUB")
+    assert nothing.clicks == 0
+    named = origin(summed.traffic)
+    assert named is not None
+    assert named.campaign == CampaignKey("utm", "vk/cpc/весна")
 
 
 def test_costs_of_a_day_are_added_up_and_sums_left_out() -> None:
