@@ -20,9 +20,11 @@ from sqlalchemy import text
 from connectors.contract import Span, Stream
 from connectors.errors import AuthFailed, BadSettings, NotReady, QuotaExhausted, RateLimited, VendorError
 from core import clock
+from core.database import driver
 from schema.enums import RunTrigger
 from sync.connections import open_connection, session
 from sync.inbox.loading import Inflow
+from sync.merges import follow_merges
 from sync.office import Office
 from sync.run import HISTORY
 from sync.settling import settle_marked
@@ -82,6 +84,8 @@ async def verify_connection(
         finally:
             verified.run_id = inflow.run_id if inflow.began else None
             if inflow.began:
+                async with office.database.loading(workspace_id) as db:
+                    await follow_merges(driver(db), opened)
                 await settle_marked(office.database, workspace_id, inflow.run_id)
             await end(office, opened, verified)
     return verified

@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 import procrastinate
 import structlog
 from procrastinate.exceptions import AlreadyEnqueued
+from procrastinate.types import JSONValue
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -61,13 +62,14 @@ class VerificationJobs:
         self, workspace_id: UUID, connection_id: UUID, wanted: Wanted, trigger: RunTrigger
     ) -> UUID | None:
         id, lock = uuid4(), f"verify:{connection_id}"
+        streams: list[JSONValue] | None = None if wanted.streams is None else [*sorted(wanted.streams)]
         try:
             await self._task.configure(lock=lock, queueing_lock=lock).defer_async(
                 workspace_id=str(workspace_id),
                 connection_id=str(connection_id),
                 verification_id=str(id),
                 trigger=trigger.value,
-                streams=None if wanted.streams is None else sorted(wanted.streams),
+                streams=streams,
                 since=None if wanted.since is None else wanted.since.isoformat(),
                 until=None if wanted.until is None else wanted.until.isoformat(),
                 fix=wanted.fix,
