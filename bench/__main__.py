@@ -64,7 +64,8 @@ async def _truths() -> int:
             return 1
         async with open_database(Settings(home=home, database_url=None)) as database:
             address = database.conninfo(Role.LOADER)
-            return sum([await asyncio.to_thread(_run, name, str(home / "sandbox"), address) for name in TRUTHS])
+            failed = [await asyncio.to_thread(_run, name, str(home / "sandbox"), address) for name in TRUTHS]
+        return sum(failed) + await asyncio.to_thread(_run, "attribution_levels")
     finally:
         shutil.rmtree(home, ignore_errors=True)
 
