@@ -100,8 +100,8 @@ async def _reconciliation(
 ) -> Reconciliation | None:
     first, last, _ = period_of_arguments({"from": start, "to": end})
     parsed = parse_id(connection)
-    if parsed is None or parsed[0] != "Connection":
-        raise CallerError(f"{connection!r} isn't the id of a Connection.")
+    if parsed is None or parsed[0] != "ConnectedSystem":
+        raise CallerError(f"{connection!r} isn't the id of a ConnectedSystem.")
     async with snapshot(info.context) as conn:
         terms = await read_terms(conn, info.context.viewer.workspace_id)
         try:

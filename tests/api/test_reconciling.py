@@ -24,7 +24,7 @@ QUERY = """query ($id: ID!, $measure: ReconciledMeasure!, $from: Date!, $to: Dat
 
 async def test_reconciliation(api: Api) -> None:
     await journeys(api.market)
-    connection = f"Connection:{api.market.connection_id}"
+    connection = f"ConnectedSystem:{api.market.connection_id}"
     asked = {"id": connection, "measure": "CLICKS", **YEAR}
     found = (await api.data(QUERY, asked))["reconciliation"]
     assert found["totals"] == {"theirs": "3", "ours": "1", "differences": [{"cause": "NO_VISIT", "amount": "-2"}]}
@@ -37,7 +37,7 @@ async def test_reconciliation(api: Api) -> None:
     for row in (*calls["rows"], calls["totals"]):
         differences = sum(Decimal(each["amount"]) for each in row["differences"])
         assert Decimal(row["theirs"]) + differences == Decimal(row["ours"])
-    assert (await api.data(QUERY, {**asked, "id": f"Connection:{uuid('x', 1)}"}))["reconciliation"] is None
+    assert (await api.data(QUERY, {**asked, "id": f"ConnectedSystem:{uuid('x', 1)}"}))["reconciliation"] is None
     assert await api.code(QUERY, {**asked, "id": "x"}) == "BAD_USER_INPUT"
 
 
