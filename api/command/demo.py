@@ -29,8 +29,12 @@ from core import clock
 from core.database import driver
 from core.errors import SkvozError
 from core.settings import Settings, load_settings
+from reports.ad_tags import rules_of_ads
 from reports.campaigns import CampaignReport, campaign_report
 from reports.render import as_json, as_table
+from reports.rulebook import rule_set, write_rules
+from reports.rules import RuleKind
+from reports.standing import standing
 from schema.enums import Role, RunState
 from sync.connections import create_connection, open_connection, update_connection
 from sync.inbox.doors import open_door
@@ -109,6 +113,7 @@ async def _demo(console: Console, once: bool, summary: Path | None, calls: int, 
         chosen = await _connect(console, office, workspace, credentials)
         results = await sync_all(console, office, workspace, chosen)
         console.print("", counts_table(chosen, results))
+        await _understand_tags(office, workspace)
         report = await _report(office, workspace)
         end = clock.now().date()
         title = f"Campaigns, {end - timedelta(days=DAYS)} to {end}"
@@ -210,10 +215,23 @@ async def _open_doors(
                 await http.put(f"{market}/bitrix24/_switches", json={"event_handler": door.url})
 
 
+async def _understand_tags(office: Office, workspace: UUID) -> None:
+    """The rules that the ads' own tags propose are put into force once, as a user would."""
+    async with office.database.workspace(workspace) as db:
+        conn = driver(db)
+        if (await rule_set(conn, workspace, RuleKind.CAMPAIGN)).version == 0:
+            rules = await rules_of_ads(conn, workspace)
+            if rules:
+                await write_rules(conn, workspace, RuleKind.CAMPAIGN, rules, "demo")
+
+
 async def _report(office: Office, workspace: UUID) -> CampaignReport:
     end = clock.now().date()
+    start = end - timedelta(days=DAYS)
     async with office.database.workspace(workspace) as db:
-        return await campaign_report(driver(db), workspace, end - timedelta(days=DAYS), end)
+        conn = driver(db)
+        held = await standing(conn, workspace, start, end)
+        return await campaign_report(conn, workspace, start, end, rules=held.rules)
 
 
 async def _token(office: Office, workspace: UUID, settings: Settings) -> str:

@@ -25,6 +25,7 @@ from api.graphql.scalars import DateText, DateTimeText, DecimalText
 from api.graphql.written import REMOVAL, Info, Written, act, allowed, payload_type
 from core.database import PsycopgConnection, driver
 from reports import plans, rule_preview, rulebook, tag_audit
+from reports.ad_tags import rules_of_ads
 from reports.rules import Rule, RuleKind, Tags
 from reports.tag_audit import TagFault
 from reports.terms import read_terms
@@ -130,6 +131,12 @@ async def _report_rules(info: Info, kind: _Kind) -> ReportRules | None:
         return _rules(await rulebook.rule_set(conn, info.context.viewer.workspace_id, chosen))
 
 
+async def _proposed(info: Info) -> list[ReportRule] | None:
+    async with snapshot(info.context) as conn:
+        found = await rules_of_ads(conn, info.context.viewer.workspace_id)
+    return [ReportRule(then=global_id("Campaign", UUID(rule.then)), **rule.patterns()) for rule in found]
+
+
 async def _preview(info: Info, kind: _Kind, rules: _Rules, start: _From, end: _To) -> list[RuleMove] | None:
     chosen = RuleKind(cast("Any", kind).value)
     first, last, _ = period_of_arguments({"from": start, "to": end})
@@ -224,6 +231,12 @@ def report_rule_fields() -> list[Any]:
     """The fields of `Query`."""
     return [
         strawberry.field(_report_rules, name="reportRules", description="The rules of reports that hold now."),
+        strawberry.field(
+            _proposed,
+            name="proposedCampaignRules",
+            description="Rules of campaigns that follow from the tags of ads: tags that the ads of one campaign "
+            "alone carry mean it. They hold once `writeReportRules` is given them.",
+        ),
         strawberry.field(
             _preview,
             name="previewReportRules",

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pytest
 
+from reports.ad_tags import rules_of_ads
 from reports.by_model import models_report
 from reports.campaigns import Grain, campaign_report
 from reports.dimensions import Dimension
@@ -193,3 +194,21 @@ async def test_plan_and_fact(account: Account) -> None:
         wrong = Planned(first, None, None, figure, Decimal(1))
         with pytest.raises(ValueError, match=r"A plan is|Plans are"):
             await set_plan(account.conn, WORKSPACE, wrong, "key")
+
+
+async def test_ads_tell_what_their_tags_mean(account: Account) -> None:
+    """Tags of one campaign's ads mean it; those of two campaigns, or that hold a number, propose nothing."""
+    await account.campaign("brand", name="Brand", platform="vk_ads", connection_id=CABINET)
+    await account.campaign("other", name="Other", platform="vk_ads", connection_id=CABINET)
+    site = "https://shop.example/?utm_source=vk&utm_medium=cpc&utm_campaign="
+    pages = (("brand", "Spring[1]"), ("brand", "both"), ("other", "both"), ("other", "21048765"))
+    for number, (campaign, tag) in enumerate(pages):
+        of = {"connection_id": CABINET, "external_id": str(number), "stream": "x", "source_id": str(number)}
+        of |= {"loaded_at": day(0)}
+        group = await account.put("ad_group", id=ident(f"g{number}"), campaign_id=ident(campaign), name="g", **of)
+        await account.put("ad", id=ident(f"a{number}"), ad_group_id=group, landing_url=site + tag, **of)
+    (rule,) = await rules_of_ads(account.conn, WORKSPACE)
+    assert (rule.then, rule.platform, rule.source, rule.medium) == (str(ident("brand")), "utm", "vk", "cpc")
+    assert rule.fits(Tags(platform="utm", source="vk", medium="cpc", campaign="spring[1]"))
+    assert not rule.fits(Tags(platform="utm", source="vk", medium="cpc", campaign="spring1"))
+    await write_rules(account.conn, WORKSPACE, RuleKind.CAMPAIGN, [rule], "tester")

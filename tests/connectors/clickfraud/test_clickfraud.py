@@ -74,14 +74,14 @@ def test_the_services_own_cost_is_believed_with_its_currency_only() -> None:
     priced = mapped(cost="12.345", currency="RUB")
     assert (priced.cost, priced.currency) == (Decimal("12.34"), "RUB")
     assert mapped(cost="12.345").cost is None
-    for broken in (
-        {"cost": "-1"},
-        {"cost": "x"},
-        {"clicked_at": "01.03.2026"},
-        {"clicked_at": "2026-03-01T10:00:00"},
+    for name, value in (
+        ("cost", "-1"),
+        ("cost", "x"),
+        ("clicked_at", "01.03.2026"),
+        ("clicked_at", "2026-03-01T10:00:00"),
     ):
         with pytest.raises(BadRecord):
-            mapped(**broken)
+            map_click(SETTINGS, json.dumps(CLICK | {name: value}).encode())
 
 
 def test_days_are_read_by_weeks_and_old_ones_for_what_was_judged_only() -> None:
