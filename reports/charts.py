@@ -65,8 +65,8 @@ def by_campaign(
     told.sort(key=lambda row: -max(row.sums["cost"], row.sums["revenue"]))
     bars = [(label(row, language), row.sums["cost"], row.sums["revenue"]) for row in told[:most]]
     if rest := told[most:]:
-        sums = (sum((row.sums[figure] for row in rest), Decimal(0)) for figure in ("cost", "revenue"))
-        bars.append((_OTHERS[language], *sums))
+        cost, revenue = (sum((row.sums[figure] for row in rest), Decimal(0)) for figure in ("cost", "revenue"))
+        bars.append((_OTHERS[language], cost, revenue))
     figure, axes = _page(title, width, 1.4 + 0.52 * max(len(bars), 2))
     for number, (_, *amounts) in enumerate(bars):
         for place, (amount, colour) in enumerate(zip(amounts, (COST, REVENUE), strict=True)):
@@ -158,7 +158,8 @@ def svg(figure: Figure) -> str:
 
     out = BytesIO()
     with rc_context({"svg.fonttype": "none", "svg.hashsalt": "skvoz"}):
-        FigureCanvasSVG(figure).print_svg(out, metadata={"Date": None, "Creator": None})
+        figure.set_canvas(FigureCanvasSVG(figure))
+        figure.savefig(out, format="svg", dpi=72, metadata={"Date": None, "Creator": None})
     text = out.getvalue().decode()
     return text[text.index("<svg") :]
 
@@ -167,8 +168,8 @@ def png(figure: Figure, dpi: int = 160) -> bytes:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     out = BytesIO()
-    figure.set_dpi(dpi)
-    FigureCanvasAgg(figure).print_png(out)
+    figure.set_canvas(FigureCanvasAgg(figure))
+    figure.savefig(out, format="png", dpi=dpi)
     return out.getvalue()
 
 

@@ -405,7 +405,9 @@ def _reason(counted: _Counted) -> Unattributed:
 async def _counted(conn: PsycopgConnection, terms: Terms, kind: RecordKind, row: _Row) -> _Counted | None:
     if kind is RecordKind.VISIT:
         found = await (await conn.execute(_SETTLED_VISIT, (terms.workspace_id, row.id))).fetchone()
-        return None if found is None else _Counted(row.id, *found, None, None, False, None, None)
+        return (
+            None if found is None else _Counted(row.id, found[0], found[1], found[2], None, None, False, None, None)
+        )
     if kind not in _PATH_KIND:
         return None
     conversion = _PATH_KIND[kind]

@@ -95,8 +95,9 @@ async def _reconciliation(
     start: Annotated[DateText, strawberry.argument(name="from", description="The first day.")],
     end: Annotated[DateText, strawberry.argument(name="to", description="The last day, included.")],
     by: Annotated[
-        ReconciliationGrain, strawberry.argument(description="What a row is.")
-    ] = ReconciliationGrain.SOURCE,  # type: ignore[valid-type]
+        ReconciliationGrain,  # type: ignore[valid-type]  # made from data
+        strawberry.argument(description="What a row is."),
+    ] = ReconciliationGrain.SOURCE,
 ) -> Reconciliation | None:
     first, last, _ = period_of_arguments({"from": start, "to": end})
     parsed = parse_id(connection)
@@ -105,7 +106,9 @@ async def _reconciliation(
     async with snapshot(info.context) as conn:
         terms = await read_terms(conn, info.context.viewer.workspace_id)
         try:
-            found = await reconcile(conn, terms, parsed[1], Measure(measure.value), first, last, by=By(by.value))
+            found = await reconcile(
+                conn, terms, parsed[1], Measure(_chosen(measure)), first, last, by=By(_chosen(by))
+            )
         except LookupError:
             return None
     return Reconciliation(
@@ -113,6 +116,10 @@ async def _reconciliation(
         totals=_row(found.totals),
         syncedUntil=DateTimeText(found.synced_until.isoformat()) if found.synced_until else None,
     )
+
+
+def _chosen(member: Any) -> str:
+    return str(member.value)
 
 
 def reconciling_fields() -> list[Any]:
