@@ -339,9 +339,9 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Lookup(Generic[S]):
-    """How a record is looked for. ``request`` gives None where the command holds nothing to look by. Where one answer
-    only names what to ask for next, ``follow`` asks for it, or gives None when there is nothing; ``found`` reads the
-    last answer."""
+    """How a record is looked for. ``request`` gives None where the command holds nothing to look by. Where one
+    answer only names what to ask for next, ``follow`` asks for it, or gives None when there is nothing; ``found``
+    reads the last answer."""
 
     request: Callable[[S, Command], VendorRequest | None]
     found: Callable[[S, Command, VendorResponse], Standing | None]

@@ -30,8 +30,8 @@ class Settings(BaseSettings):
     public_url: str | None = Field(
         None,
         pattern=r"^https?://[^\s/?#]+(/[^\s?#]*)?$",
-        description="Address at which external systems reach this API (https://skvoz.example.com), for webhooks in. "
-        "Unset: http://<host>:<port>.",
+        description="Address at which external systems reach this API (https://skvoz.example.com), for webhooks in."
+        " Unset: http://<host>:<port>.",
     )
 
     database_url: SecretStr | None = Field(

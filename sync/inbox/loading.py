@@ -23,8 +23,9 @@ from sync.office import Office
 
 @dataclass(slots=True)
 class Inflow:
-    """One pass over what waits at a door, or over what a verification found. It is a run that ends with each of its transactions, so that no other
-    run takes it for one that was cut off. ``began`` is false while nothing was loaded."""
+    """One pass over what waits at a door, or over what a verification found. It is a run that ends with each of its
+    transactions, so that no other run takes it for one that was cut off. ``began`` is false while nothing was
+    loaded."""
 
     office: Office
     opened: Opened

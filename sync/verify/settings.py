@@ -21,7 +21,7 @@ async def verify_every(
     Refused for a time that is too short."""
     if seconds != 0 and seconds < SHORTEST:
         sentence = "Verify once an hour at most, or never (0)."
-        raise Refused([SettingsProblem("verifyEverySeconds", sentence, "TOO_OFTEN")])
+        raise Refused([SettingsProblem("verifyEverySeconds", sentence, "VERIFIED_TOO_OFTEN")])
     async with office.database.within(workspace_id, within) as db:
         changed = await db.execute(
             text("""

@@ -20,8 +20,8 @@ async def test_a_system_out_of_reach_says_so_and_when_it_is_tried_again(api: Api
     workspace, connection = api.market.workspace_id, api.market.connection_id
     statements = (
         "update connection set account = 'amocrm:one', state = 'active', state_reason = null where id = :id",
-        "insert into breaker (workspace_id, account, failures, failing_since, reason, opened_at, next_try_at) values"
-        " (:ws, 'amocrm:one', 5, now(), 'amoCRM is not available.', now(), now() + interval '5 min')",
+        "insert into breaker (workspace_id, account, failures, failing_since, reason, opened_at, next_try_at)"
+        " values (:ws, 'amocrm:one', 5, now(), 'amoCRM is not available.', now(), now() + interval '5 min')",
         "insert into rate_budget (workspace_id, account, limit_name, free_at, window_at, used, held_until) values"
         " (:ws, 'amocrm:one', '7/1s', now(), now(), 12, now() - interval '1 h'),"
         " (:ws, 'amocrm:one', '1000/3600s', now(), now() - interval '2 h', 999, now() + interval '1 h')",

@@ -132,7 +132,6 @@ QUERIES: dict[str, tuple[str, frozenset[Role]]] = {
     "tagAudit": (f"({DAYS}) {{ __typename }}", ALL),
     "unattributed": (f"({DAYS}) {{ __typename }}", ALL),
     "previewOpening": (f'(id: "{uuid("period", 9)}") {{ __typename }}', ALL),
-    "whatWouldMatch": ('(input: {name: "x"}) { __typename }', EDITORS),
     "outbox": ("{ __typename }", WRITERS),
     "outboxChange": (f'(id: "OutboxChange:{uuid("outbox", 9)}") {{ __typename }}', WRITERS),
     "fieldConflicts": ("{ __typename }", WRITERS),

@@ -91,14 +91,18 @@ async def test_what_is_urgent_goes_before_reading_however_much_waits(bench: Benc
     assert await bench.value("select used from rate_budget") == 29
 
 
+async def twice(budget: Budget) -> None:
+    await budget.acquire()
+    await budget.acquire()
+
+
 async def test_reading_leaves_a_part_of_a_burst_alone(bench: Bench) -> None:
     limit = RateLimit(requests=1, seconds=1000.0, burst=8)
     (reader,) = workers(bench, 1, limit)
     for _ in range(6):
         await reader.acquire()
     with pytest.raises(RateLimited):  # 6 of 8, and one booked ahead
-        for _ in range(2):
-            await reader.acquire()
+        await twice(reader)
     urgent = Budget(bench.office.database, bench.workspace, "test:account", (limit,), urgent=True)
     asked = time.monotonic()
     await urgent.acquire()
@@ -109,7 +113,8 @@ async def test_reading_is_slowed_down_and_never_starved(bench: Bench, monkeypatc
     monkeypatch.setattr("sync.budget.YIELDING_SECONDS", 0.3)
     limit = RateLimit(requests=20, seconds=1.0)
     (reader,) = workers(bench, 1, limit)
-    urgent = [Budget(bench.office.database, bench.workspace, "test:account", (limit,), urgent=True) for _ in range(4)]
+    database = bench.office.database
+    urgent = [Budget(database, bench.workspace, "test:account", (limit,), urgent=True) for _ in range(4)]
     flood = asyncio.ensure_future(moments(urgent, 8))  # always four of them booked ahead
     await asyncio.sleep(0.1)
     await reader.acquire()
