@@ -74,7 +74,10 @@ MUTATIONS: dict[str, tuple[str, frozenset[Role]]] = {
     "editDeal": (f'(id: "Deal:{uuid("deal", 1)}", title: "x") {{ problems {{ code }} }}', EDITORS),
     "removeDeal": (f'(id: "Deal:{uuid("deal", 1)}") {{ removed }}', EDITORS),
     **dict.fromkeys(("replayChange", "skipChange", "undoChange"), (CHANGE, WRITERS)),
-    "editChange": (f'(id: "OutboxChange:{uuid("outbox", 9)}", values: {{x: 1}}) {{ problems {{ code }} }}', WRITERS),
+    "editChange": (
+        f'(id: "OutboxChange:{uuid("outbox", 9)}", values: {{x: 1}}) {{ problems {{ code }} }}',
+        WRITERS,
+    ),
     "decideConflict": (
         f'(change: "OutboxChange:{uuid("outbox", 9)}", field: "x", decision: OURS) {{ problems {{ code }} }}',
         WRITERS,

@@ -1,4 +1,3 @@
-
 """Verifications: whether everything is here, by comparison with the external systems."""
 
 from __future__ import annotations
