@@ -20,8 +20,8 @@ from reports.campaigns import CHANNEL_OF_CAMPAIGN, SOURCE_OF_CAMPAIGN, Statement
 from reports.counted import counted_parts
 from reports.dimensions import BY_TOUCH, COLUMNS, OF_AD, TIME, TREE, Dimension, ServedFrom
 from reports.paths import NIL
-from reports.rulebook import Grouping, grouping, rule_set
-from reports.rules import RuleKind
+from reports.rulebook import grouping, rule_set
+from reports.rules import Grouping, RuleKind
 from reports.terms import Terms
 
 

@@ -11,8 +11,8 @@ from uuid import UUID
 from core.database import PsycopgConnection
 from reports.campaigns import CampaignRow, campaign_report
 from reports.rollups import FIGURES
-from reports.rulebook import Grouping, grouping, known_campaigns
-from reports.rules import Rule, RuleKind, checked
+from reports.rulebook import grouping, known_campaigns
+from reports.rules import Grouping, Rule, RuleKind, checked
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from reports.facts import ALL_METRICS
 from reports.grouped import grouped_statement, rules_for
 from reports.metrics import Metric
 from reports.own_metrics import own_metrics
-from reports.rulebook import Grouping
+from reports.rules import Grouping
 from reports.terms import Terms, read_terms
 
 DEFAULT_ROWS, LARGEST_ROWS = 100, 10_000
