@@ -20,6 +20,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import client_reports, doors, recordings
 from api.auth import Authenticator, TooManyWrongTokens
+from api.evidence import door as evidence
+from api.evidence.door import EvidenceDoor
 from api.exports import door as exports
 from api.exports.door import ExportDoor
 from api.graphiql import explorer_routes
@@ -65,6 +67,7 @@ def create_app(office: Office, jobs: Jobs, rates: Rates | None = None) -> Starle
             Route(doors.PATH, doors.Doors(office, jobs, metrics.registry)),
             Route(exports.PATH, ExportDoor(office.database, authenticator)),
             Route(client_reports.PATH, client_reports.ReportDoor(office.database, authenticator)),
+            Route(evidence.PATH, EvidenceDoor(office.database, authenticator, rates)),
             Route(recordings.PATH, RecordingDoor(office, authenticator, rates)),
             Route("/healthz", Health(office.database), methods=["GET"]),
             Route("/metrics", metrics.endpoint, methods=["GET"]),

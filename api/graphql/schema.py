@@ -47,6 +47,7 @@ from api.graphql.model import (
 from api.graphql.mutations import mutation_type
 from api.graphql.outbox import outbox_fields, outbox_roots
 from api.graphql.reconciling import reconciling_fields
+from api.graphql.replaying import replaying_fields
 from api.graphql.report import any_report_roots
 from api.graphql.report_rules import report_rule_fields
 from api.graphql.report_settings import report_setting_fields
@@ -137,6 +138,7 @@ def build_schema(limits: Limits | None = None, stored: StoredDocuments | None = 
             *reconciling_fields(),
             *preview_fields(types),
             *matching_fields(types),
+            *replaying_fields(types),
             *mapping_fields(),
             *door_fields(),
             *outbox_fields(types),

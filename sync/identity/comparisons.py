@@ -101,16 +101,22 @@ _CORROBORATING = {
     "email": ("same", "other provider", "slip"),
     "address": ("same", "part"),
     "firm": ("same",),
-    "time": ("half an hour", "a day"),
+    "time": ("half an hour",),
     "caller": ("unknown until the card",),
 }
 
 
 def rests_on_a_name_alone(vector: Vector) -> bool:
-    """Whether nothing but the name speaks for two records whose phones or mailboxes are others."""
+    """Whether too little but the name speaks for two records whose phones or mailboxes are others.
+
+    To have come within half an hour makes up for one that differs, not for both, nor for a name that differs too.
+    """
     found = dict(zip(COMPARISONS, vector, strict=True))
-    contradicted = "differ" in (found["phone"], found["email"])
-    return contradicted and not any(found[comparison] in levels for comparison, levels in _CORROBORATING.items())
+    others = [found["phone"], found["email"]].count("differ")
+    if not others:
+        return False
+    agree = {comparison for comparison, levels in _CORROBORATING.items() if found[comparison] in levels}
+    return not agree or (agree == {"time"} and (others == 2 or found["name"] != "full"))
 
 
 def words_in_common(one: Traits, other: Traits) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from sync.identity.comparisons import Vector, hushed
 from sync.identity.traits import Traits, bearers_of, slot_of
@@ -15,7 +16,7 @@ from sync.identity.traits import Traits, bearers_of, slot_of
 LARGEST_BLOCK = 50
 """Records in a block, from which on what they have in common is too common to look at."""
 
-MOST_NAMESAKES = 5
+MOST_NAMESAKES = 3
 """How many people a name may belong to, as their phones and mailboxes tell, before it is taken for no name."""
 
 
@@ -63,7 +64,7 @@ class Crowds:
         )
 
 
-def crowds_among(told: Mapping[object, Traits]) -> Crowds:
+def crowds_among(told: Mapping[Any, Traits]) -> Crowds:
     """The crowds among records that are all there are."""
     bearers: dict[int, list[Traits]] = {}
     slots: dict[int, int] = {}

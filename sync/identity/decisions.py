@@ -15,7 +15,7 @@ from core.errors import SkvozError
 from schema.enums import ClientKind, IdentifierKind
 from sync.identity import reading, writing
 from sync.identity.absorb import Outcome, write
-from sync.identity.clusters import Apart, Member, NodeKey, decision_key
+from sync.identity.clusters import Apart, Member, NodeKey, decision_key, is_decision
 from sync.identity.founding import moves
 from sync.identity.grouping import partition
 from sync.identity.reading import APART, LISTED, SAME, Conn
@@ -185,13 +185,13 @@ async def _split(
 
 
 def _rest(client_id: UUID, left: Sequence[Member], shared: Collection[NodeKey]) -> frozenset[UUID]:
-    """Of the records left in a client, those that hold together with its founder (or the oldest one left). Others
-    belonged to it only through what is taken out, and go where their keys lead."""
+    """Of the records left in a client, those that hold together with its founder (or the oldest one left), and
+    those joined by hand. Others belonged to it only through what is taken out, and go where their keys lead."""
     oldest = min(left, key=lambda member: (member.at, member.record_id))
     spokesman = next((member for member in left if member.record_id == client_id), oldest)
-    return next(
-        frozenset(member.record_id for member in group) for group in partition(left, shared) if spokesman in group
-    )
+    group = next(group for group in partition(left, shared) if spokesman in group)
+    decided = [member for member in left if any(is_decision(key) for key in member.keys)]
+    return frozenset(member.record_id for member in (*group, *decided))
 
 
 async def _merge(

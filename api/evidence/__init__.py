@@ -1,0 +1,1 @@
+"""The evidence of who a client is, as a picture."""
