@@ -29,7 +29,6 @@ COMMANDS = {
     "sandbox": "sandbox",
     "report": "report",
     "client-report": "client_report",
-    "client-report": "client_report",
     "export": "export",
     "reader": "reader",
     "attribute": "attribute",

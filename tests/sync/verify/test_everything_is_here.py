@@ -12,7 +12,6 @@ SOME = {
     "calltouch": ("calls", "select source_id from call order by started_at limit 3"),
     "bitrix24": ("deals", "select source_id from deal order by created_at limit 3"),
     "amocrm": ("contacts", "select source_id from contact order by created_at limit 3"),
-    "yandex_direct": ("ad_spend", "select external_id from source_record where stream = 'ad_spend' limit 3"),
     "yandex_metrica": ("visits", "select source_id from visit order by started_at limit 3"),
 }
 """A stream of each system, and where to find some of its records that are not from its last days."""
