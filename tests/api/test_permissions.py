@@ -146,7 +146,10 @@ QUERIES: dict[str, tuple[str, frozenset[Role]]] = {
     "previewUndoChange": (CHANGE, WRITERS),
     "writeRules": ("{ __typename }", CONNECTORS),
     "writeRuleKinds": ("{ __typename }", CONNECTORS),
-    "checkWriteRule": (f'(connection: "{CONNECTION}", kind: CALL_TO_LEAD) {{ __typename }}', CONNECTORS),
+    "checkWriteRule": (
+        f'(connection: "ConnectedSystem:{uuid("kconnection", 9)}", kind: CALL_TO_LEAD) {{ __typename }}',
+        CONNECTORS,
+    ),
     "dryRunWriteRule": (f'(id: "WriteRule:{uuid("wrule", 9)}") {{ __typename }}', CONNECTORS),
     "previewGoldenRules": ("(rules: []) { __typename }", frozenset({OWNER, ANALYST, INTEGRATION})),
 }
