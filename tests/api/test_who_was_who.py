@@ -1,4 +1,3 @@
-
 """Who a client was on a day, and its evidence as a picture: over GraphQL, HTTP and the command line."""
 
 from __future__ import annotations
