@@ -19,7 +19,8 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import client_reports, doors, recordings
-from api.auth import Authenticator, TooManyWrongTokens
+from api.auth import Authenticator
+from api.callers import Callers
 from api.evidence import door as evidence
 from api.evidence.door import EvidenceDoor
 from api.exports import door as exports
@@ -30,7 +31,7 @@ from api.graphql.schema import build_schema
 from api.graphql.stored import StoredDocuments, read_trusted
 from api.http import LARGEST_BODY, GraphQLView, buffered, problem
 from api.language import Languages
-from api.rates import Rates, TooManyRequests
+from api.rates import Rates
 from api.recordings import RecordingDoor
 from core.database import Database
 from schema.migrate import is_current
@@ -59,16 +60,17 @@ def create_app(office: Office, jobs: Jobs, rates: Rates | None = None) -> Starle
     metrics = Metrics(office.database)
     rates = rates or Rates(settings.requests_per_minute)
     authenticator = Authenticator(office.database, rates)
+    callers = Callers(authenticator, rates)
     view = GraphQLView(schema, office, jobs, authenticator, stored, rates)
     return Starlette(
         routes=[
-            Route("/graphql", GraphQLEndpoint(view, authenticator, rates)),
+            Route("/graphql", GraphQLEndpoint(view, callers)),
             WebSocketRoute("/graphql", view),  # who asks is told in its first message
             Route(doors.PATH, doors.Doors(office, jobs, metrics.registry)),
-            Route(exports.PATH, ExportDoor(office.database, authenticator)),
-            Route(client_reports.PATH, client_reports.ReportDoor(office.database, authenticator)),
-            Route(evidence.PATH, EvidenceDoor(office.database, authenticator, rates)),
-            Route(recordings.PATH, RecordingDoor(office, authenticator, rates)),
+            Route(exports.PATH, ExportDoor(office.database, callers)),
+            Route(client_reports.PATH, client_reports.ReportDoor(office.database, callers)),
+            Route(evidence.PATH, EvidenceDoor(office.database, callers)),
+            Route(recordings.PATH, RecordingDoor(office, callers)),
             Route("/healthz", Health(office.database), methods=["GET"]),
             Route("/metrics", metrics.endpoint, methods=["GET"]),
             Route("/", _to_explorer, methods=["GET"]),
@@ -105,26 +107,14 @@ def _for_other_origins(origins: Sequence[str]) -> list[Middleware]:
 class GraphQLEndpoint:
     """Lets callers with a key through to the view."""
 
-    def __init__(self, view: GraphQLView, authenticator: Authenticator, rates: Rates) -> None:
-        self._view, self._authenticator, self._rates = view, authenticator, rates
+    def __init__(self, view: GraphQLView, callers: Callers) -> None:
+        self._view, self._callers = view, callers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope)
-        address = request.client.host if request.client else "unknown"
-        try:
-            viewer = await self._authenticator.viewer(request.headers.get("authorization"), address)
-        except TooManyWrongTokens as error:
-            await too_many(error)(scope, receive, send)
-            return
-        if viewer is None:
-            sentence = "Send your token in the header: Authorization: Bearer skv_live_…"
-            headers = {"WWW-Authenticate": 'Bearer realm="skvoz"'}
-            await problem(401, sentence, code="UNAUTHENTICATED", headers=headers)(scope, receive, send)
-            return
-        try:
-            self._rates.count(viewer.token_id)
-        except TooManyRequests as error:
-            await too_many(error)(scope, receive, send)
+        viewer = await self._callers.who(request)
+        if isinstance(viewer, Response):
+            await viewer(scope, receive, send)
             return
         scope.setdefault("state", {})["viewer"] = viewer
         body = await buffered(receive) if scope["method"] == "POST" else receive
@@ -132,11 +122,6 @@ class GraphQLEndpoint:
             await problem(413, f"The body has more than {LARGEST_BODY} bytes.")(scope, receive, send)
             return
         await self._view(scope, body, send)
-
-
-def too_many(error: TooManyWrongTokens | TooManyRequests) -> Response:
-    """The answer to a caller who has to wait."""
-    return problem(429, str(error), code="TOO_MANY_REQUESTS", headers={"Retry-After": str(error.wait_seconds)})
 
 
 class Health:

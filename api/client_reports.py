@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from api.auth import Authenticator, TooManyWrongTokens
+from api.callers import Callers
 from api.graphql.ids import parse_id
 from api.graphql.masks import MASKED_ROLES
 from api.http import problem
@@ -51,8 +51,8 @@ async def printed(
 class ReportDoor:
     """Prints the monthly report for a caller with a token; analysts get it without names."""
 
-    def __init__(self, database: Database, authenticator: Authenticator) -> None:
-        self._database, self._authenticator = database, authenticator
+    def __init__(self, database: Database, callers: Callers) -> None:
+        self._database, self._callers = database, callers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         response = await self._answer(Request(scope))
@@ -61,16 +61,9 @@ class ReportDoor:
     async def _answer(self, request: Request) -> Response:
         if request.method != "GET":
             return problem(405, "Ask for a report by GET.", headers={"Allow": "GET"})
-        address = request.client.host if request.client else "unknown"
-        try:
-            viewer = await self._authenticator.viewer(request.headers.get("authorization"), address)
-        except TooManyWrongTokens as error:
-            wait = {"Retry-After": str(error.wait_seconds)}
-            return problem(429, str(error), code="TOO_MANY_REQUESTS", headers=wait)
-        if viewer is None:
-            sentence = "Send your token in the header: Authorization: Bearer skv_live_…"
-            headers = {"WWW-Authenticate": 'Bearer realm="skvoz"'}
-            return problem(401, sentence, code="UNAUTHENTICATED", headers=headers)
+        viewer = await self._callers.who(request)
+        if isinstance(viewer, Response):
+            return viewer
         if viewer.role is Role.INTEGRATION or viewer.own is not None:
             return problem(403, "This key may not read the report of all clients.", code="FORBIDDEN")
         try:

@@ -16,12 +16,11 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
-from api.auth import Authenticator, TooManyWrongTokens
+from api.callers import Callers
 from api.graphql.ids import parse_id
 from api.graphql.masks import MASKED_ROLES
 from api.graphql.values import Viewer
 from api.http import problem
-from api.rates import Rates, TooManyRequests
 from connectors.errors import QuotaExhausted, RateLimited, Transient, VendorError
 from sync.connections import open_connection, session
 from sync.errors import NotFound
@@ -43,8 +42,8 @@ class _Recorded:
 class RecordingDoor:
     """Hands the sound of a call to a caller with a token who may see personal data, of clients that he may see."""
 
-    def __init__(self, office: Office, authenticator: Authenticator, rates: Rates) -> None:
-        self._office, self._authenticator, self._rates = office, authenticator, rates
+    def __init__(self, office: Office, callers: Callers) -> None:
+        self._office, self._callers = office, callers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         response = await self._answer(Request(scope))
@@ -53,18 +52,9 @@ class RecordingDoor:
     async def _answer(self, request: Request) -> Response:
         if request.method not in ("GET", "HEAD"):
             return problem(405, "Ask for a recording by GET.", headers={"Allow": "GET, HEAD"})
-        address = request.client.host if request.client else "unknown"
-        try:
-            viewer = await self._authenticator.viewer(request.headers.get("authorization"), address)
-            if viewer is not None:
-                self._rates.count(viewer.token_id)
-        except (TooManyWrongTokens, TooManyRequests) as error:
-            headers = {"Retry-After": str(error.wait_seconds)}
-            return problem(429, str(error), code="TOO_MANY_REQUESTS", headers=headers)
-        if viewer is None:
-            sentence = "Send your token in the header: Authorization: Bearer skv_live_…"
-            headers = {"WWW-Authenticate": 'Bearer realm="skvoz"'}
-            return problem(401, sentence, code="UNAUTHENTICATED", headers=headers)
+        viewer = await self._callers.who(request)
+        if isinstance(viewer, Response):
+            return viewer
         if viewer.role in MASKED_ROLES:
             return problem(403, f"The role {viewer.role} may not hear recordings.", code="FORBIDDEN")
         call = parse_id(request.path_params["call"])

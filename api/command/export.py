@@ -13,10 +13,11 @@ from rich.table import Table
 
 from api.command.running import at_work, in_loop, workspace_option
 from api.command.screen import open_console
+from api.exports.asking import Asked, ExportRefused, Format
 from api.exports.credits import credits_schema
 from api.exports.door import open_export
-from api.exports.formats import Format, written
-from api.exports.reading import Asked, ExportRefused, schema_of
+from api.exports.formats import written
+from api.exports.reading import schema_of
 from schema.analytics import VIEWS
 from schema.enums import Role
 

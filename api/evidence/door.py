@@ -8,14 +8,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from api.auth import Authenticator, TooManyWrongTokens
+from api.callers import Callers
 from api.evidence.drawing import draw
 from api.graphql.ids import parse_id
 from api.graphql.masks import MASKED_ROLES
 from api.graphql.values import Viewer
 from api.http import problem
 from api.language import spoken
-from api.rates import Rates, TooManyRequests
 from core.database import Database, driver
 from sync.identity.explain import NoSuchClient
 from sync.identity.graph import Graph, graph_of
@@ -31,8 +30,8 @@ _MAY_SEE = (
 class EvidenceDoor:
     """Draws the evidence of a client for a caller with a token; analysts see no names and no values of keys."""
 
-    def __init__(self, database: Database, authenticator: Authenticator, rates: Rates) -> None:
-        self._database, self._authenticator, self._rates = database, authenticator, rates
+    def __init__(self, database: Database, callers: Callers) -> None:
+        self._database, self._callers = database, callers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         response = await self._answer(Request(scope))
@@ -41,18 +40,9 @@ class EvidenceDoor:
     async def _answer(self, request: Request) -> Response:
         if request.method not in ("GET", "HEAD"):
             return problem(405, "Ask for the picture by GET.", headers={"Allow": "GET, HEAD"})
-        address = request.client.host if request.client else "unknown"
-        try:
-            viewer = await self._authenticator.viewer(request.headers.get("authorization"), address)
-            if viewer is not None:
-                self._rates.count(viewer.token_id)
-        except (TooManyWrongTokens, TooManyRequests) as error:
-            headers = {"Retry-After": str(error.wait_seconds)}
-            return problem(429, str(error), code="TOO_MANY_REQUESTS", headers=headers)
-        if viewer is None:
-            sentence = "Send your token in the header: Authorization: Bearer skv_live_…"
-            headers = {"WWW-Authenticate": 'Bearer realm="skvoz"'}
-            return problem(401, sentence, code="UNAUTHENTICATED", headers=headers)
+        viewer = await self._callers.who(request)
+        if isinstance(viewer, Response):
+            return viewer
         named = parse_id(request.path_params["client"])
         graph = await self._graph(viewer, named[1]) if named is not None and named[0] == "Client" else None
         if graph is None:

@@ -8,7 +8,8 @@ from uuid import UUID
 
 import pyarrow as pa
 
-from api.exports.reading import Asked, Export, ExportRefused
+from api.exports.asking import Asked, ExportRefused
+from api.exports.reading import Export
 from core.database import PsycopgConnection
 from reports.by_model import Question, batches, learnt, shares_of
 from reports.campaigns import Grain, channels_of_campaigns

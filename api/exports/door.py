@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
 from datetime import date
+from typing import TYPE_CHECKING
 
 import structlog
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from api.auth import Authenticator, TooManyWrongTokens
-from api.exports.credits import export_credits
-from api.exports.formats import MEDIA_TYPES, Format, written
-from api.exports.reading import Asked, CursorTooOld, Export, ExportRefused, export_view, view_named
+from api.callers import Callers
+from api.exports.asking import MEDIA_TYPES, Asked, CursorTooOld, ExportRefused, Format, NoSuchExport
 from api.graphql.values import Viewer
 from api.http import problem
 from core.database import Database, driver
 from schema.enums import Role
+
+if TYPE_CHECKING:
+    from api.exports.reading import Export
 
 log = structlog.get_logger(__name__)
 
@@ -30,8 +32,8 @@ _MAY = frozenset({Role.OWNER, Role.ANALYST, Role.INTEGRATION})
 class ExportDoor:
     """Streams a table to a caller with a token; analysts get personal data masked."""
 
-    def __init__(self, database: Database, authenticator: Authenticator) -> None:
-        self._database, self._authenticator = database, authenticator
+    def __init__(self, database: Database, callers: Callers) -> None:
+        self._database, self._callers = database, callers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope)
@@ -41,18 +43,9 @@ class ExportDoor:
     async def _answer(self, request: Request) -> Response:
         if request.method != "GET":
             return problem(405, "Ask for an export by GET.", headers={"Allow": "GET"})
-        address = request.client.host if request.client else "unknown"
-        try:
-            viewer = await self._authenticator.viewer(request.headers.get("authorization"), address)
-        except TooManyWrongTokens as error:
-            return problem(
-                429, str(error), code="TOO_MANY_REQUESTS", headers={"Retry-After": str(error.wait_seconds)}
-            )
-        if viewer is None:
-            sentence = "Send your token in the header: Authorization: Bearer skv_live_…"
-            return problem(
-                401, sentence, code="UNAUTHENTICATED", headers={"WWW-Authenticate": 'Bearer realm="skvoz"'}
-            )
+        viewer = await self._callers.who(request)
+        if isinstance(viewer, Response):
+            return viewer
         if viewer.role not in _MAY:
             return problem(403, f"The role {viewer.role} may not export tables.", code="FORBIDDEN")
         return await self._export(request, viewer)
@@ -71,7 +64,7 @@ class ExportDoor:
             return problem(410, str(error), code=error.code)
         except ExportRefused as error:
             await stack.aclose()
-            return problem(404 if "There is no export" in str(error) else 400, str(error), code=error.code)
+            return problem(404 if isinstance(error, NoSuchExport) else 400, str(error), code=error.code)
         except BaseException:
             await stack.aclose()
             raise
@@ -85,12 +78,17 @@ class ExportDoor:
 
 async def open_export(stack: AsyncExitStack, database: Database, name: str, asked: Asked) -> Export:
     """Begin an export in a transaction that ends with ``stack``. Raises ExportRefused and CursorTooOld."""
+    from api.exports.credits import export_credits  # with Arrow, which nothing else of the API needs
+    from api.exports.reading import export_view, view_named
+
     view = None if name == "credits" else view_named(name)
     conn = driver(await stack.enter_async_context(database.snapshot(asked.workspace_id)))
     return await export_credits(conn, asked) if view is None else await export_view(conn, view, asked)
 
 
 async def _closing(stack: AsyncExitStack, export: Export, form: Format) -> AsyncIterator[bytes]:
+    from api.exports.formats import written
+
     async with stack:
         async for part in written(export, form):
             yield part

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import io
 from collections.abc import AsyncIterator, Callable
-from enum import StrEnum
 from typing import Any, Protocol
 
 import pyarrow as pa
@@ -13,20 +12,9 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet
 
+from api.exports.asking import Format
 from api.exports.reading import Export
 
-
-class Format(StrEnum):
-    PARQUET = "parquet"
-    CSV = "csv"
-    ARROW = "arrow"
-
-
-MEDIA_TYPES = {
-    Format.PARQUET: "application/vnd.apache.parquet",
-    Format.CSV: "text/csv; charset=utf-8",
-    Format.ARROW: "application/vnd.apache.arrow.stream",
-}
 _DANGEROUS = r"^[=+\-@\t\r]"
 
 

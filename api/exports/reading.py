@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
-from uuid import UUID
 
 import pyarrow as pa
 from psycopg import sql
 
+from api.exports.asking import Asked, CursorTooOld, ExportRefused, NoSuchExport
 from api.graphql.masks import MASKED_ROLES, Mask
 from core.database import PsycopgConnection
-from core.errors import SkvozError
 from schema.analytics import VIEWS, Column, Holds, Personal, View
 from schema.enums import Role
 from sync.feed import end_of_feed
@@ -37,29 +35,6 @@ _ARROW: dict[Holds, pa.DataType] = {
 }
 
 
-class ExportRefused(SkvozError):
-    """An export can't be made as it is asked for; the sentence says what to ask instead."""
-
-    code = "BAD_EXPORT"
-
-
-class CursorTooOld(SkvozError):
-    """The changes since a cursor aren't all kept any more."""
-
-    code = "CURSOR_TOO_OLD"
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """Which rows: days from ``start`` to ``end``, and what changed after the feed's position ``after``."""
-
-    workspace_id: UUID
-    role: Role
-    start: date | None = None
-    end: date | None = None
-    after: int | None = None
-
-
 @dataclass(frozen=True, slots=True)
 class Export:
     """A table on its way out. ``cursor``: given as ``after`` next time, only what changed since comes."""
@@ -71,11 +46,11 @@ class Export:
 
 
 def view_named(name: str) -> View:
-    """Raises ExportRefused that names the views there are."""
+    """Raises NoSuchExport that names the views there are."""
     for view in VIEWS:
         if view.name == name:
             return view
-    raise ExportRefused(
+    raise NoSuchExport(
         f"There is no export {name!r}. There are: {', '.join([*(v.name for v in VIEWS), 'credits'])}."
     )
 
