@@ -10,6 +10,7 @@ from pydantic import Field, SecretStr, field_validator
 
 from connectors.auth import Bearer
 from connectors.contract import ConnectorSettings, TokenStore
+from connectors.zones import ZoneName
 
 
 class AltcraftSettings(ConnectorSettings):
@@ -35,7 +36,7 @@ class AltcraftSettings(ConnectorSettings):
         title="Database",
         description="The database's number: Data → Databases (Данные → Базы), column ID.",
     )
-    timezone: str = Field(
+    timezone: ZoneName = Field(
         default="Europe/Moscow",
         title="Time zone",
         description="The account's time zone, as its usual name: days of birth and of the history are days of it.",
@@ -93,15 +94,6 @@ class AltcraftSettings(ConnectorSettings):
             raise ValueError("This is not an address. It must look like https://ru.altkraft.com.")
         path = parts.path.partition("/api/")[0].rstrip("/")
         return f"{parts.scheme}://{parts.netloc.lower()}{path}"
-
-    @field_validator("timezone")
-    @classmethod
-    def _is_a_zone(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except (KeyError, OSError, ValueError):
-            raise ValueError(f"There is no time zone {value!r}: write it like Europe/Moscow.") from None
-        return value
 
     @property
     def zone(self) -> ZoneInfo:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
 
 import httpx
 import msgspec
@@ -11,6 +10,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 
 from connectors.auth import RefreshingBearer
 from connectors.contract import ConnectorSettings, Tokens, TokenStore
+from connectors.zones import ZoneName
 
 _VENDOR_DOMAINS = ("amocrm.ru", "amocrm.com", "kommo.com")
 _VENDOR_SITES = ("www", "api", "developers", "oauth")
@@ -70,7 +70,7 @@ class AmoCrmSettings(ConnectorSettings):
             "The account's currency: Settings → General settings → Currency. Deals don't tell it themselves."
         ),
     )
-    timezone: str = Field(
+    timezone: ZoneName = Field(
         default="Europe/Moscow",
         title="Time zone",
         description=(
@@ -96,15 +96,6 @@ class AmoCrmSettings(ConnectorSettings):
         # Pasted from the browser it has a page's path; elsewhere the path may be where the API is mounted.
         path = "" if domain in _VENDOR_DOMAINS else parts.path.rstrip("/")
         return f"{parts.scheme}://{parts.netloc.lower()}{path}"
-
-    @field_validator("timezone")
-    @classmethod
-    def _is_a_zone(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except (KeyError, OSError, ValueError):
-            raise ValueError(f"There is no time zone {value!r}: write it like Europe/Moscow.") from None
-        return value
 
     @model_validator(mode="after")
     def _can_renew(self) -> AmoCrmSettings:

@@ -12,6 +12,7 @@ from pydantic import Field, SecretStr, field_validator
 
 from connectors.auth import QueryKey
 from connectors.contract import ConnectorSettings, TokenStore
+from connectors.zones import ZoneName
 
 _DOMAINS = ("aspro.cloud", "flowlu.com", "flowlu.ru")
 _VENDOR_SITES = ("www", "my", "api")
@@ -58,7 +59,7 @@ class AsproCloudSettings(ConnectorSettings):
             "custom fields that hold an address or a line with utm_… are read by themselves."
         ),
     )
-    timezone: str = Field(
+    timezone: ZoneName = Field(
         default="Europe/Moscow",
         title="Time zone",
         description=(
@@ -91,15 +92,6 @@ class AsproCloudSettings(ConnectorSettings):
             )
         path = "" if domain in _DOMAINS else parts.path.rstrip("/")
         return f"{parts.scheme}://{parts.netloc.lower()}{path}"
-
-    @field_validator("timezone")
-    @classmethod
-    def _is_a_zone(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except (KeyError, OSError, ValueError):
-            raise ValueError(f"There is no time zone {value!r}: write it like Europe/Moscow.") from None
-        return value
 
     @field_validator("currency_ids")
     @classmethod

@@ -5,10 +5,11 @@ from __future__ import annotations
 from zoneinfo import ZoneInfo
 
 import httpx
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr
 
 from connectors.auth import Bearer
 from connectors.contract import ConnectorSettings, TokenStore
+from connectors.zones import ZoneName
 
 
 class ClickFraudSettings(ConnectorSettings):
@@ -42,7 +43,7 @@ class ClickFraudSettings(ConnectorSettings):
         title="Count suspicious clicks",
         description="Whether clicks count as fraudulent that the service calls suspicious and didn't block.",
     )
-    timezone: str = Field(
+    timezone: ZoneName = Field(
         default="Europe/Moscow",
         title="Time zone",
         description="The advertising cabinets' time zone, as its usual name: in it a click gets its day.",
@@ -54,15 +55,6 @@ class ClickFraudSettings(ConnectorSettings):
         title="Days to read again",
         description="Verdicts change for some days: every sync reads this many last days again.",
     )
-
-    @field_validator("timezone")
-    @classmethod
-    def _is_a_zone(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except (KeyError, OSError, ValueError):
-            raise ValueError(f"There is no time zone {value!r}: write it like Europe/Moscow.") from None
-        return value
 
     @property
     def zone(self) -> ZoneInfo:

@@ -14,6 +14,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from connectors.contract import ConnectorSettings, TokenStore
 from connectors.onec.odata import ODataAuth
 from connectors.onec.profile import Profile, parse, profile
+from connectors.zones import ZoneName
 
 _ODATA = "/odata/standard.odata"
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
@@ -38,7 +39,7 @@ class OneCSettings(ConnectorSettings):
         ),
     )
     password: SecretStr = Field(title="Password", description="The 1C user's password.")
-    timezone: str = Field(
+    timezone: ZoneName = Field(
         title="Time zone of the server",
         description=(
             "The time zone of the 1C server, as its usual name (Europe/Moscow): 1C writes times without a zone, "
@@ -132,15 +133,6 @@ class OneCSettings(ConnectorSettings):
     def _is_a_login(cls, value: str) -> str:
         if ":" in value or not value:
             raise ValueError("The name of a 1C user is neither empty nor holds a colon.")
-        return value
-
-    @field_validator("timezone")
-    @classmethod
-    def _is_a_zone(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except (KeyError, OSError, ValueError):
-            raise ValueError(f"There is no time zone {value!r}: write it like Europe/Moscow.") from None
         return value
 
     @field_validator("overrides")
