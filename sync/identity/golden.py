@@ -17,6 +17,11 @@ from schema.enums import FieldRule
 from sync.identity.choosing import Choice, Rules, parsed
 from sync.identity.reading import Conn
 
+_CARD = """union all select 'responsible_id', r.responsible_id::text, 0
+        union all select 'phone', p.value, p.place from unnest(r.phones) with ordinality as p (value, place)
+        union all select 'email', e.value, e.place from unnest(r.emails) with ordinality as e (value, place)"""
+"""What every kind of card says beside its name."""
+
 # No two big intermediate results are joined here: while the tables have no statistics yet (in a first sync), the
 # planner takes each for a row or two and would go through one of them for every row of the other.
 _REFRESH = """
@@ -33,9 +38,7 @@ said (client_id, client_kind, record_kind, record_id, connection_id, rank, at, d
     cross join lateral (
         select 'name',
             coalesce(nullif(r.name, ''), nullif(concat_ws(' ', r.first_name, r.last_name), '')), 0::bigint
-        union all select 'responsible_id', r.responsible_id::text, 0
-        union all select 'phone', p.value, p.place from unnest(r.phones) with ordinality as p (value, place)
-        union all select 'email', e.value, e.place from unnest(r.emails) with ordinality as e (value, place)
+        {card}
     ) f (field, value, place)
     union all
     select r.client_id, ids.kind, 'company', r.id, r.connection_id, 1,
@@ -44,9 +47,7 @@ said (client_id, client_kind, record_kind, record_id, connection_id, rank, at, d
         select * from company where workspace_id = %(workspace)s and client_id = ids.id offset 0) r
     cross join lateral (
         select 'name', nullif(r.name, ''), 0::bigint
-        union all select 'responsible_id', r.responsible_id::text, 0
-        union all select 'phone', p.value, p.place from unnest(r.phones) with ordinality as p (value, place)
-        union all select 'email', e.value, e.place from unnest(r.emails) with ordinality as e (value, place)
+        {card}
     ) f (field, value, place)
     union all
     select r.client_id, ids.kind, 'lead', r.id, r.connection_id, 2, r.created_at, r.deleted_at is not null, f.*
@@ -54,9 +55,7 @@ said (client_id, client_kind, record_kind, record_id, connection_id, rank, at, d
         select * from lead where workspace_id = %(workspace)s and client_id = ids.id offset 0) r
     cross join lateral (
         select 'name', nullif(r.name, ''), 0::bigint
-        union all select 'responsible_id', r.responsible_id::text, 0
-        union all select 'phone', p.value, p.place from unnest(r.phones) with ordinality as p (value, place)
-        union all select 'email', e.value, e.place from unnest(r.emails) with ordinality as e (value, place)
+        {card}
     ) f (field, value, place)
     union all
     select r.client_id, ids.kind, 'call', r.id, r.connection_id, 3, r.started_at, r.deleted_at is not null, f.*
@@ -73,9 +72,7 @@ said (client_id, client_kind, record_kind, record_id, connection_id, rank, at, d
         where o.workspace_id = %(workspace)s and o.client_id = ids.id offset 0) r
     cross join lateral (
         select 'name', nullif(r.name, ''), 0::bigint
-        union all select 'responsible_id', r.responsible_id::text, 0
-        union all select 'phone', p.value, p.place from unnest(r.phones) with ordinality as p (value, place)
-        union all select 'email', e.value, e.place from unnest(r.emails) with ordinality as e (value, place)
+        {card}
     ) f (field, value, place)
     union all
     select r.client_id, ids.kind, 'message', r.id, r.connection_id, 3, r.sent_at, r.deleted_at is not null, f.*
@@ -234,7 +231,11 @@ def _statement(choices: tuple[tuple[str, Choice], ...], *, doubts: bool, pins: b
     if pins:
         rule = f"case when best_rank = 0 then {_text(FieldRule.PINNED.value)} else {rule} end"
     return _REFRESH.format(
-        kind=_OWN_KIND if pins else "c.kind", pins=_PINS if pins else "", order=", ".join(order), rule=rule
+        kind=_OWN_KIND if pins else "c.kind",
+        card=_CARD,
+        pins=_PINS if pins else "",
+        order=", ".join(order),
+        rule=rule,
     ).encode()
 
 
