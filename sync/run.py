@@ -220,7 +220,8 @@ async def _read_stream(run: _Run, stream: Stream[Any], stop: asyncio.Event | Non
     if position is None:
         position = stream.start(run.opened.settings, _start(run, lease))
     total = Counts()
-    listed = stream.sweeps or (stream.whole is not None and position is not None and stream.whole(position))
+    # Where nothing is due, nothing was listed either: that nothing was seen says nothing.
+    listed = position is not None and (stream.sweeps or (stream.whole is not None and stream.whole(position)))
     sweep = Sweep(whole=listed and not resumed)
     asked: set[bytes] = set()
     ahead: asyncio.Task[tuple[Page, datetime]] | None = None

@@ -36,6 +36,14 @@ async def test_profiles_are_the_markets_and_a_second_run_changes_nothing(bench: 
     assert (again.counts.created, again.counts.updated, again.counts.deleted) == (0, 0, 0)
     assert await bench.unsettled() == []
 
+    # A run in which the list isn't due says nothing of who is gone, not even where they are few.
+    assert {tuple(told) for (told,) in await bench.rows("select warnings from sync_run")} == {()}
+    await bench.rows(
+        "delete from source_record where stream = 'profiles' and external_id in (select external_id"
+        " from source_record where stream = 'profiles' order by external_id offset 5) returning 1"
+    )
+    assert (await bench.sync(connection)).counts.deleted == 0
+
 
 async def test_what_is_sent_twice_is_there_once(bench: Bench, own_market: Sandbox) -> None:
     connection = await bench.connect(own_market, "altcraft")
