@@ -1,4 +1,4 @@
-"""Skvoz itself, as the system in which people enter clients, contacts and deals over the API.
+"""Skvoz itself, as the system in which people enter clients, contacts, companies and deals over the API.
 
 Its records take the way of any other system's: they are kept as source records, mapped, and told apart by the same
 keys. It is in no catalogue and on no schedule: there is nothing to connect, and nothing to read. Unlike a vendor's,

@@ -52,8 +52,7 @@ class Kept:
 
 async def kept_where(db: AsyncConnection, workspace_id: UUID, kind: RecordKind, id: UUID) -> Kept:
     """The record, and who keeps it. Raises NotFound if it is there no more, or its system isn't connected."""
-    query = _KEPT_DEAL if kind is RecordKind.DEAL else _KEPT_CONTACT
-    row = (await db.execute(text(query), {"ws": workspace_id, "id": id})).mappings().first()
+    row = (await db.execute(text(_KEPT[kind]), {"ws": workspace_id, "id": id})).mappings().first()
     if row is None:
         raise NotFound("It is there no more, or the system that keeps it isn't connected any more.")
     return Kept(kind, id, row["connection_id"], row["connector"], row["system"], row["external_id"], row)
@@ -130,6 +129,13 @@ left join user_account u on u.workspace_id = x.workspace_id and u.id = x.respons
 left join company f on f.workspace_id = x.workspace_id and f.id = x.company_id
 where x.workspace_id = :ws and x.id = :id and x.deleted_at is null
 """
+_KEPT_COMPANY: LiteralString = """
+select x.connection_id, n.connector, n.title as system, x.external_id, x.name, x.tax_id, x.website, x.phones,
+    x.emails, u.external_id as responsible
+from company x join connection n on n.workspace_id = x.workspace_id and n.id = x.connection_id
+left join user_account u on u.workspace_id = x.workspace_id and u.id = x.responsible_id
+where x.workspace_id = :ws and x.id = :id and x.deleted_at is null
+"""
 _KEPT_DEAL: LiteralString = """
 select x.connection_id, n.connector, n.title as system, x.external_id, x.title, x.kind, x.status, x.amount,
     x.currency, x.expected_at::text as expected_at, x.lost_reason, x.pipeline_id, s.external_id as stage,
@@ -140,3 +146,8 @@ left join pipeline p on p.workspace_id = x.workspace_id and p.id = x.pipeline_id
 left join user_account u on u.workspace_id = x.workspace_id and u.id = x.responsible_id
 where x.workspace_id = :ws and x.id = :id and x.deleted_at is null
 """
+_KEPT: Mapping[RecordKind, LiteralString] = {
+    RecordKind.CONTACT: _KEPT_CONTACT,
+    RecordKind.COMPANY: _KEPT_COMPANY,
+    RecordKind.DEAL: _KEPT_DEAL,
+}

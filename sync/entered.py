@@ -32,6 +32,10 @@ from sync.office import Office
 from sync.packing import unpack
 
 _STREAM = {RecordKind.CONTACT: own.CONTACTS, RecordKind.COMPANY: own.COMPANIES, RecordKind.DEAL: own.DEALS}
+_CARDS: Mapping[RecordKind, type[ContactRecord | CompanyRecord]] = {
+    RecordKind.CONTACT: ContactRecord,
+    RecordKind.COMPANY: CompanyRecord,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +64,7 @@ class Register:
         """Enter a card of a person (contact) or a firm (company). Its keys tell whose it is; with ``client_id`` it
         is that client's, whatever they say. Raises DecisionRefused."""
         told = {"external_id": uuid4().hex, "created_at": clock.now(), "updated_at": clock.now(), **values}
-        record = ContactRecord(**told) if kind is RecordKind.CONTACT else CompanyRecord(**told)
+        record = _CARDS[kind](**told)
         id = await self._write(kind, record.external_id, msgspec.json.encode(record))
         whose = await self._client_of(id)
         if client_id is not None and whose != client_id:
@@ -69,12 +73,12 @@ class Register:
             whose = await self._client_of(id)
         return Card(id, whose)
 
-    async def change_contact(self, external_id: str, values: Mapping[str, Any]) -> UUID:
-        """Change a person's card that was entered here. Raises NotFound."""
-        body = await self._stored(own.CONTACTS, external_id)
-        record = msgspec.json.decode(body, type=ContactRecord)
+    async def change_card(self, kind: RecordKind, external_id: str, values: Mapping[str, Any]) -> UUID:
+        """Change a person's or a firm's card that was entered here. Raises NotFound."""
+        body = await self._stored(_STREAM[kind], external_id)
+        record = msgspec.json.decode(body, type=_CARDS[kind])
         changed = msgspec.structs.replace(record, updated_at=clock.now(), **values)
-        return await self._write(RecordKind.CONTACT, external_id, msgspec.json.encode(changed))
+        return await self._write(kind, external_id, msgspec.json.encode(changed))
 
     async def add_deal(self, client_id: UUID, values: Mapping[str, Any]) -> UUID:
         """Enter a deal of a client. A client of whom nothing but calls and the like is known gets a card first.

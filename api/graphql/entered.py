@@ -60,10 +60,10 @@ async def edited(entry: Entry, key: str | None, kind: RecordKind, id: UUID) -> W
         row: dict[str, Any] = {kind.value: id}
         if record.here:
             changed = record_values(values)
-            if kind is RecordKind.CONTACT:
-                await register.change_contact(record.external_id, changed)
-            else:
+            if kind is RecordKind.DEAL:
                 await register.change_deal(record.external_id, changed)
+            else:
+                await register.change_card(kind, record.external_id, changed)
             return Written(**row)
         told = {name: value for name, value in values.items() if name == "stage" or entry.names[name] != "stage"}
         if not told:

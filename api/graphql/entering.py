@@ -1,4 +1,4 @@
-"""Entering and editing clients and contacts.
+"""Entering and editing clients and people's cards; `entering_companies` and `entering_deals` have the rest.
 
 What is entered here is a record of Skvoz itself and changes at once. What another system keeps is changed there:
 the change goes into the outbox, and the answer names it. A client's own fields are pinned by hand.
@@ -12,6 +12,7 @@ import strawberry
 
 from api.graphql.build import field as graphql_field
 from api.graphql.entered import deciding, edited, entered, own_only, record_payload, record_values, taken_away
+from api.graphql.entering_companies import company_mutations
 from api.graphql.entering_deals import deal_mutations
 from api.graphql.entries import STAYS, Entry, kind_of_client
 from api.graphql.enums import ENUMS
@@ -108,15 +109,22 @@ _PinnedFields = Annotated[
 
 def entering_mutations(types: Types) -> tuple[list[Any], dict[str, list[Root]]]:
     """The mutations, and the planned fields of their payloads."""
-    made = [*_client_mutations(types), *_contact_mutations(types), *deal_mutations(types)]
+    made = [
+        *_client_mutations(types),
+        *_contact_mutations(types),
+        *company_mutations(types),
+        *deal_mutations(types),
+    ]
     client = payload(types, "client", "Client", "The client as it is now; null if nothing was written.")
     contact = payload(types, "contact", "Contact", "The contact as it is here now; null if nothing was written.")
+    company = payload(types, "company", "Company", "The card as it is here now; null if nothing was written.")
     deal = payload(types, "deal", "Deal", "The deal as it is here now; null if nothing was written.")
     change = payload(types, "change", "OutboxChange", "What was queued, to be asked for again by its id.")
     return made, {
         "CreateClientPayload": [client],
         "EditClientPayload": [client],
         "ContactPayload": [contact, change],
+        "CompanyPayload": [company, change],
         "DealPayload": [deal, change],
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
@@ -21,6 +22,7 @@ from sync.identity.keys import email_key, phone_key
 LONGEST_NAME, MOST_VALUES = 500, 20
 STAYS = " What isn't given stays."
 _LARGEST = Decimal(10) ** 15
+_SITE = re.compile(r"(https?://)?[^\s/:@]+(\.[^\s/:@.]+)+(:\d+)?(/\S*)?", re.IGNORECASE)
 
 
 class Entry:
@@ -86,6 +88,14 @@ class Entry:
         if len(values) > MOST_VALUES:
             self.wrong(field, "TOO_MANY_VALUES", most=MOST_VALUES)
         return len(values) <= MOST_VALUES
+
+    def address(self, field: str, value: str | None) -> None:
+        """The address of a site; one that is spelt without its scheme is meant as it is."""
+        told = None if value is None else value.strip()
+        if told and not _SITE.fullmatch(told):
+            self.wrong(field, "SITE_INVALID", value=told[:80])
+        else:
+            self.text(field, told)
 
     def amount(self, field: str, value: str | None) -> None:
         if value is None:

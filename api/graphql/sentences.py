@@ -32,6 +32,10 @@ SENTENCES: Mapping[str, Mapping[Language, str]] = {
         "en": "«{value}» isn't an e-mail address like ann@example.com.",
         "ru": "«{value}» — не адрес почты вида ann@example.com.",
     },
+    "SITE_INVALID": {
+        "en": "«{value}» isn't the address of a site like https://example.com.",
+        "ru": "«{value}» — не адрес сайта вида https://example.com.",
+    },
     "AMOUNT_NEGATIVE": {"en": "A sum can't be below zero.", "ru": "Сумма не может быть меньше нуля."},
     "AMOUNT_UNFIT": {
         "en": "Give a sum below 10^15 with two digits after the point at most.",

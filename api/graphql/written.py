@@ -43,6 +43,7 @@ class Written:
     delivery: UUID | None = None
     proposal: UUID | None = None
     contact: UUID | None = None
+    company: UUID | None = None
     deal: UUID | None = None
     change: UUID | None = None
     queued: bool = False
@@ -72,7 +73,7 @@ def recalled(answer: dict[str, Any]) -> Written:
     return Written(**rows, **told, sentence=answer["sentence"])
 
 
-_ROWS = ("connection", "client", "run", "note", "task", "webhook", "contact", "deal", "change")
+_ROWS = ("connection", "client", "run", "note", "task", "webhook", "contact", "company", "deal", "change")
 
 
 async def reach(context: RequestContext, entity: Entity, field: str, id: UUID) -> UUID:

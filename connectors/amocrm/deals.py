@@ -110,11 +110,11 @@ def _make(_settings: AmoCrmSettings, command: Command) -> VendorRequest:
         lead["price"] = int(float(values["amount"]))
     for name, code in (("pipeline", "pipeline_id"), ("responsible", "responsible_user_id")):
         if values.get(name):
-            lead[code] = _number(values[name], name)
+            lead[code] = number(values[name], name)
     if values.get("stage"):
         lead |= _stage(str(values["stage"]))
     parties = {"contacts": values.get("contact"), "companies": values.get("company")}
-    tied = {name: [{"id": _number(id, name)}] for name, id in parties.items() if id}
+    tied = {name: [{"id": number(id, name)}] for name, id in parties.items() if id}
     if tied:
         return VendorRequest("/api/v4/leads", "POST", json=[lead | {"_embedded": tied}])
     card: dict[str, Any] = {name: values[name] for name in _NAMES if values.get(name)}
@@ -136,7 +136,7 @@ def _change(_settings: AmoCrmSettings, command: Command) -> VendorRequest:
     if "amount" in values:
         lead["price"] = int(float(values["amount"] or 0))
     if "responsible" in values:
-        lead["responsible_user_id"] = _number(values["responsible"], "responsible")
+        lead["responsible_user_id"] = number(values["responsible"], "responsible")
     if values.get("stage"):
         lead |= _stage(str(values["stage"]))
     own = [custom(code, value) for code, value in values.items() if code not in _OWN]
@@ -155,11 +155,11 @@ def _changed(_settings: AmoCrmSettings, _command: Command, response: VendorRespo
 def _stage(told: str) -> dict[str, int]:
     """A stage is known here by its pipeline's number and its own."""
     pipeline, _, status = told.rpartition(":")
-    placed = {"status_id": _number(status, "stage")}
-    return placed | ({"pipeline_id": _number(pipeline, "stage")} if pipeline else {})
+    placed = {"status_id": number(status, "stage")}
+    return placed | ({"pipeline_id": number(pipeline, "stage")} if pipeline else {})
 
 
-def _number(value: Any, name: str) -> int:
+def number(value: Any, name: str) -> int:
     try:
         return int(value)
     except (TypeError, ValueError):

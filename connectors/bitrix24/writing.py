@@ -42,6 +42,7 @@ DEAL_CODES = {
     "contact": "CONTACT_ID",
     "company": "COMPANY_ID",
 }
+COMPANY_CODES = {"name": "TITLE", "responsible": "ASSIGNED_BY_ID"}
 UTM = {f"utm_{part}": f"UTM_{part.upper()}" for part in ("source", "medium", "campaign", "content", "term")}
 
 

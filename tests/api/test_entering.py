@@ -227,3 +227,67 @@ async def test_a_caller_without_a_card_gets_one_with_the_first_deal(api: Api) ->
         f'mutation {{ removeDeal(id: "Deal:{uuid("deal", 1)}") {{ removed problems {{ code }} }} }}'
     )
     assert refused["removeDeal"] == {"removed": False, "problems": [{"code": "KEPT_ELSEWHERE"}]}
+
+
+async def test_an_organisations_card_is_entered_edited_and_taken_away(api: Api) -> None:
+    card = "company { id name taxId website phones client { id name kind } connection { connector } } problems { field code message }"
+    wrong = (
+        await api.post(
+            {
+                "query": f'mutation {{ createCompany(client: "Client:{uuid("client", 1)}", name: " ", website: "no site") {{ {card} }} }}'
+            },
+            **{"Accept-Language": "ru"},
+        )
+    ).json()["data"]["createCompany"]
+    assert wrong["company"] is None
+    assert [(each["field"], each["code"]) for each in wrong["problems"]] == [
+        ("client", "DIFFERENT_KINDS"),
+        ("name", "EMPTY"),
+        ("website", "SITE_INVALID"),
+    ]
+    assert wrong["problems"][2]["message"] == "«no site» — не адрес сайта вида https://example.com."
+    query = f'mutation {{ createCompany(name: "Чистота", taxId: "7707083893", website: "chistota.example", phones: ["{PHONE}"], idempotencyKey: "c") {{ queued {card} }} }}'
+    made = (await api.data(query))["createCompany"]
+    assert made["problems"] == []
+    assert (made["company"]["website"], made["company"]["client"]["kind"]) == ("chistota.example", "COMPANY")
+    assert made["company"]["connection"] == {"connector": "skvoz"}
+    assert (await api.data(query))["createCompany"]["company"]["id"] == made["company"]["id"]
+    branch = (
+        await api.data(
+            f'mutation {{ createCompany(client: "{made["company"]["client"]["id"]}", name: "Филиал") {{ {card} }} }}'
+        )
+    )["createCompany"]
+    assert branch["company"]["client"]["id"] == made["company"]["client"]["id"]
+    id = made["company"]["id"]
+    edited = await api.data(
+        f'mutation {{ editCompany(id: "{id}", name: "Чистота и порядок", phones: []) {{ queued {card} }} }}'
+    )
+    assert (edited["editCompany"]["queued"], edited["editCompany"]["company"]["name"]) == (
+        False,
+        "Чистота и порядок",
+    )
+    assert (edited["editCompany"]["company"]["taxId"], edited["editCompany"]["company"]["phones"]) == (
+        "7707083893",
+        [],
+    )
+    assert (await api.data(f'mutation {{ removeCompany(id: "{id}") {{ removed problems {{ code }} }} }}'))[
+        "removeCompany"
+    ] == {"removed": True, "problems": []}
+
+
+async def test_an_organisation_that_another_system_keeps_is_changed_there(api: Api) -> None:
+    await api.market.add(
+        t.Company, [{**api.market.unified("firm", 1), "name": "Чистота", "phones": [], "emails": []}]
+    )
+    query = 'mutation ($id: ID!, $tax: String) { editCompany(id: $id, name: "Порядок", taxId: $tax) { queued change { write payload base } problems { field code } } }'
+    id = f"Company:{uuid('firm', 1)}"
+    assert (await api.data(query, {"id": id, "tax": "7707083893"}))["editCompany"] == {
+        "queued": False,
+        "change": None,
+        "problems": [{"field": "taxId", "code": "KEPT_ELSEWHERE"}],
+    }
+    assert (await api.data(query, {"id": id}))["editCompany"] == {
+        "queued": True,
+        "change": {"write": "company.update", "payload": {"name": "Порядок"}, "base": {"name": "Чистота"}},
+        "problems": [],
+    }
