@@ -38,6 +38,7 @@ _CAMPAIGN_NUMBER = re.compile(r"\d{5,12}")
 _BARE_NUMBER = re.compile(r"(?:.*\|)?(\d{6,12})")
 
 
+@lru_cache(maxsize=8192)  # most of what records say they say again and again
 def present(value: str | None) -> str | None:
     """The text without surrounding space, or None where it only says that there is nothing."""
     if value is None:
@@ -132,14 +133,19 @@ def traffic_of_url(url: str | None, referrer: str | None = None) -> Traffic:
 
 def _tags(url: str) -> dict[str, str]:
     """The parameters of an address that are tags. Only these are decoded: an address may have dozens of others."""
-    found = {}
+    found: dict[str, str] = {}
+    if "?" not in url:
+        return found
     for part in url.partition("#")[0].partition("?")[2].split("&"):
         name, _, value = part.partition("=")
         if "%" in name:
-            name = unquote_plus(name)
+            name = _decoded(name)
         if name in _TAGS:
-            found[name] = unquote_plus(value)
+            found[name] = _decoded(value) if "%" in value or "+" in value else value
     return found
+
+
+_decoded = lru_cache(maxsize=8192)(unquote_plus)  # what is spelt so are names, and those return
 
 
 def _named(name: str | None, source: str, medium: str) -> CampaignKey | None:

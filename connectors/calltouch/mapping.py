@@ -157,13 +157,12 @@ def contacts_of(client: Client) -> tuple[tuple[str, ...], tuple[str, ...], list[
 
 
 def tags_of(tags: Sequence[Tag] | None) -> tuple[str, ...]:
-    return distinct(present(name) for tag in tags or () for name in tag.names or ())
+    return distinct([present(name) for tag in tags for name in tag.names or ()]) if tags else ()
 
 
 def _recognised(tags: Sequence[Tag] | None) -> list[str]:
     """Those of the tags that no person set."""
-    made = [tag for tag in tags or () if (tag.type or "").upper().startswith(MADE_BY_VENDOR)]
-    return list(tags_of(made))
+    return list(tags_of([tag for tag in tags or () if (tag.type or "").upper().startswith(MADE_BY_VENDOR)]))
 
 
 def _lead_form(info: CallbackInfo | None) -> dict[str, Any] | None:
@@ -181,12 +180,12 @@ def _lead_form(info: CallbackInfo | None) -> dict[str, Any] | None:
 
 
 def comment_of(comments: Sequence[Comment] | None) -> str | None:
-    return "\n".join(distinct(present(each.comment) for each in comments or ())) or None
+    return "\n".join(distinct([present(each.comment) for each in comments])) or None if comments else None
 
 
 def distinct(values: Iterable[str | None]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(value for value in values if value))
+    return tuple(dict.fromkeys([value for value in values if value]))
 
 
 def custom_of(**fields: Any) -> dict[str, Any] | None:
-    return {key: value for key, value in fields.items() if value not in (None, "", [], {})} or None
+    return {key: value for key, value in fields.items() if value or value == 0} or None  # 0 and False tell

@@ -5,13 +5,16 @@ The numbers in brackets are facts in BEHAVIOR.md.
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 
 from connectors.calltouch.wire import Scalar
 from connectors.errors import BadRecord
 from schema.traffic import present
 
+_USUAL_FORM = re.compile(r"\d\d/\d\d/\d{4} \d\d:\d\d:\d\d", re.ASCII)
 DATE_FORMATS = ("%d/%m/%Y %H:%M:%S", "%Y-%m-%d %H:%M:%S")
 MILLISECONDS_FROM = 10**11  # [12] as seconds this would be the year 5138
 _QUARTER_HOUR = timedelta(minutes=15)
@@ -20,9 +23,11 @@ _WIDEST_OFFSET = timedelta(hours=14)
 
 def identifier(value: Scalar) -> str | None:
     """[21] An id as text: numbers go beyond 2**53, so a float has already lost digits and names nothing."""
-    if value is None or isinstance(value, bool | float):
+    if value is None:
         return None
-    text = present(str(value))
+    if type(value) is int:
+        return str(value) if value else None
+    text = present(value) if type(value) is str else None
     return None if text == "0" else text
 
 
@@ -53,7 +58,8 @@ def instant(value: Scalar) -> datetime | None:
         return None
     seconds, milliseconds = divmod(number, 1000) if number > MILLISECONDS_FROM else (number, 0)
     try:
-        return datetime.fromtimestamp(seconds, UTC) + timedelta(milliseconds=milliseconds)
+        moment = datetime.fromtimestamp(seconds, UTC)
+        return moment + timedelta(milliseconds=milliseconds) if milliseconds else moment
     except (OverflowError, OSError, ValueError):
         raise BadRecord(f"{number} is no time in seconds or milliseconds.") from None
 
@@ -83,6 +89,11 @@ def local_time(text: str | None) -> datetime | None:
     text = present(text)
     if text is None:
         return None
+    if _USUAL_FORM.fullmatch(text):  # a twentieth of what strptime takes
+        try:
+            return datetime.fromisoformat(f"{text[6:10]}-{text[3:5]}-{text[:2]} {text[11:]}")
+        except ValueError:
+            pass
     for form in DATE_FORMATS:
         try:
             return datetime.strptime(text, form)  # noqa: DTZ007 (the zone is learnt from the record)
@@ -98,8 +109,12 @@ def learnt_zone(moment: datetime | None, local: datetime | None, fallback: tzinf
     """
     if moment is None or local is None:
         return fallback
-    difference = local - moment.astimezone(UTC).replace(tzinfo=None)
+    return _zone_ahead(local - moment.astimezone(UTC).replace(tzinfo=None)) or fallback
+
+
+@lru_cache(maxsize=1024)  # a cabinet writes in one zone
+def _zone_ahead(difference: timedelta) -> timezone | None:
     offset = round(difference / _QUARTER_HOUR) * _QUARTER_HOUR
     if abs(difference - offset) > timedelta(minutes=1) or abs(offset) > _WIDEST_OFFSET:
-        return fallback
+        return None
     return timezone(offset)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, tzinfo
+from functools import lru_cache
 
 import msgspec
 
@@ -31,15 +32,16 @@ def visits_of(
     The history repeats the own visit with fewer fields, so the own one is kept. Calltouch says that all of
     them are this client's, so the earlier ones carry the client's visitor ids beside their own.
     """
-    sessions = _by_session((own, *(chain or ())))
+    history = _by_session(chain or ())
+    sessions = _by_session((own, *history.values()))
     sources = {key: traffic_of(session) for key, session in sessions.items()}
-    credited = _credit(own, chain or (), sources)
+    credited = _credit(own, history, sources)
     visits = {}
     for key, session in sessions.items():
         ids = visitor_ids
         if session is not own:
             own_ids = visitor_ids_of(session.ct_client_id, session.ya_client_id, session.gua_client_id)
-            ids = tuple(dict.fromkeys((*own_ids, *visitor_ids)))
+            ids = visitor_ids if own_ids == visitor_ids else tuple(dict.fromkeys((*own_ids, *visitor_ids)))
         local = local_time(session.session_date)
         visits[key] = VisitRecord(
             external_id=key,
@@ -64,7 +66,7 @@ def _by_session(sessions: Iterable[Session]) -> dict[str, Session]:
     return found
 
 
-def _credit(own: Session, chain: Sequence[Session], sources: dict[str, Traffic]) -> str | None:
+def _credit(own: Session, history: dict[str, Session], sources: dict[str, Traffic]) -> str | None:
     """The visit that the record's ids of ads belong to, if one can be named.
 
     The record's source may be that of an earlier visit [19]: then the history tells another source for the own
@@ -73,11 +75,13 @@ def _credit(own: Session, chain: Sequence[Session], sources: dict[str, Traffic])
     own_id = identifier(own.session_id)
     if own_id is None:
         return None
-    told = _source(sources[own_id])
-    in_history = _by_session(chain).get(own_id)
-    if in_history is None or not _contradict(told, _source(traffic_of(in_history))):
+    in_history = history.get(own_id)
+    if in_history is None or (there := traffic_of(in_history)) == sources[own_id]:
         return own_id
-    sources[own_id] = traffic_of(in_history)
+    told = _source(sources[own_id])
+    if not _contradict(told, _source(there)):
+        return own_id
+    sources[own_id] = there
     same = [key for key, traffic in sources.items() if _source(traffic) == told]
     return same[-1] if same else None
 
@@ -100,21 +104,28 @@ def _source(traffic: Traffic) -> tuple[str | None, ...]:
 
 def traffic_of(session: Session) -> Traffic:
     """Where a visit came from, as it says itself; the ids of ads stand elsewhere."""
-    of_url = traffic_of_url(session.url)
     told = (session.utm_source, session.utm_medium, session.utm_campaign, session.utm_content, session.utm_term)
-    tags = tuple(present(tag) for tag in told)
+    return _traffic(session.url, session.ref, session.source, session.medium, told)
+
+
+@lru_cache(maxsize=1024)  # the history of visits repeats the own one
+def _traffic(
+    url: str | None, ref: str | None, source: str | None, medium: str | None, told: tuple[str | None, ...]
+) -> Traffic:
+    of_url = traffic_of_url(url)
+    tags = tuple([present(tag) for tag in told])
     if not any(tags):  # all or none: tags of two visits must not mix
         tags = (of_url.utm_source, of_url.utm_medium, of_url.utm_campaign, of_url.utm_content, of_url.utm_term)
     return Traffic(
-        source=present(session.source),
-        medium=present(session.medium),
+        source=present(source),
+        medium=present(medium),
         utm_source=tags[0],
         utm_medium=tags[1],
         utm_campaign=tags[2],
         utm_content=tags[3],
         utm_term=tags[4],
         click_id=of_url.click_id,
-        referrer=present(session.ref),
+        referrer=present(ref),
     )
 
 
@@ -151,4 +162,4 @@ def origin_of(source: Traffic, ads: Traffic) -> Traffic | None:
 
 def visitor_ids_of(calltouch: Scalar, metrica: Scalar, google: Scalar) -> tuple[str, ...]:
     ids = (("ct", identifier(calltouch)), ("ym", identifier(metrica)), ("ga", identifier(google)))
-    return tuple(f"{counter}:{value}" for counter, value in ids if value is not None)
+    return tuple([f"{counter}:{value}" for counter, value in ids if value is not None])
