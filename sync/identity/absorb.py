@@ -16,7 +16,7 @@ from schema.enums import IdentifierKind, MergeKind, RecordKind
 from sync.identity import journal, probable, queue, reading, writing
 from sync.identity.candidates import Candidate
 from sync.identity.clusters import Member, NodeKey
-from sync.identity.following import clients_of, follow, nobodys_deals
+from sync.identity.following import clients_of, counted_alone, follow
 from sync.identity.keys import Key
 from sync.identity.likely import is_probable
 from sync.identity.names import name_for_comparison
@@ -43,6 +43,18 @@ class Outcome:
     new_clients: set[UUID] = field(default_factory=set)
     decided: list[tuple[str, UUID, UUID | None]] = field(default_factory=list)
     """What the log got: merge, survivor, merged one; or split, parted one, the one that went out."""
+
+    def add(self, other: Outcome) -> None:
+        """Count what another step of the same work did in."""
+        self.clients |= other.clients
+        self.touched |= other.touched
+        self.unowned |= other.unowned
+        self.new_clients |= other.new_clients
+        self.decided += other.decided
+        self.founded += other.founded
+        self.merged += other.merged
+        self.parted += other.parted
+        self.moved += other.moved
 
 
 async def absorb(
@@ -156,7 +168,7 @@ async def write(
     kinds = {id: RecordKind(settling.members[id].record_kind) for id in moved}
     followed = await follow(conn, workspace_id, kinds | dict(concerned or {}))
     outcome.touched |= clients_of(followed)
-    outcome.unowned = nobodys_deals(followed)
+    outcome.unowned = counted_alone(followed)
     outcome.unowned |= {
         id for id in moved if settling.members[id].client_id is None or founding.client_of[id] is None
     }

@@ -30,13 +30,7 @@ async def weigh_again(conn: Conn, workspace_id: UUID, version: int, actor: str) 
             after={id: linked.applied_to(member) for id, member in before.items()},
         )
         await probable.write_partners(conn, workspace_id, linked, before)
-        outcome = await write(conn, workspace_id, settling, {"weights": version}, actor, None)
-        total.touched |= outcome.touched
-        total.unowned |= outcome.unowned
-        total.new_clients |= outcome.new_clients
-        total.decided += outcome.decided
-        total.merged += outcome.merged
-        total.parted += outcome.parted
+        total.add(await write(conn, workspace_id, settling, {"weights": version}, actor, None))
     return total
 
 

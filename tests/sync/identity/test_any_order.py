@@ -20,7 +20,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from schema.enums import ClientKind, IdentifierKind, RecordKind
-from sync.identity import Candidate, Key, absorb
+from sync.identity import Candidate, Key, absorb, whole
+from sync.identity.whole import regroup
 
 Conn = psycopg.AsyncConnection[tuple[Any, ...]]
 
@@ -246,6 +247,20 @@ async def check(conn: Conn, workspace_id: UUID, final: dict[int, State]) -> None
     assert await cursor.fetchall() == []
 
 
+async def agrees(conn: Conn, workspace_id: UUID) -> None:
+    """Everything at once tells no other clients, and no other shared keys, than page by page did."""
+    graph = await whole.read(conn, workspace_id)
+    if graph is None:
+        return
+    guards = await whole.guards_of(conn, workspace_id, graph)
+    group = await whole.grouped(conn, workspace_id, graph, guards)
+    assert not whole.differing(graph, group, guards.shared).any()
+    cursor = await conn.execute(
+        "select client_kind, kind, value, reason from shared_key where workspace_id = %s", (workspace_id,)
+    )
+    assert {(*key, reason) for key, (reason, _) in guards.reasons.items()} == set(await cursor.fetchall())
+
+
 _WRONGLY_CLOSED = """
 select c.id, c.closed from client c
 where c.workspace_id = %(workspace)s
@@ -306,6 +321,12 @@ def test_the_partition_follows_from_the_final_data(
                 await absorb(conn, other, [state.candidate()], None)
             await absorb(conn, other, [state.candidate() for state in backwards], None)
             await check(conn, other, final)
+            await agrees(conn, other)
+            await conn.execute("delete from shared_key where workspace_id = %s", (other,))
+            await conn.execute("update identity_record set client_id = null where workspace_id = %s", (other,))
+            await regroup(conn, other, "test")
+            await check(conn, other, final)
+            await agrees(conn, other)
             await conn.rollback()
 
     asyncio.run(play())

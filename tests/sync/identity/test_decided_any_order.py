@@ -17,7 +17,7 @@ from sync.identity import absorb
 from sync.identity.decisions import merge, split
 from tests.sync.identity.test_absorb import A, B, C, World, call, contact, lead, visit
 from tests.sync.identity.test_absorb import Conn as AnyConn
-from tests.sync.identity.test_any_order import Conn, State, id_of, states, stored
+from tests.sync.identity.test_any_order import Conn, State, agrees, id_of, states, stored
 
 UNSHRUNK = (Phase.explicit, Phase.reuse, Phase.generate)
 """A story of decisions takes long to shorten, and is short already."""
@@ -82,6 +82,7 @@ async def decide_and_repeat(conn: Conn, workspace_id: UUID, final: Sequence[Stat
         assert len(gone) == 1  # nobody's, if they are visits alone
         assert len(left) <= 1
         assert gone == {None} or gone != left
+        await agrees(conn, workspace_id)
         await come_again(conn, workspace_id, final, chance)
 
 

@@ -27,6 +27,7 @@ from sync.identity.probable import weigh
 from sync.identity.reading import members
 from sync.identity.traits import Traits, bearers_of, blocks_of, slot_of
 from sync.identity.weights import SHIPPED
+from tests.sync.identity.test_any_order import agrees
 
 Conn = psycopg.AsyncConnection[tuple[Any, ...]]
 
@@ -179,6 +180,7 @@ def test_probable_matches_follow_from_the_final_data(
                 await absorb(conn, backwards, [candidate], None)
             await absorb(conn, backwards, candidates, None)
             assert await look(conn, backwards) == found
+            await agrees(conn, backwards)
             await conn.rollback()
 
     with (
