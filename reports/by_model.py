@@ -28,7 +28,7 @@ from reports.campaigns import (
 from reports.comparison import MARKOV, SHAPLEY, Learner, chosen, shares
 from reports.conversions import CONVERSIONS, Conversion, Definition
 from reports.models import MODELS, WHOLE, Ints, Model, split
-from reports.rollups import COUNTED_AS
+from reports.rollups import COUNTED_AS, VALUED_AS
 from reports.rules import NO_RULES, Grouping
 from reports.stored_paths import KINDS, Batch, DatedBy, Unit, Units, stored_paths
 from reports.terms import Terms, read_terms
@@ -39,6 +39,8 @@ ROLLED_UP = "last_non_direct"
 
 _UNITS_OF_MARKOV = 2_000
 _FIRST_DAY = date(2000, 1, 1)
+_VALUES = [(KINDS.index(kind), figure) for kind, figure in VALUED_AS.items()]
+"""Kinds of conversions that bring money, by number, with the figure of it."""
 
 
 async def models_report(
@@ -148,7 +150,7 @@ class Question:
 
 
 class _Sums:
-    """Credits by unit and period, for each kind of conversion in millionths, and revenue in hundredths."""
+    """Credits by unit and period: each kind of conversion in millionths, then each kind of money in hundredths."""
 
     def __init__(self) -> None:
         self._keys: list[Ints] = []
@@ -157,10 +159,12 @@ class _Sums:
     def add(self, keys: Ints, kinds: Ints, parts: Ints, money: Ints) -> None:
         """One row for each credited touch."""
         found, which = np.unique(keys, return_inverse=True)
-        columns = len(KINDS) + 1
+        columns = len(KINDS) + len(_VALUES)
         counts = np.bincount(which * columns + kinds, weights=parts, minlength=len(found) * columns)
         table = counts.astype(np.int64).reshape(-1, columns)
-        table[:, -1] = np.bincount(which, weights=money, minlength=len(found)).astype(np.int64)
+        for place, (kind, _) in enumerate(_VALUES, len(KINDS)):
+            mine = np.where(kinds == kind, money, 0)
+            table[:, place] = np.bincount(which, weights=mine, minlength=len(found)).astype(np.int64)
         self._keys.append(found)
         self._values.append(table)
 
@@ -334,5 +338,5 @@ def _row(unit: Unit, period: int, values: list[int]) -> dict[str, object]:
         "reason": unit.reason,
         "channel": unit.channel,
         **counts,
-        "revenue": str(Decimal(values[-1]).scaleb(-2)),
+        **{figure: str(Decimal(values[place]).scaleb(-2)) for place, (_, figure) in enumerate(_VALUES, len(KINDS))},
     }

@@ -22,7 +22,7 @@ from uuid import UUID
 
 from core.database import PsycopgConnection
 from reports.metrics import METRICS
-from reports.rollups import COUNTED_AS, FIGURES
+from reports.rollups import COUNTED_AS, FIGURES, VALUED_AS
 from reports.rules import NO_RULES, Grouping
 from schema import traffic
 from schema.enums import Channel
@@ -286,7 +286,7 @@ def _words(words: Iterable[str]) -> str:
 
 _FIGURES = f"campaign_id, reason, channel, {', '.join(FIGURES)}"
 _WITHOUT_CONVERSIONS = "campaign_id, reason, channel, " + ", ".join(
-    f"0 as {figure}" if figure in {*COUNTED_AS.values(), "revenue"} else figure for figure in FIGURES
+    f"0 as {figure}" if figure in {*COUNTED_AS.values(), *VALUED_AS.values()} else figure for figure in FIGURES
 )
 _DAYS = (
     "select day, {figures} from rollup_day where workspace_id = %(report_workspace)s"
@@ -294,9 +294,12 @@ _DAYS = (
 )
 
 _COUNTS = ", ".join(f"count(*) filter (where kind = '{kind}') as {figure}" for kind, figure in COUNTED_AS.items())
+_VALUES = ", ".join(
+    f"coalesce(sum(revenue) filter (where kind = '{kind}'), 0) as {figure}" for kind, figure in VALUED_AS.items()
+)
 _CONVERSIONS_AS_KNOWN = f"""
 select day, campaign_id, reason, channel, 0 as cost, 0 as impressions, 0 as clicks, 0 as visits, {_COUNTS},
-    sum(case when kind = 'won_deal' then revenue else 0 end) as revenue
+    {_VALUES}
 from path
 where workspace_id = %(report_workspace)s and day between %(report_start)s and %(report_end)s
 and known_from <= %(report_known)s and (known_until is null or known_until > %(report_known)s)
@@ -305,13 +308,14 @@ group by 1, 2, 3, 4
 _OTHERS_AS_KNOWN = """
 select a.day, a.campaign_id, '' as reason, '' as channel,
     coalesce(sum(a.cost) filter (where a.currency = w.currency), 0) as cost, sum(a.impressions) as impressions,
-    sum(a.clicks) as clicks, 0 as visits, 0 as calls, 0 as leads, 0 as new_clients, 0 as won_deals, 0 as revenue
+    sum(a.clicks) as clicks, 0 as visits, 0 as calls, 0 as leads, 0 as new_clients, 0 as won_deals,
+    0 as paid_invoices, 0 as revenue, 0 as paid_amount
 from ad_spend a join workspace w on w.id = a.workspace_id
 where a.workspace_id = %(report_workspace)s and a.day between %(report_start)s and %(report_end)s
 and a.known_from <= %(report_known)s and (a.known_until is null or a.known_until > %(report_known)s)
 group by 1, 2
 union all
-select s.day, s.campaign_id, s.reason, s.channel, 0, 0, 0, count(*), 0, 0, 0, 0, 0
+select s.day, s.campaign_id, s.reason, s.channel, 0, 0, 0, count(*), 0, 0, 0, 0, 0, 0, 0
 from settled_visit s join visit v on v.workspace_id = s.workspace_id and v.id = s.visit_id
 where s.workspace_id = %(report_workspace)s and s.day between %(report_start)s and %(report_end)s
 and v.started_at >= %(report_start)s::date - 2 and v.started_at < %(report_end)s::date + 3
@@ -319,10 +323,11 @@ and v.loaded_at <= %(report_known)s
 group by 1, 2, 3, 4
 """
 _GIVEN = """
-select day, campaign_id, reason, channel, 0, 0, 0, 0, calls, leads, new_clients, won_deals, revenue
+select day, campaign_id, reason, channel, 0, 0, 0, 0, calls, leads, new_clients, won_deals, paid_invoices, revenue,
+    paid_amount
 from json_to_recordset(%(report_credits)s::json) as r(
     day date, campaign_id uuid, reason text, channel text, calls numeric, leads numeric, new_clients numeric,
-    won_deals numeric, revenue numeric
+    won_deals numeric, paid_invoices numeric, revenue numeric, paid_amount numeric
 )
 """
 _NAME_AS_KNOWN = """coalesce((

@@ -18,7 +18,7 @@ from uuid import UUID
 from core.database import PsycopgConnection
 from reports.campaigns import Statement
 from reports.paths import NIL
-from reports.rollups import COUNTED_AS, FIGURES
+from reports.rollups import COUNTED_AS, FIGURES, VALUED_AS
 
 
 class ChangeCause(StrEnum):
@@ -27,7 +27,7 @@ class ChangeCause(StrEnum):
     HAPPENED = "happened"  # it took place after the earlier moment
     LATE_DATA = "late_data"  # it had taken place before, and we learnt of it or of a touch later
     RESTATED_COST = "restated_cost"  # the ad platform corrected a day's cost
-    EDITED_DEAL = "edited_deal"  # its amount, date or state in the CRM changed
+    EDITED_DEAL = "edited_deal"  # amount, date or state of the deal or invoice in the CRM changed
     IDENTIFIED = "identified"  # a record of nobody became a client's
     MERGE = "merge"
     SPLIT = "split"
@@ -165,6 +165,9 @@ def _since(moment: str) -> str:
 _COUNTS = ", ".join(
     f"case when kind = '{kind}' then sign else 0 end as {figure}" for kind, figure in COUNTED_AS.items()
 )
+_VALUES = ", ".join(
+    f"case when kind = '{kind}' then sign * revenue else 0 end as {figure}" for kind, figure in VALUED_AS.items()
+)
 _IN_RANGE = "workspace_id = %(report_workspace)s and day between %(report_start)s and %(report_end)s"
 # What is new since: it may have taken place since, or before and we are late to know.
 _OF_VERSION = "case when cause <> 'first' then cause when occurred_at > %(report_before)s then 'happened' else"
@@ -186,15 +189,15 @@ from ad_spend a join workspace w on w.id = a.workspace_id where {_SPEND_IN_RANGE
 """  # noqa: S608
 _MOVES = f"""
 select why as cause, campaign_id, reason, channel, 1 as events, 0 as cost, 0 as impressions, 0 as clicks,
-    0 as visits, {_COUNTS}, case when kind = 'won_deal' then sign * revenue else 0 end as revenue
+    0 as visits, {_COUNTS}, {_VALUES}
 from ({_PATHS}) p
 union all
 select why, campaign_id, '', '', 1, case when currency = ours then sign * cost else 0 end,
-    sign * impressions, sign * clicks, 0, 0, 0, 0, 0, 0
+    sign * impressions, sign * clicks, 0, 0, 0, 0, 0, 0, 0, 0
 from ({_SPEND}) a
 union all
 select case when v.started_at > %(report_before)s then 'happened' else 'late_data' end,
-    s.campaign_id, s.reason, s.channel, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0
+    s.campaign_id, s.reason, s.channel, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0
 from settled_visit s join visit v on v.workspace_id = s.workspace_id and v.id = s.visit_id
 where s.workspace_id = %(report_workspace)s and s.day between %(report_start)s and %(report_end)s
 and v.started_at >= %(report_start)s::date - 2 and v.started_at < %(report_end)s::date + 3

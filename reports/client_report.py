@@ -19,7 +19,7 @@ from core.database import PsycopgConnection
 from reports.campaigns import CHANNEL_OF_CAMPAIGN, CampaignReport, CampaignRow, Grain, campaign_report, totals
 from reports.paths import NIL
 from reports.periods import Comparison, compare
-from reports.rollups import COUNTED_AS, FIGURES
+from reports.rollups import COUNTED_AS, FIGURES, VALUED_AS
 from reports.standing import Standing, standing
 from reports.terms import Terms
 
@@ -73,16 +73,19 @@ class ClientReport:
 
 
 _COUNTS = ", ".join(f"count(*) filter (where kind = '{kind}') as {figure}" for kind, figure in COUNTED_AS.items())
-_ZEROS = ", ".join(f"0 as {figure}" for figure in COUNTED_AS.values())
+_VALUES = ", ".join(
+    f"coalesce(sum(revenue) filter (where kind = '{kind}'), 0) as {figure}" for kind, figure in VALUED_AS.items()
+)
+_MADE = (*COUNTED_AS.values(), *VALUED_AS.values())
+_ZEROS = ", ".join(f"0 as {figure}" for figure in _MADE)
 _OF_CLIENT = f"""
 with cells as (
     select {{period}} as period, p.campaign_id, p.reason, p.channel, 0 as cost, 0 as visits, {_COUNTS},
-        sum(case when kind = 'won_deal' then revenue else 0 end) as revenue
+        {_VALUES}
     from path p where p.workspace_id = %(workspace)s and p.client_id = %(client)s
     and p.day between %(start)s and %(end)s and p.known_until is null group by 1, 2, 3, 4
     union all
-    select {{period}}, p.campaign_id, p.reason, p.channel, coalesce(sum(m.cost / m.visits), 0), count(*), {_ZEROS},
-        0
+    select {{period}}, p.campaign_id, p.reason, p.channel, coalesce(sum(m.cost / m.visits), 0), count(*), {_ZEROS}
     from settled_visit p
     join visit v on v.workspace_id = p.workspace_id and v.id = p.visit_id and v.client_id = %(client)s
     left join (
@@ -94,7 +97,7 @@ with cells as (
 select nullif(c.campaign_id, '{NIL}'), k.name, k.platform,
     nullif(case when c.reason = '' then {CHANNEL_OF_CAMPAIGN} else c.channel end, ''), c.period,
     nullif(c.reason, ''), round(sum(c.cost), 2), sum(c.visits),
-    {", ".join(f"sum(c.{figure})" for figure in COUNTED_AS.values())}, sum(c.revenue)
+    {", ".join(f"sum(c.{figure})" for figure in _MADE)}
 from cells c left join campaign k on k.workspace_id = %(workspace)s and k.id = c.campaign_id
 group by 1, 2, 3, 4, 5, 6 order by 5 nulls first, 6 nulls first, 7 desc, sum(c.revenue) desc, 2, 4
 """
@@ -204,7 +207,7 @@ async def _of_client(
     conn: PsycopgConnection, terms: Terms, asked: Mapping[str, Any], period: str
 ) -> CampaignReport:
     found = await (await conn.execute(_OF_CLIENT.format(period=period).encode(), asked)).fetchall()
-    named = ("cost", "visits", *COUNTED_AS.values(), "revenue")
+    named = ("cost", "visits", *_MADE)
     rows = []
     for campaign, name, platform, channel, day, reason, *amounts in found:
         sums = dict.fromkeys(FIGURES, Decimal(0)) | dict(zip(named, map(Decimal, amounts), strict=True))

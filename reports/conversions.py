@@ -1,7 +1,7 @@
 """What counts as a conversion: the business chooses anew in each question.
 
-Paths are kept for calls, leads, first won deals and won deals. What is narrower than these is told from the records
-behind a path at the moment of asking, so that no choice rewrites anything.
+Paths are kept for calls, leads, first won deals, won deals and paid invoices. What is narrower than these is told
+from the records behind a path at the moment of asking, so that no choice rewrites anything.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ class Conversion(StrEnum):
     QUALIFIED_LEAD = "qualified_lead"
     NEW_CLIENT = "new_client"
     WON_DEAL = "won_deal"
+    PAID_INVOICE = "paid_invoice"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,14 @@ _DEFINITIONS = (
         ConversionKind.NEW_CLIENT,
     ),
     Definition(Conversion.WON_DEAL, "Won deal", "Продажа", "Every won deal.", ConversionKind.WON_DEAL),
+    Definition(
+        Conversion.PAID_INVOICE,
+        "Paid invoice",
+        "Оплаченный счёт",
+        "Every invoice, on the day it was paid in full. What brought its won deal brought it; without such a deal, "
+        "what touched the client before the payment.",
+        ConversionKind.PAID_INVOICE,
+    ),
 )
 
 CONVERSIONS: Mapping[Conversion, Definition] = {each.key: each for each in _DEFINITIONS}

@@ -14,7 +14,7 @@ from reports.conversions import QUALIFIED
 from reports.details import CALL_OF_PATH, DETAILS, FIRST_DEAL_OF_PATH
 from reports.dimensions import BY_TOUCH, OF_AD, TIME, TREE, Dimension, ServedFrom
 from reports.paths import NIL
-from reports.rollups import COUNTED_AS, FIGURES
+from reports.rollups import COUNTED_AS, FIGURES, VALUED_AS
 from schema.enums import Unattributed
 
 _KEYS = "{r}.ad_group_key, {r}.keyword_key, {r}.ad_key"
@@ -46,6 +46,7 @@ _REACHED = (
             ("call", "'call'", "null::uuid"),
             ("lead", "'lead'", "null::uuid"),
             ("deal", "'new_client', 'won_deal'", "r.stage_id"),
+            ("invoice", "'paid_invoice'", "null::uuid"),
         )
     )
     + ") reached on true"
@@ -58,10 +59,13 @@ _GOODS = """left join lateral (
 
 _OF_PATHS: Mapping[str, str] = {
     **{figure: f"count(*) filter (where p.kind = '{kind}')" for kind, figure in COUNTED_AS.items()},
-    "revenue": "coalesce(sum(p.revenue), 0)",
+    **{
+        figure: f"coalesce(sum(p.revenue) filter (where p.kind = '{kind}'), 0)"
+        for kind, figure in VALUED_AS.items()
+    },
     **DETAILS,
     "qualified_leads": f"count(*) filter (where p.kind = 'lead' and {QUALIFIED})",
-    "costed_revenue": "coalesce(sum(p.revenue) filter (where goods.cost is not null), 0)",
+    "costed_revenue": "coalesce(sum(p.revenue) filter (where p.kind = 'won_deal' and goods.cost is not null), 0)",
     "cost_of_goods": "coalesce(sum(goods.cost) filter (where p.revenue <> 0), 0)",
 }
 _OURS = "coalesce(sum({amount}) filter (where {currency} = w.currency{also}), 0)"
@@ -259,25 +263,11 @@ def counted_parts(
             ServedFrom.PATHS,
             Part(
                 {
-                    "paid_invoices": "count(*)",
-                    "paid_amount": _OURS.format(amount="r.amount", currency="r.currency", also=""),
-                },
-                f"from invoice r {ours} {facts.of_client(paid, 'r.deal_id')} {joins} where {_WORKSPACE} "
-                f"and r.deleted_at is null and r.kind = 'invoice' and not r.cancelled and {moment(paid)}",
-                facts.day_of(paid),
-                nobody,
-                manager="r.responsible_id",
-            ),
-        ),
-        (
-            ServedFrom.PATHS,
-            Part(
-                {
                     figure: _OURS.format(amount="r.amount", currency="r.currency", also=f" and r.kind = '{kind}'")
                     for kind, figure in (("payment", "payments"), ("refund", "refunds"))
                 },
-                f"from payment r {ours} {facts.of_client(paid, 'r.deal_id')} {joins} where {_WORKSPACE} "
-                f"and r.deleted_at is null and {moment(paid)}",
+                f"from payment r {ours} {facts.of_client(paid, 'r.deal_id', 'r.invoice_id')} {joins} "
+                f"where {_WORKSPACE} and r.deleted_at is null and {moment(paid)}",
                 facts.day_of(paid),
                 nobody,
             ),

@@ -1,8 +1,7 @@
 """Figures of what has no path of its own: deals that weren't won, money, and what campaigns cost in full.
 
-They are counted at the moment of asking. A deal, an invoice or a payment counts where its client's last call,
-lead or sale before it counts (an invoice or a payment of a won deal: where that deal does); without any, by its
-own origin.
+They are counted at the moment of asking. A deal or a payment counts where its client's last call, lead or sale
+before it counts (a payment: where the invoice or the won deal does that it is for); without any, by its own origin.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from reports.metrics import METRICS, Figure, Formula, Metric, Ratio, Unit
 
 COSTS = ("cost_net", "cost_vat", "agency_fee", "manual_cost")
 DEALS = ("deals", "open_deals", "lost_deals", "lost_amount")
-MONEY = ("paid_invoices", "paid_amount", "payments", "refunds")
+MONEY = ("payments", "refunds")
 GOODS = ("costed_revenue", "cost_of_goods")
 FRAUD = ("fraud_clicks", "fraud_cost")
 
@@ -25,7 +24,6 @@ _RULES = "the cost rules of the workspace"
 _HERE = "reports.facts"
 _USUAL = "usual in web analytics"
 _GOODS_BASIS = "amounts of won deals whose cost of goods is known, in the workspace's currency"
-_PAID_BASIS = "amounts of paid invoices, on the day they were paid, in the workspace's currency"
 _figure = {
     name: Figure(name)
     for name in (
@@ -185,10 +183,6 @@ _DEFINITIONS = (
         "Return on marketing by the margin of sales whose cost of goods is known. By revenue is another metric.",
         _GOODS_BASIS,
     ),
-    _count("paid_invoices", "Paid invoices", "Оплаченные счета", "Invoices on the day they were paid in full."),
-    _money(
-        "paid_amount", "Paid by invoices", "Оплачено по счетам", _HERE, "Amounts of paid invoices.", _PAID_BASIS
-    ),
     _money("payments", "Payments", "Платежи", _HERE, "Money that came from clients."),
     _money("refunds", "Refunds", "Возвраты", _HERE, "Money that went back to clients."),
 )
@@ -202,16 +196,22 @@ left join lateral (
     select p.* from path p
     where p.workspace_id = r.workspace_id and p.client_id = r.client_id
     and coalesce(p.known_until, 'infinity') = 'infinity' and p.occurred_at <= {at} + interval '1 minute'
-    order by {first} p.occurred_at desc, p.kind, p.conversion_id limit 1
+    and ({invoice}) order by {first} p.occurred_at desc, p.kind, p.conversion_id limit 1
 ) p on true"""
 _DAY = "({at} at time zone %(report_zone)s)::date"
 
 
-def of_client(at: str, deal: str | None = None) -> str:
-    """SQL that joins to the record ``r`` the path ``p`` by which it counts: that of ``deal`` if it was won, else
-    the client's last before ``at``."""
-    first = "" if deal is None else f"(p.kind = 'won_deal' and p.record_id = {deal}) desc nulls last,"
-    return _BEFORE.format(at=at, first=first)
+def of_client(at: str, deal: str | None = None, invoice: str | None = None) -> str:
+    """SQL that joins to the record ``r`` the path ``p`` by which it counts: that of ``invoice`` if it was paid, or
+    of ``deal`` if it was won, else the client's last before ``at``. What the client paid for other things tells
+    nothing of it."""
+    first, paid = "", "p.kind <> 'paid_invoice'"
+    if deal is not None:
+        first = f"(p.kind = 'won_deal' and p.record_id = {deal}) desc nulls last,"
+    if invoice is not None:
+        paid += f" or p.record_id = {invoice}"
+        first = f"(p.kind = 'paid_invoice') desc, {first}"
+    return _BEFORE.format(at=at, first=first, invoice=paid)
 
 
 def day_of(at: str) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from core.database import PsycopgConnection
-from reports.paths import NIL, History, Told, Touch, WonDeal, touches_of
+from reports.paths import NIL, History, PaidInvoice, Told, Touch, WonDeal, touches_of
 from reports.terms import Terms
 from schema.enums import Channel, RecordKind
 
@@ -36,6 +36,11 @@ and (channel is not null or campaign_id is not null)
 _DEALS = """
 select client_id, coalesce(closed_at, created_at), id, created_at, amount, currency, channel, campaign_id
 from deal where workspace_id = %(workspace)s and {whose} and status = 'won' and deleted_at is null
+"""
+_INVOICES = """
+select client_id, paid_at, id, amount, currency, deal_id from invoice
+where workspace_id = %(workspace)s and {whose} and kind = 'invoice' and paid_at is not null and not cancelled
+and deleted_at is null
 """
 _OF_CLIENT = "client_id = c.id"
 _OF_NOBODY = "client_id is null and id = any(%(records)s::uuid[])"
@@ -120,6 +125,8 @@ async def _read_clients(conn: PsycopgConnection, terms: Terms, clients: Collecti
         histories[client].orders.append(Touch(at, RecordKind.ORDER, record, channel or "", campaign or NIL))
     for row in await _fetch(conn, terms, _for_each(_DEALS), clients=clients):
         histories[row[0]].deals.append(_deal(row, terms))
+    for row in await _fetch(conn, terms, _for_each(_INVOICES), clients=clients):
+        histories[row[0]].invoices.append(_invoice(row, terms))
     return histories
 
 
@@ -152,6 +159,8 @@ async def _read_nobodys(
     nobodys.extend(History(None, leads=[_lead(row)]) for row in leads)
     deals = await _fetch(conn, terms, _DEALS.format(whose=_OF_NOBODY), records=looked_at)
     nobodys.extend(History(None, deals=[_deal(row, terms)]) for row in deals)
+    invoices = await _fetch(conn, terms, _INVOICES.format(whose=_OF_NOBODY), records=looked_at)
+    nobodys.extend(History(None, invoices=[_invoice(row, terms)]) for row in invoices)
     return Known(clients, [*by_phone.values(), *nobodys], people, looked_at, phones)
 
 
@@ -173,6 +182,11 @@ def _lead(row: tuple[Any, ...]) -> Told:
 def _deal(row: tuple[Any, ...], terms: Terms) -> WonDeal:
     _, at, record, created_at, amount, currency, channel, campaign = row
     return WonDeal(at, record, created_at, amount or Decimal(0), currency or terms.currency, channel, campaign)
+
+
+def _invoice(row: tuple[Any, ...], terms: Terms) -> PaidInvoice:
+    _, at, record, amount, currency, deal = row
+    return PaidInvoice(at, record, amount or Decimal(0), currency or terms.currency, deal)
 
 
 def _for_each(statement: str) -> str:

@@ -130,6 +130,7 @@ class Metric:
 
 
 WON_DEALS_BASIS = "amounts of won deals, on the day they were won, in the workspace's currency"
+PAID_BASIS = "amounts of paid invoices, on the day they were paid in full, in the workspace's currency"
 _USUAL = "usual in web analytics"
 
 _cost, _impressions, _clicks, _visits = map(Figure, ("cost", "impressions", "clicks", "visits"))
@@ -188,6 +189,25 @@ _DEFINITIONS = (
         "reports.paths",
         "Amounts of won deals.",
         WON_DEALS_BASIS,
+    ),
+    Metric(
+        "paid_invoices",
+        "Paid invoices",
+        "Оплаченные счета",
+        Unit.COUNT,
+        Figure("paid_invoices"),
+        "reports.paths",
+        "Invoices on the day they were paid in full, credited as their won deal is.",
+    ),
+    Metric(
+        "paid_amount",
+        "Paid by invoices",
+        "Оплачено по счетам",
+        Unit.MONEY,
+        Figure("paid_amount"),
+        "reports.paths",
+        "Amounts of paid invoices; refunds are a figure of their own.",
+        PAID_BASIS,
     ),
     Metric("ctr", "CTR", "CTR", Unit.PERCENT, Ratio(_clicks, _impressions, 100), _USUAL, "Clicks per impression."),
     Metric("cpm", "CPM", "CPM", Unit.MONEY, Ratio(_cost, _impressions, 1000), _USUAL, "Cost of 1,000 impressions."),

@@ -15,6 +15,10 @@ which one made it:
   touch at that instant only where the window holds no other touch but direct ones.
 - *A new client* is the first won deal ever of a client. A deal is won when it was closed; where the CRM keeps
   no such time, when it was created.
+- *An invoice is paid* on the day it was paid in full: part payments count nothing before, and a refund takes
+  nothing back, it stands by itself on its own day (``reports.facts``). The window of an invoice ends with the win
+  of its deal, if that is the client's and was won before: the money of a year's contract is brought by what
+  brought the contract. Without such a deal it ends with the payment.
 - *Milestones* for models of the deal's stages: the client became a lead with the first call or lead within the
   window, the deal was opened when the CRM says it was created.
 - *Without a client* a record has its own origin as its only touch, and makes nobody a new client.
@@ -90,6 +94,16 @@ class WonDeal(NamedTuple):
     campaign_id: UUID | None
 
 
+class PaidInvoice(NamedTuple):
+    """An invoice that was paid in full ``at``; ``amount`` in ``currency``."""
+
+    at: datetime
+    record_id: UUID
+    amount: Decimal
+    currency: str
+    deal_id: UUID | None
+
+
 @dataclass(slots=True)
 class History:
     """All of one client that figures depend on; of records without a client where ``client_id`` is None.
@@ -103,12 +117,14 @@ class History:
     leads: list[Told] = field(default_factory=list)
     orders: list[Touch] = field(default_factory=list)
     deals: list[WonDeal] = field(default_factory=list)
+    invoices: list[PaidInvoice] = field(default_factory=list)
     others: list[Touch] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
 class Path:
-    """A conversion and its touches within the window, in the order of time."""
+    """A conversion and its touches within the window, in the order of time. The window ends at ``window_until`` if
+    not with the conversion."""
 
     kind: ConversionKind
     client_id: UUID | None
@@ -122,6 +138,7 @@ class Path:
     window_days: int
     lead_at: datetime | None = None
     opened_at: datetime | None = None
+    window_until: datetime | None = None
 
     @property
     def conversion_id(self) -> UUID:
@@ -149,10 +166,12 @@ def make_paths(history: History, *, window_days: int, currency: str) -> list[Pat
         value: Decimal = Decimal(0),
         money: str = currency,
         opened: datetime | None = None,
+        until: datetime | None = None,
     ) -> Path:
-        touches, older = seen.before(at, own)
-        lead = bisect_left(asked, at - window)
-        lead_at = asked[lead] if lead < len(asked) and asked[lead] <= at else None
+        end = until or at
+        touches, older = seen.before(end, own)
+        lead = bisect_left(asked, end - window)
+        lead_at = asked[lead] if lead < len(asked) and asked[lead] <= end else None
         return Path(
             kind,
             history.client_id,
@@ -166,6 +185,7 @@ def make_paths(history: History, *, window_days: int, currency: str) -> list[Pat
             window_days,
             lead_at,
             opened,
+            until,
         )
 
     made = []
@@ -183,6 +203,21 @@ def make_paths(history: History, *, window_days: int, currency: str) -> list[Pat
             made.append(path(ConversionKind.NEW_CLIENT, deal.at, deal.record_id, own, opened=opened))
         won = ConversionKind.WON_DEAL
         made.append(path(won, deal.at, deal.record_id, own, value=deal.amount, money=deal.currency, opened=opened))
+    deals = {deal.record_id: deal for deal in history.deals}
+    for invoice in history.invoices:
+        of = deals.get(invoice.deal_id) if invoice.deal_id is not None else None
+        made.append(
+            path(
+                ConversionKind.PAID_INVOICE,
+                invoice.at,
+                invoice.record_id,
+                None if of is None else _origin_of(of),
+                value=invoice.amount,
+                money=invoice.currency,
+                opened=None if of is None else min(of.created_at, of.at, invoice.at),
+                until=None if of is None or of.at >= invoice.at else of.at,
+            )
+        )
     return made
 
 

@@ -26,6 +26,7 @@ select client_id from visit where workspace_id = %(workspace)s and client_id is 
 union select client_id from call where workspace_id = %(workspace)s and client_id is not null
 union select client_id from lead where workspace_id = %(workspace)s and client_id is not null
 union select client_id from deal where workspace_id = %(workspace)s and client_id is not null
+union select client_id from invoice where workspace_id = %(workspace)s and client_id is not null
 union select client_id from path where workspace_id = %(workspace)s and client_id is not null
     and known_until is null
 union select company_id from settled_person where workspace_id = %(workspace)s
@@ -35,6 +36,7 @@ _NOBODYS = """
 select id from call where workspace_id = %(workspace)s and client_id is null and direction = 'inbound'
 union select id from lead where workspace_id = %(workspace)s and client_id is null
 union select id from deal where workspace_id = %(workspace)s and client_id is null and status = 'won'
+union select id from invoice where workspace_id = %(workspace)s and client_id is null and paid_at is not null
 union select record_id from path where workspace_id = %(workspace)s and client_id is null
     and known_until is null
 union select call_id from settled_call where workspace_id = %(workspace)s

@@ -14,12 +14,12 @@ from uuid import UUID
 
 from reports.campaigns import Statement
 from reports.paths import NIL
-from reports.rollups import COUNTED_AS, FIGURES
+from reports.rollups import COUNTED_AS, FIGURES, VALUED_AS
 from reports.rules import NO_RULES, Grouping
-from schema.enums import ConversionKind, RecordKind
+from schema.enums import RecordKind
 
 _KINDS: dict[str, str] = {figure: kind for kind, figure in COUNTED_AS.items()}
-_KINDS["revenue"] = ConversionKind.WON_DEAL
+_KINDS |= {figure: kind for kind, figure in VALUED_AS.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +48,10 @@ def receipt_statement(
 ) -> Statement:
     """The receipt from ``start`` to ``end``, both included, now or as known at a moment, as one statement.
 
-    For calls, leads, new clients, won deals and revenue its columns are ``counted, conversion_id, version, kind,
-    client_id, record_id, occurred_at, day, value, currency, credited`` (position of the credited touch, from 1),
-    ``campaign_id, reason, channel, touches, records, had_older_touches, window_days, rules, cause, known_from``.
-    ``touches`` and ``records`` are JSON arrays; each element names its source record.
+    For calls, leads, new clients, won deals, paid invoices and their money its columns are ``counted,
+    conversion_id, version, kind, client_id, record_id, occurred_at, day, value, currency, credited`` (position of
+    the credited touch, from 1), ``campaign_id, reason, channel, touches, records, had_older_touches, window_days,
+    rules, cause, known_from``. ``touches`` and ``records`` are JSON arrays; each element names its source record.
 
     For cost, impressions and clicks: ``counted, campaign_id, day, cost, currency, vat_included, impressions,
     clicks, revisions`` (JSON: all revisions known) and ``source``. For visits: ``counted, visit_id, client_id,
@@ -73,7 +73,7 @@ def receipt_statement(
     }
     if metric in _KINDS:
         params["receipt_kind"] = _KINDS[metric]
-        counted = "p.revenue" if metric == "revenue" else "1::numeric"
+        counted = "p.revenue" if metric in VALUED_AS.values() else "1::numeric"
         return Statement(_CONVERSIONS.format(counted=counted, known=_known("p", as_known_at)), params)
     if metric == "visits":
         then = "" if as_known_at is None else "and v.loaded_at <= %(receipt_known)s"
@@ -119,7 +119,14 @@ def _source(record: str) -> str:
 
 def _source_of(kind: str, record_id: str) -> str:
     """The source record of the record with this id among those of ``kind`` (an SQL expression)."""
-    told = (RecordKind.VISIT, RecordKind.CALL, RecordKind.LEAD, RecordKind.ORDER, RecordKind.DEAL)
+    told = (
+        RecordKind.VISIT,
+        RecordKind.CALL,
+        RecordKind.LEAD,
+        RecordKind.ORDER,
+        RecordKind.DEAL,
+        RecordKind.INVOICE,
+    )
     cases = " ".join(
         f"when '{each}' then (select {_source('r')} from {each.table} r"  # noqa: S608
         f" where r.workspace_id = p.workspace_id and r.id = {record_id})"
@@ -149,7 +156,8 @@ def _evidence(kind: str, record_id: str) -> str:
     return f"case {kind} {cases} end"
 
 
-_RECORD_KIND = "case when p.kind in ('new_client', 'won_deal') then 'deal' else p.kind end"
+_RECORD_KIND = """case when p.kind in ('new_client', 'won_deal') then 'deal'
+    when p.kind = 'paid_invoice' then 'invoice' else p.kind end"""
 _PATH = """p.conversion_id, p.version, p.kind, p.client_id, p.record_id, p.occurred_at, p.day, p.value, p.currency,
     p.credited"""
 _RULE = "p.had_older_touches, p.window_days, p.rules, p.cause, p.known_from"

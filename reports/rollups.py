@@ -22,7 +22,9 @@ FIGURES = (
     "leads",
     "new_clients",
     "won_deals",
+    "paid_invoices",
     "revenue",
+    "paid_amount",
 )
 """The additive figures of a cell, as the columns are called."""
 
@@ -31,27 +33,40 @@ COUNTED_AS: Mapping[str, str] = {
     ConversionKind.LEAD: "leads",
     ConversionKind.NEW_CLIENT: "new_clients",
     ConversionKind.WON_DEAL: "won_deals",
+    ConversionKind.PAID_INVOICE: "paid_invoices",
 }
-"""Which figure a conversion adds 1 to. A won deal adds its revenue too."""
+"""Which figure a conversion adds 1 to."""
 
-_TYPES = {"cost": "numeric", "revenue": "numeric", "impressions": "bigint", "clicks": "bigint"}
+VALUED_AS: Mapping[str, str] = {ConversionKind.WON_DEAL: "revenue", ConversionKind.PAID_INVOICE: "paid_amount"}
+"""Which figure a conversion adds its money to; the money of one deal may be in both, so they are never added up."""
+
+_TYPES = {
+    "cost": "numeric",
+    "revenue": "numeric",
+    "paid_amount": "numeric",
+    "impressions": "bigint",
+    "clicks": "bigint",
+}
 
 
 _COUNTS = ", ".join(f"count(*) filter (where kind = '{kind}') as {figure}" for kind, figure in COUNTED_AS.items())
+_VALUES = ", ".join(
+    f"coalesce(sum(revenue) filter (where kind = '{kind}'), 0) as {figure}" for kind, figure in VALUED_AS.items()
+)
 _SUMS = ", ".join(f"sum({figure})" for figure in FIGURES)
 _DAYS = f"""
 insert into rollup_day (workspace_id, day, campaign_id, reason, channel, {", ".join(FIGURES)})
 select %(workspace)s, day, campaign_id, reason, channel, {_SUMS}
 from (
     select day, campaign_id, reason, channel, 0 as cost, 0 as impressions, 0 as clicks, 0 as visits,
-        {_COUNTS}, sum(revenue) as revenue
+        {_COUNTS}, {_VALUES}
     from path where workspace_id = %(workspace)s and known_until is null group by 1, 2, 3, 4
     union all
-    select day, campaign_id, reason, channel, 0, 0, 0, count(*), 0, 0, 0, 0, 0
+    select day, campaign_id, reason, channel, 0, 0, 0, count(*), 0, 0, 0, 0, 0, 0, 0
     from settled_visit where workspace_id = %(workspace)s group by 1, 2, 3, 4
     union all
     select a.day, a.campaign_id, '', '', coalesce(sum(a.cost) filter (where a.currency = w.currency), 0),
-        sum(a.impressions), sum(a.clicks), 0, 0, 0, 0, 0, 0
+        sum(a.impressions), sum(a.clicks), 0, 0, 0, 0, 0, 0, 0, 0
     from ad_spend a join workspace w on w.id = a.workspace_id
     where a.workspace_id = %(workspace)s and a.known_until is null group by 1, 2
 ) counted
@@ -86,8 +101,8 @@ class Differences:
     def add_conversion(self, cell: Cell, kind: str, revenue: Decimal, *, times: int) -> None:
         """Count a conversion in (``times`` 1) or out (-1)."""
         self.add(cell, COUNTED_AS[kind], times)
-        if revenue:
-            self.add(cell, "revenue", revenue * times)
+        if revenue and kind in VALUED_AS:
+            self.add(cell, VALUED_AS[kind], revenue * times)
 
     def changed(self) -> dict[Cell, dict[str, Decimal]]:
         """The cells whose figures change, without those that change by nothing."""

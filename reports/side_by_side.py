@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from reports.campaigns import CampaignReport, CampaignRow
 from reports.conversions import CONVERSIONS, Conversion
-from schema.enums import ConversionKind
+from reports.rollups import VALUED_AS
 
 SHARED = ("cost", "impressions", "clicks", "visits")
 """The figures that are the same by every model."""
@@ -16,7 +16,8 @@ SHARED = ("cost", "impressions", "clicks", "visits")
 
 @dataclass(frozen=True, slots=True)
 class Credit:
-    """What a model credits a row with: conversions to six places, and their revenue (of won deals; else 0)."""
+    """What a model credits a row with: conversions to six places, and their money (of won deals and paid invoices;
+    else 0)."""
 
     conversions: Decimal
     value: Decimal
@@ -62,8 +63,8 @@ def side_by_side(reports: Mapping[str, CampaignReport], conversion: Conversion) 
 
 def _credit(row: CampaignRow, conversion: Conversion) -> Credit:
     definition = CONVERSIONS[conversion]
-    revenue = row.sums["revenue"] if definition.kind is ConversionKind.WON_DEAL else Decimal(0)
-    return Credit(row.sums[definition.figure], revenue)
+    value = row.sums[VALUED_AS[definition.kind]] if definition.kind in VALUED_AS else Decimal(0)
+    return Credit(row.sums[definition.figure], value)
 
 
 def _row(row: CampaignRow, by_model: Mapping[str, Credit], models: Mapping[str, object]) -> Row:

@@ -130,16 +130,16 @@ _COUNTED_ON = {
 _FIRST_TOUCH = "p.touch_times[1]"
 _FIRST_TOUCH_WITHIN = """(
     select min(t.at) from unnest(p.touch_times) as t(at)
-    where t.at >= p.occurred_at - make_interval(hours => 24 * %(window)s)
+    where t.at >= coalesce(p.window_until, p.occurred_at) - make_interval(hours => 24 * %(window)s)
 )"""
 _FOUND = """
 from path p
-where p.workspace_id = %(workspace)s and p.day between %(start)s and %(end)s and {known}
+where p.workspace_id = %(workspace)s and p.day between %(start)s and %(end)s and {known} and {near}
 and {counted_on} between %(first)s and %(last)s and {conversion}
 """
 _DAYS = f"select p.day, count(*) {_FOUND} group by 1 order by 1"
 _BATCH = f"""
-select array_agg(array_position(%(kinds)s::text[], kind)), array_agg(occurred_at),
+select array_agg(array_position(%(kinds)s::text[], kind)), array_agg(coalesce(window_until, occurred_at)),
     array_agg((revenue * 100)::bigint), array_agg(counted_on), array_agg(cardinality(touch_times)),
     array_agg(coalesce(lead_at, '-infinity')), array_agg(coalesce(opened_at, '-infinity')),
     string_agg(array_send(touch_times), ''), string_agg(array_send(touch_campaigns), ''),
@@ -181,8 +181,13 @@ async def stored_paths(
         "known": _NOW if as_known_at is None else _THEN,
         "counted_on": _COUNTED_ON[dated_by].format(first_touch=first_touch),
         "conversion": "true" if conversion is None else conversion.sql,
+        "near": "true",
     }
-    longest = timedelta(days=terms.window_days + 1) if dated_by is DatedBy.FIRST_TOUCH else timedelta(0)
+    latest = end
+    if dated_by is DatedBy.FIRST_TOUCH:
+        # An invoice may be paid long after the window of its deal: of the later days only those are looked at.
+        latest = date.max
+        parts["near"] = f"(p.day <= %(nearest)s or p.kind = '{ConversionKind.PAID_INVOICE}')"
     parameters = {
         "workspace": terms.workspace_id,
         "zone": terms.zone.key,
@@ -191,8 +196,9 @@ async def stored_paths(
         "last": end,
         "kinds": list(KINDS),
         "window": window,
+        "nearest": end + timedelta(days=terms.window_days + 1),
     }
-    found = await conn.execute(_DAYS.format(**parts).encode(), {**parameters, "start": start, "end": end + longest})
+    found = await conn.execute(_DAYS.format(**parts).encode(), {**parameters, "start": start, "end": latest})
     for first, last in _together(await found.fetchall()):
         columns = await Columns.fetch(conn, _BATCH.format(**parts), {**parameters, "start": first, "end": last})
         yield _batch(columns, units, None if window_days is None else window * DAY)

@@ -42,7 +42,8 @@ from lead where workspace_id = %(workspace)s and {_RANGE.format(at="created_at")
 _COUNT = f"select count(*) from ({_TOUCHES}) t"  # noqa: S608
 _LAST = """
 select client_id, max(at) filter (where kind = 'call') as call, max(at) filter (where kind = 'lead') as lead,
-    max(at) filter (where kind = 'new_client') as new_client, max(at) filter (where kind = 'won_deal') as won_deal
+    max(at) filter (where kind = 'new_client') as new_client, max(at) filter (where kind = 'won_deal') as won_deal,
+    max(at) filter (where kind = 'paid_invoice') as paid_invoice
 from (
     select p.client_id, p.kind, p.occurred_at as at from path p
     where p.workspace_id = %(workspace)s and p.client_id is not null and {known} and {conversion}

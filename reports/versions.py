@@ -27,11 +27,14 @@ class Cause(StrEnum):
 
     FIRST = "first"  # the conversion became known
     LATE_DATA = "late_data"  # a touch or a conversion came, changed or went
-    EDITED_DEAL = "edited_deal"  # its amount, date or state in the CRM changed
+    EDITED_DEAL = "edited_deal"  # amount, date or state of the deal or invoice in the CRM changed
     IDENTIFIED = "identified"  # a record of nobody became a client's
     MERGE = "merge"
     SPLIT = "split"
     NEW_RULE = "new_rule"  # other rules, or another window or setting of the workspace
+
+
+_EDITED = {ConversionKind.WON_DEAL, ConversionKind.NEW_CLIENT, ConversionKind.PAID_INVOICE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,7 @@ _TYPES = {
     "touch_campaigns": "uuid[]",
     "lead_at": "timestamptz",
     "opened_at": "timestamptz",
+    "window_until": "timestamptz",
     "had_older_touches": "boolean",
     "window_days": "integer",
     "rules": "text",
@@ -167,6 +171,8 @@ def made(path: Path, terms: Terms) -> Made:
         "channel": cell.channel,
         "revenue": f"{revenue:.2f}",
     }
+    if path.window_until is not None:
+        row["window_until"] = path.window_until.astimezone(UTC)
     return Made(path, cell, revenue, row, xxhash.xxh3_128_digest(orjson.dumps(row)))
 
 
@@ -292,7 +298,7 @@ def _cause(change: Change, told: Former | None, terms: Terms, marked: Callable[[
         return Cause.SPLIT
     if Cause.MERGE in causes or (wanted is not None and former.client_id != wanted.path.client_id):
         return Cause.MERGE
-    if told.kind in {ConversionKind.WON_DEAL, ConversionKind.NEW_CLIENT} and (
+    if told.kind in _EDITED and (
         wanted is None or (told.value, told.occurred_at) != (wanted.path.value, wanted.path.occurred_at)
     ):
         return Cause.EDITED_DEAL

@@ -299,6 +299,8 @@ REPORT = View(
         Column("new_clients", _WHOLE, "t.new_clients", "First won deals."),
         Column("won_deals", _WHOLE, "t.won_deals", "Won deals."),
         Column("revenue", _MONEY, "t.revenue", "Of won deals, in the workspace's currency."),
+        Column("paid_invoices", _WHOLE, "t.paid_invoices", "Invoices paid in full."),
+        Column("paid_amount", _MONEY, "t.paid_amount", "Of paid invoices, in the workspace's currency."),
     ),
     (Source("rollup_day t"),),
     day="day",

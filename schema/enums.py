@@ -297,12 +297,13 @@ class ReceivedState(StrEnum):
 
 
 class ConversionKind(StrEnum):
-    """What counts as reached: a call, a lead, a first won deal (the client is new), any won deal."""
+    """What counts as reached: a call, a lead, a first won deal (the client is new), any won, a paid invoice."""
 
     CALL = "call"
     LEAD = "lead"
     NEW_CLIENT = "new_client"
     WON_DEAL = "won_deal"
+    PAID_INVOICE = "paid_invoice"
 
 
 class TouchKind(StrEnum):

@@ -16,7 +16,7 @@ from schema.enums import ChangeKind, ChangeType, RecordKind
 from schema.ids import campaign_id
 from sync.feed import Changes, type_of
 from sync.identity import absorb, candidate_of, refresh_golden
-from sync.identity.following import FOLLOWS, clients_of, follow, nobodys_deals
+from sync.identity.following import COUNTED_ALONE, FOLLOWS, clients_of, counted_alone, follow
 from sync.items import write_items
 from sync.mapped import Loading, Mapped
 from sync.marketing import (
@@ -72,7 +72,7 @@ async def write_mapped(conn: Conn, loading: Loading, source: Source, mapped: Map
     touched |= clients_of(followed)
     await refresh_golden(conn, loading.workspace_id, sorted(touched), loading.run_id)
     await mark(
-        conn, loading.workspace_id, touched | outcome.unowned | former | nobodys_deals(followed), "late_data"
+        conn, loading.workspace_id, touched | outcome.unowned | former | counted_alone(followed), "late_data"
     )
     changes.add_identity(outcome, touched)
     await settle_unowned(conn, loading.workspace_id, mapped)
@@ -113,8 +113,8 @@ async def _clients_of_followers(conn: Conn, source: Source, followers: Iterable[
 
 
 async def _former_owners(conn: Conn, loading: Loading, mapped: Mapped) -> set[UUID]:
-    """Whose the page's followers have been until now, whose figures they may leave: clients, and deals that stand
-    here without one, which were counted by themselves."""
+    """Whose the page's followers have been until now, whose figures they may leave: clients, and deals and
+    invoices that stand here without one, which were counted by themselves."""
     owners: set[UUID] = set()
     for kind in FOLLOWS:
         placed = mapped.of(kind)
@@ -126,7 +126,7 @@ async def _former_owners(conn: Conn, loading: Loading, mapped: Mapped) -> set[UU
                 (loading.workspace_id, [each.id for each in placed]),
             )
             for id, client in await cursor.fetchall():
-                owners |= {client} if client is not None else {id} if kind is RecordKind.DEAL else set()
+                owners |= {client} if client is not None else {id} if kind in COUNTED_ALONE else set()
     return owners
 
 
@@ -178,11 +178,11 @@ async def _replace(
 
 
 async def settle_unowned(conn: Conn, workspace_id: UUID, mapped: Mapped) -> None:
-    """Visits are counted by their own origin, and calls, leads and deals that are nobody's by theirs: no client's
-    mark would bring them into the figures."""
+    """Visits are counted by their own origin, and calls, leads, deals and invoices that are nobody's by theirs: no
+    client's mark would bring them into the figures."""
     visits = mapped.of(RecordKind.VISIT)
     if visits:
         await settle_visits(conn, workspace_id, [placed.id for placed in visits])
-    told = mapped.of(RecordKind.CALL, RecordKind.LEAD, RecordKind.DEAL)
+    told = mapped.of(RecordKind.CALL, RecordKind.LEAD, *COUNTED_ALONE)
     if told:
         await settle_orphans(conn, workspace_id, [placed.id for placed in told])

@@ -215,7 +215,7 @@ _MEANINGS: Mapping[type[Enum], tuple[str, tuple[str, ...]]] = {
     ),
     model.ConversionKind: (
         "What counts as reached.",
-        ("An inbound call.", "A lead.", "A client's first won deal.", "A won deal."),
+        ("An inbound call.", "A lead.", "A client's first won deal.", "A won deal.", "An invoice paid in full."),
     ),
     AttributionModel: (
         "An attribution model: which touches earn a conversion.",

@@ -36,12 +36,15 @@ class Path(InWorkspace, Base):
 
     conversion_id: Mapped[UUID] = mapped_column(primary_key=True, comment="Follows from kind and record.")
     version: Mapped[int] = mapped_column(primary_key=True)
-    kind: Mapped[str] = mapped_column(comment="call, lead, new_client or won_deal")
+    kind: Mapped[str] = mapped_column(comment="call, lead, new_client, won_deal or paid_invoice")
     client_id: Mapped[UUID | None] = mapped_column(comment="The client who converted; empty if unknown.")
-    record_id: Mapped[UUID] = mapped_column(comment="The call, lead or deal that is the conversion.")
+    record_id: Mapped[UUID] = mapped_column(comment="The call, lead, deal or invoice that is the conversion.")
     also_told_by: Mapped[list[UUID]] = mapped_column(comment="Records of other systems that tell of the same.")
     occurred_at: Mapped[datetime]
-    value: Mapped[Decimal] = mapped_column(comment="Amount of a won deal in ``currency``; else 0.")
+    window_until: Mapped[datetime | None] = mapped_column(
+        comment="Where the window ends, if not with the conversion: of a paid invoice with the win of its deal."
+    )
+    value: Mapped[Decimal] = mapped_column(comment="Amount of a won deal or paid invoice in ``currency``; else 0.")
     currency: Mapped[str]
     touch_records: Mapped[list[UUID]]
     touch_kinds: Mapped[list[str]]
@@ -62,7 +65,7 @@ class Path(InWorkspace, Base):
     reason: Mapped[str] = mapped_column(comment="Empty, or why there is no campaign.")
     channel: Mapped[str] = mapped_column(comment="The credited channel where there is no campaign; else empty.")
     revenue: Mapped[Decimal] = mapped_column(
-        comment="What it adds to revenue: 0 if ``value`` is in another currency than the workspace's."
+        comment="What it adds to money: 0 if ``value`` is in another currency than the workspace's."
     )
     cause: Mapped[str] = mapped_column(comment="Why this version came: first, late_data, merge, split, …")
     run_id: Mapped[UUID | None] = mapped_column(comment="The run whose records brought it.")
@@ -87,7 +90,9 @@ class _Cell:
     leads: Mapped[int] = mapped_column(server_default="0")
     new_clients: Mapped[int] = mapped_column(server_default="0")
     won_deals: Mapped[int] = mapped_column(server_default="0")
+    paid_invoices: Mapped[int] = mapped_column(server_default="0")
     revenue: Mapped[Decimal] = mapped_column(server_default="0")
+    paid_amount: Mapped[Decimal] = mapped_column(server_default="0")
 
 
 class RollupDay(InWorkspace, _Cell, Base):

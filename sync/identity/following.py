@@ -35,6 +35,9 @@ FOLLOWS: Mapping[RecordKind, tuple[RecordKind, ...]] = {
 """By which records the client of a kind is told, the strongest first; its own kind stands for its own keys (among
 which are the contact and the lead that it names). A deal follows an order that names it."""
 
+COUNTED_ALONE = (DEAL, INVOICE)
+"""Of these, the kinds that figures count even where they are nobody's."""
+
 _TOLD_BY_KEYS = frozenset({COMPANY, CONTACT, LEAD})
 
 _CLIENT_OF_ORDERS = """(
@@ -89,9 +92,11 @@ def clients_of(moved: Iterable[Followed]) -> set[UUID]:
     return {client for each in moved for client in (each.former, each.client) if client is not None}
 
 
-def nobodys_deals(moved: Iterable[Followed]) -> set[UUID]:
-    """The deals that were nobody's, or are from now on: figures count them by themselves."""
-    return {each.id for each in moved if each.kind is DEAL and (each.former is None or each.client is None)}
+def counted_alone(moved: Iterable[Followed]) -> set[UUID]:
+    """The deals and invoices that were nobody's, or are from now on: figures count them by themselves."""
+    return {
+        each.id for each in moved if each.kind in COUNTED_ALONE and (each.former is None or each.client is None)
+    }
 
 
 async def _settle(

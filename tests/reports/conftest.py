@@ -88,6 +88,19 @@ class Account:
         row |= {"amount": None if amount is None else Decimal(amount), "currency": "RUB"}
         return await self.put("deal", **(row | _record(name, CRM, "deals") | _of(client) | more))
 
+    async def invoice(
+        self, name: str, client: str | None, paid_at: datetime | None, amount: str, **more: Any
+    ) -> UUID:
+        row = {
+            "kind": "invoice",
+            "issued_at": START,
+            "paid_at": paid_at,
+            "amount": Decimal(amount),
+            "cancelled": False,
+        }
+        row |= {"currency": "RUB", **_record(name, CRM, "invoices"), **_of(client)}
+        return await self.put("invoice", **(row | more))
+
     async def contact(self, name: str, client: str, company: str | None) -> UUID:
         row: dict[str, Any] = {"phones": [], "emails": [], "company_id": ident(company) if company else None}
         return await self.put("contact", **row, **_record(name, CRM, "contacts"), **_of(client))

@@ -58,11 +58,14 @@ a_deal = st.tuples(
     one_of("won", "won", "lost"),
     one_of("RUB", "RUB", "USD"),
 )
+an_invoice = st.tuples(
+    st.just("invoice"), NUMBER, CLIENT, one_of(None, 0, 3, 95, 200), one_of(None, 0, 1), one_of("9.99", "300")
+)
 a_contact = st.tuples(st.just("contact"), PERSON, one_of(None, "acme", "basis"))
 a_company = st.tuples(st.just("company"), COMPANY, COMPANY)
 a_cost = st.tuples(st.just("spend"), one_of("brand", "sale"), NUMBER, one_of("1.10", "20", "0"))
 a_merge = st.tuples(st.just("merge"), one_of(("anna", "bella"), ("bella", "anna"), ("acme", "basis")))
-a_delete = st.tuples(st.just("delete"), one_of("visit", "call", "lead", "order", "deal"), NUMBER)
+a_delete = st.tuples(st.just("delete"), one_of("visit", "call", "lead", "order", "deal", "invoice"), NUMBER)
 
 CALLS_OF_NOBODY = steps(
     st.tuples(
@@ -108,6 +111,7 @@ EVERYTHING = steps(
     a_lead,
     an_order,
     a_deal,
+    an_invoice,
     a_contact,
     a_company,
     a_cost,
@@ -118,6 +122,7 @@ EVERYTHING = steps(
         ("deal", 0, "anna", 3, ad("sale"), "300", "won", "RUB"),
         ("call", 0, "bella", 70, organic(), CALL_TRACKER, "+71", "inbound"),
         ("lead", 0, "bella", 70, NOTHING, CRM),
+        ("invoice", 0, "anna", 200, 0, "300"),
     ],
 )
 Step = tuple[tuple[Any, ...], tuple[Any, ...] | None]
@@ -171,6 +176,12 @@ class Loader:
         await self.account.deal(f"d{n}", client, day(at), amount, status=status, currency=money, **origin)
         await self._touch("deal", f"d{n}", "deal")
 
+    async def _invoice(self, n: int, client: str | None, paid: float | None, deal: int | None, amount: str) -> None:
+        await self._touch("invoice", f"i{n}", "invoice")
+        of = None if deal is None else ident(f"d{deal}")
+        await self.account.invoice(f"i{n}", client, None if paid is None else day(paid), amount, deal_id=of)
+        await self._touch("invoice", f"i{n}", "invoice")
+
     async def _contact(self, person: str, company: str | None) -> None:
         await self.account.contact(f"{person}-card", person, f"{company}-card" if company else None)
         await self.account.mark(person, cause="contact")
@@ -187,7 +198,7 @@ class Loader:
 
     async def _merge(self, pair: tuple[str, str]) -> None:
         into, away = pair
-        for table in ("visit", "call", "lead", "sales_order", "deal", "contact", "company"):
+        for table in ("visit", "call", "lead", "sales_order", "deal", "invoice", "contact", "company"):
             await self.account.conn.execute(
                 f"update {table} set client_id = %s where client_id = %s",  # noqa: S608
                 (ident(into), ident(away)),
@@ -270,6 +281,18 @@ async def plain_count(account: Account) -> Counter[tuple[Any, ...]]:
         if client is not None and client not in known:
             known.add(client)
             counts[key, "new_clients"] += 1
+    of = {deal[0]: deal for deal in deals}
+    for client, at, amount, deal in await account.rows(
+        "select client_id, paid_at, amount, deal_id from invoice where paid_at is not null and deleted_at is null"
+    ):
+        won = of.get(deal)
+        own, until = None, at
+        if client is not None and won is not None and won[1] == client:
+            own = (won[7], 4, won[0], won[3], won[4]) if won[3] or won[4] else None
+            until = min(won[2], at)
+        where = _credit(everything, client, until, own)[1]
+        counts[((at + timedelta(hours=3)).date(), where), "paid_invoices"] += 1
+        counts[((at + timedelta(hours=3)).date(), where), "paid_amount"] += amount
     for campaign, on, cost in await account.rows(
         "select campaign_id, day, cost from ad_spend where known_until is null"
     ):
@@ -320,7 +343,8 @@ def _key(at: Any, channel: Any, campaign: Any) -> tuple[Any, Any]:
 
 
 async def rollup_counts(account: Account, level: str) -> Counter[tuple[Any, ...]]:
-    figures = ("cost", "visits", "calls", "leads", "new_clients", "won_deals", "revenue")
+    conversions = ("calls", "leads", "new_clients", "won_deals", "paid_invoices", "revenue", "paid_amount")
+    figures = ("cost", "visits", *conversions)
     counts: Counter[tuple[Any, ...]] = Counter()
     for on, campaign, reason, channel, *amounts in await account.rows(
         f"select {level}, campaign_id, reason, channel, {', '.join(figures)} from rollup_{level}"  # noqa: S608

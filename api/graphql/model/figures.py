@@ -11,14 +11,13 @@ from reports.metrics import METRICS, Unit
 from reports.rollups import FIGURES
 from schema.enums import Channel, ConversionKind, Unattributed
 
-_MONEY = frozenset({"cost", "revenue"})
 _BEYOND_INT = frozenset({"impressions", "clicks"})
 """Sums that may pass 2**31."""
 
 
 def _figure(name: str) -> Column:
     metric = METRICS[name]
-    kind = Kind.DECIMAL if name in _MONEY else Kind.BIG_INT if name in _BEYOND_INT else Kind.INT
+    kind = Kind.DECIMAL if metric.unit is Unit.MONEY else Kind.BIG_INT if name in _BEYOND_INT else Kind.INT
     sql = f"{{x}}.{name}" if kind is Kind.DECIMAL else f"{{x}}.{name}::bigint"
     return computed(camel(name), kind, sql, metric.meaning, nullable=False)
 
@@ -290,15 +289,22 @@ CONVERSION_FIELDS = (
     computed("kind", Kind.STRING, "{x}.kind", "What was reached.", nullable=False, enum=ConversionKind),
     Reference(
         name="record",
-        description="The call, lead or deal that is the conversion.",
-        targets=("Call", "Lead", "Deal"),
-        kind="case {x}.kind when 'call' then 'Call' when 'lead' then 'Lead' else 'Deal' end",
+        description="The call, lead, deal or invoice that is the conversion.",
+        targets=("Call", "Lead", "Deal", "Invoice"),
+        kind="case {x}.kind when 'call' then 'Call' when 'lead' then 'Lead' when 'paid_invoice' then 'Invoice' "
+        "else 'Deal' end",
         id="{x}.record_id",
     ),
     _CLIENT,
     computed("occurredAt", Kind.DATE_TIME, "{x}.occurred_at", "When it was reached.", nullable=False),
     computed("day", Kind.DATE, "{x}.day", "Its day in the workspace's time zone.", nullable=False),
-    computed("value", Kind.DECIMAL, "{x}.value", "Amount of the won deal in `currency`, else 0.", nullable=False),
+    computed(
+        "value",
+        Kind.DECIMAL,
+        "{x}.value",
+        "Amount of the won deal or paid invoice in `currency`, else 0.",
+        nullable=False,
+    ),
     computed("currency", Kind.STRING, "{x}.currency", "ISO 4217 code.", nullable=False),
     _CAMPAIGN,
     _REASON,
