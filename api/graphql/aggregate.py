@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from zoneinfo import available_timezones
 
-from api.graphql.custom import day_in, elements, label_of
+from api.graphql.custom import as_number, day_in, elements, label_of
 from api.graphql.declare import Column, Entity, Kind, One
 from api.graphql.dimensions import Dimension, Function, Measure, dimensions, measures
 from api.graphql.errors import CallerError
@@ -263,16 +263,42 @@ class _Figures:
             if measure is not None:
                 found.append(f"{self._measure(measures(self._entity)[measure])}{descending}{nulls}")
                 continue
-            index = self._place(dimension)
-            found += [f'{self._sums}."#g{index}"', f'{self._sums}."#{index}"{descending}{nulls}']
+            values = self._ordered(dimension, _member(each.get("grain")), each.get("customField"))
+            found += [values[0], *(f"{value}{descending}{nulls}" for value in values[1:])]
         for index in range(len(self._chosen)):
             found += [f'{self._sums}."#g{index}"', f'{self._sums}."#{index}"']
         return found
+
+    def _ordered(self, dimension: str, grain: str | None, key: Any) -> list[str]:
+        """What groups are ordered by for the sake of a dimension: whether they are subtotals over it, then its
+        value; of a vendor's own field as a number, if it is one, then as text."""
+        if key is not None and dimension != "custom":
+            raise CallerError("Only CUSTOM has a customField.")
+        if dimension != "custom" or not self._keys:
+            index = self._place(dimension, grain)
+            return [f'{self._sums}."#g{index}"', f'{self._sums}."#{index}"']
+        fitting = {i: known for i, known in self._keys.items() if grain in (None, self._chosen[i].grain)}
+        asked = None if key is None else self._planner.bind(key, "text")
+        subtotal, value = (
+            _first_of([(known, f'{self._sums}."{name}{i}"::{kind}') for i, known in fitting.items()], asked)
+            for name, kind in (("#g", "integer"), ("#", "text"))
+        )
+        if subtotal is None or value is None:
+            raise CallerError(f"The groups are not by custom ({grain}): name it in `by`.")
+        return [subtotal, as_number(value), value]
 
     def _zone(self, wanted: Any) -> str:
         if wanted is None:
             return "(select w.time_zone from workspace w where w.id = %(workspace)s::uuid)"
         return self._planner.bind(wanted, "text", _zone_name)
+
+
+def _first_of(arms: Sequence[tuple[str, str]], asked: str | None) -> str | None:
+    """Of expressions by the keys of fields that of the key asked for, else the first. Which one it is the statement
+    finds out, for the plan may be used again with other variables."""
+    if asked is None or not arms:
+        return arms[0][1] if arms else None
+    return f"(case {' '.join(f'when {key} = {asked} then {value}' for key, value in arms)} end)"
 
 
 def _member(value: Any) -> Any:

@@ -159,8 +159,12 @@ class Groups:
             {
                 "dimension": (dimension, "A dimension that is in `by`."),
                 "measure": (measure, "Or a figure."),
+                "grain": (DateGrain, "Of a time that is in `by` with several grains: which (else the first)."),
             },
         )
+        if entity.custom() is not None:
+            text = "Of CUSTOM, where several fields are in `by`: the key of the one meant (else the first)."
+            add_input_fields(order, {"customField": (str, text)})
         add_fields(
             order,
             [

@@ -166,6 +166,67 @@ async def test_rows_are_grouped_by_fields_and_by_tags(deals: Api) -> None:
     )
 
 
+async def test_groups_are_ordered_by_every_dimension_that_is_asked_for(api: Api) -> None:
+    held = [("9", "b"), (10, "a"), ("9", "a"), (100, "b"), (10, "b")]
+    for number, (size, city) in enumerate(held, start=50):
+        await api.market.deal(number, 1, custom={"S": size, "C": city}, created_at=START + timedelta(days=number))
+    query = """query ($by: [DealGroupBy!]!, $order: [DealGroupOrder!], $rollup: Boolean!) {
+      deals(filter: {custom: [{key: "S", isNull: false}]}) { groupBy(by: $by, orderBy: $order, rollup: $rollup) {
+        key { size: custom(key: "S") city: custom(key: "C") } } } }"""
+    by = [{"dimension": "CUSTOM", "customField": key} for key in ("S", "C")]
+
+    async def groups(*order: tuple[str, str], rollup: bool = False) -> list[Any]:
+        terms = [{"dimension": "CUSTOM", "customField": key, "direction": way} for key, way in order]
+        answer = await api.data(query, {"by": by, "order": terms, "rollup": rollup})
+        return [(each["key"]["size"], each["key"]["city"]) for each in answer["deals"]["groupBy"]]
+
+    assert await groups(("C", "DESC"), ("S", "ASC")) == [
+        ("9", "b"),
+        ("10", "b"),
+        ("100", "b"),
+        ("9", "a"),
+        ("10", "a"),
+    ]
+    assert await groups(("S", "DESC"), ("C", "ASC")) == [
+        ("100", "b"),
+        ("10", "a"),
+        ("10", "b"),
+        ("9", "a"),
+        ("9", "b"),
+    ]
+    assert (await groups(("S", "DESC"), ("C", "ASC"), rollup=True))[:2] == [("100", "b"), ("100", None)]
+    dated = await api.data(
+        """{ deals { groupBy(by: [{dimension: CREATED_AT, grain: YEAR}, {dimension: CREATED_AT, grain: DAY}],
+          orderBy: [{dimension: CREATED_AT, grain: DAY, direction: DESC}]) { key { createdAt(grain: DAY) } } } }"""
+    )
+    days = [each["key"]["createdAt"] for each in dated["deals"]["groupBy"]]
+    assert len(set(days)) > 1
+    assert days == sorted(days, reverse=True)
+    wrong = '{ deals { groupBy(by: [{dimension: STATUS}], orderBy: [{dimension: STATUS, customField: "S"}]) { level } } }'
+    assert await api.code(wrong) == "BAD_USER_INPUT"
+
+
+async def test_pages_by_several_of_the_vendors_fields_go_forth_and_back(api: Api) -> None:
+    held: list[Any] = [("9", "b"), (10, "a"), ("9", "a"), (100, None), (10, "b"), (None, "a"), ("many", "b")]
+    for number, (size, city) in enumerate(held, start=50):
+        await api.market.deal(number, 1, custom={"S": size, "C": city, "T": 1}, created_at=START)
+    query = """query ($first: Int, $after: String, $last: Int, $before: String) {
+      deals(first: $first, after: $after, last: $last, before: $before, filter: {custom: [{key: "T", eq: 1}]}, orderBy: [
+        {field: CUSTOM, customField: "C", direction: DESC}, {field: CUSTOM, customField: "S", nulls: FIRST}]) {
+        nodes { c: customField(key: "C") s: customField(key: "S") } pageInfo { startCursor endCursor } } }"""
+    expected = [("b", "many"), ("b", "9"), ("b", 10), ("a", None), ("a", "9"), ("a", 10), (None, 100)]
+    for size, cursor, way in (("first", "after", "endCursor"), ("last", "before", "startCursor")):
+        seen: list[Any] = []
+        at = None
+        while len(seen) < len(expected):
+            page = (await api.data(query, {size: 2, cursor: at}))["deals"]
+            rows = [(each["c"], each["s"]) for each in page["nodes"]]
+            assert rows
+            seen = seen + rows if size == "first" else rows + seen
+            at = page["pageInfo"][way]
+        assert seen == expected
+
+
 async def test_fields_are_listed_with_options_samples_and_what_became_of_them(deals: Api) -> None:
     market = deals.market
     of = {"connection_id": market.connection_id, "record_kind": "deal"}
