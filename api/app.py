@@ -18,7 +18,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api import client_reports, doors, recordings
+from api import client_reports, doors, recordings, uploads
 from api.auth import Authenticator
 from api.callers import Callers
 from api.evidence import door as evidence
@@ -33,6 +33,7 @@ from api.http import LARGEST_BODY, GraphQLView, buffered, problem
 from api.language import Languages
 from api.rates import Rates
 from api.recordings import RecordingDoor
+from api.uploads import UploadDoor
 from core.database import Database
 from schema.migrate import is_current
 from sync.jobs import Jobs
@@ -71,6 +72,7 @@ def create_app(office: Office, jobs: Jobs, rates: Rates | None = None) -> Starle
             Route(client_reports.PATH, client_reports.ReportDoor(office.database, callers)),
             Route(evidence.PATH, EvidenceDoor(office.database, callers)),
             Route(recordings.PATH, RecordingDoor(office, callers)),
+            Route(uploads.PATH, UploadDoor(settings.files_path, callers)),
             Route("/healthz", Health(office.database), methods=["GET"]),
             Route("/metrics", metrics.endpoint, methods=["GET"]),
             Route("/", _to_explorer, methods=["GET"]),

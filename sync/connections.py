@@ -25,6 +25,7 @@ from sync.errors import NotFound, SettingsProblem, SettingsRefused
 from sync.office import Office
 from sync.removal import remove_data
 from sync.tokens import StoredTokens
+from sync.uploads import forget_unread, references_of
 from sync.vendor import Unstored, vendor_client
 
 
@@ -104,6 +105,7 @@ async def update_connection(
     Raises SettingsRefused or NotFound.
     """
     health = None
+    former: set[str] = set()
     changes: dict[str, Any] = {"updated_at": text("now()")}
     if interval_seconds is not None:
         if interval_seconds < 60:
@@ -116,6 +118,7 @@ async def update_connection(
     if values is not None:
         row = await _row(office, workspace_id, connection_id)
         opened = _open(office, row, workspace_id)
+        former = references_of(office, row)
         settings = parse_settings(opened.connector, _revealed(opened.settings) | dict(values))
         settings, health = await _try_out(office, workspace_id, opened.connector, settings)
         key = office.keyring.unwrap(row["data_key"], workspace=workspace_id, connection=connection_id)
@@ -129,6 +132,7 @@ async def update_connection(
             "state_reason": None,
         }
     await _change(office, workspace_id, connection_id, changes)
+    await forget_unread(office, former)
     return health
 
 
@@ -189,9 +193,9 @@ async def resync(
 async def remove_connection(
     office: Office, workspace_id: UUID, connection_id: UUID, *, with_data: bool = False
 ) -> None:
-    """Remove a connection and its secrets. Its data stays, unless ``with_data`` asks to remove what was read
-    through it as well; clients' figures are then settled anew."""
-    await _row(office, workspace_id, connection_id)
+    """Remove a connection, its secrets and its uploaded file. Its data stays, unless ``with_data`` asks to remove
+    what was read through it as well; clients' figures are then settled anew."""
+    uploads = references_of(office, await _row(office, workspace_id, connection_id))
     async with office.database.loading(workspace_id) as db:
         if with_data:
             await remove_data(driver(db), workspace_id, connection_id)
@@ -205,6 +209,7 @@ async def remove_connection(
                 ),
                 {"ws": workspace_id, "id": connection_id},
             )
+    await forget_unread(office, uploads)
 
 
 async def open_connection(office: Office, workspace_id: UUID, connection_id: UUID) -> Opened:

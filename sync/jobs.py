@@ -35,6 +35,7 @@ from sync.mapping_again import map_waiting
 from sync.office import Office
 from sync.run import run_connection
 from sync.turns import Turn
+from sync.uploads import sweep
 from sync.verify.jobs import VerificationJobs
 from sync.writeback.deliver import deliver
 
@@ -89,6 +90,9 @@ class Jobs:
         )
         self.app.periodic(cron="17 3 * * *")(
             self.app.task(name="prune_feed", queue="upkeep", queueing_lock="prune_feed")(self._prune_feed)
+        )
+        self.app.periodic(cron="41 3 * * *")(
+            self.app.task(name="sweep_uploads", queue="upkeep", queueing_lock="sweep_uploads")(self._sweep_uploads)
         )
         self.app.periodic(cron="* * * * * */15")(
             self.app.task(name="rescue_stalled", queue="upkeep", queueing_lock="rescue_stalled")(
@@ -345,6 +349,10 @@ class Jobs:
             deliveries = (await db.execute(text("select prune_deliveries(:kept)"), {"kept": KEPT})).scalar_one()
             received = (await db.execute(text("select prune_received(:kept)"), {"kept": KEPT})).scalar_one()
         log.info("feed.pruned", changes=changes, deliveries=deliveries, received=received)
+
+    async def _sweep_uploads(self, timestamp: int) -> None:
+        """Remove uploaded files that were never connected."""
+        log.info("uploads.swept", files=await sweep(self.office))
 
     async def _rescue_stalled(self, timestamp: int) -> None:
         """Give back the jobs of dead workers; without this they stay 'doing' and hold their lock for ever."""

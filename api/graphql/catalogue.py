@@ -36,6 +36,12 @@ class ConnectorStream:
     makes: list[str] = strawberry.field(description="What its records become: `client`, `deal`, `call`, …")
 
 
+@strawberry.type(description="A change that a connector can make in the external system.")
+class ConnectorWrite:
+    name: str = strawberry.field(description="Stable name, as write rules and the outbox use it.")
+    title: str = strawberry.field(description="Name for people.")
+
+
 @strawberry.type(name="Connector", description="An external system that can be connected.")
 class ConnectorType:
     key: str = strawberry.field(description="Stable key (`bitrix24`).")
@@ -48,6 +54,10 @@ class ConnectorType:
     )
     settings: list[ConnectorSetting] = strawberry.field(description="What must be told to connect it.")
     streams: list[ConnectorStream] = strawberry.field(description="The lists that are read from it.")
+    writes: list[ConnectorWrite] = strawberry.field(description="What can be written there.")
+    webhooks: list[str] = strawberry.field(
+        description="What it tells by itself, by the vendor's names; empty if nothing."
+    )
 
 
 @strawberry.type(name="Viewer", description="Who asks: the key that the request bears.")
@@ -89,6 +99,8 @@ def _described(found: Connector[Any]) -> ConnectorType:
             ConnectorStream(name=each.name, title=each.title, makes=[kind.value for kind in each.makes])
             for each in found.streams
         ],
+        writes=[ConnectorWrite(name=each.name, title=each.title) for each in found.writes],
+        webhooks=[] if found.webhooks is None else list(found.webhooks.events),
     )
 
 

@@ -22,6 +22,7 @@ from api.graphql.documents import Documents, KnownDocuments
 from api.graphql.doors import door_fields, door_roots
 from api.graphql.executor import FragmentExecutor
 from api.graphql.feed import CHANGE, feed_roots
+from api.graphql.files import file_fields
 from api.graphql.golden import golden_fields
 from api.graphql.limits import Limits
 from api.graphql.mapping_fields import mapping_fields
@@ -140,6 +141,7 @@ def build_schema(limits: Limits | None = None, stored: StoredDocuments | None = 
             *matching_fields(types),
             *replaying_fields(types),
             *mapping_fields(),
+            *file_fields(),
             *door_fields(),
             *outbox_fields(types),
             *write_rule_fields(),

@@ -24,10 +24,11 @@ class FileSettings(ConnectorSettings):
     file: SecretStr = Field(
         title="The uploaded file",
         description=(
-            "The reference that uploading a file gives (skvoz import does it for you). Upload the next month's "
-            "file to the same connection: its rows come beside those that are there."
+            "The reference that uploading a file gives (POST /files; skvoz import does it for you). Upload the "
+            "next month's file to the same connection: its rows come beside those that are there."
         ),
         min_length=1,
+        json_schema_extra={"upload": True},
     )
     file_name: str = Field(
         default="",

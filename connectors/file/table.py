@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from connectors.errors import BadSettings
 from connectors.file.delimited import decoded, delimited_rows
 from connectors.file.fields import SHAPES, Kind, plain
-from connectors.file.workbook import sheet_rows
+from connectors.file.workbook import refuse_hostile, sheet_rows
 
 LARGEST_FILE = 50 * 2**20
 MOST_ROWS = 1_000_000
@@ -73,6 +73,17 @@ def table_of(content: bytes, kind: Kind, *, sheet: str | None = None, separator:
     )
 
 
+def refuse_untabular(content: bytes) -> None:
+    """Raises BadSettings that says why what was sent can't be a table, or must not be opened: a bomb, macros, a
+    picture. What it lacks as a table of its kind is only told where it is read."""
+    if not content:
+        raise BadSettings("The file is empty.", "file")
+    if not _is_workbook(content):
+        _text_of(content)
+    else:
+        refuse_hostile(content)
+
+
 def looks_like_sums(row: Row) -> bool:
     """Whether a row is one of sums by what stands first in it."""
     first = next((cell.strip() for cell in row.cells if cell.strip()), "")
@@ -80,10 +91,22 @@ def looks_like_sums(row: Row) -> bool:
 
 
 def _rows(content: bytes, sheet: str | None, separator: str | None) -> tuple[str, list[tuple[int, list[str]]]]:
-    head = content[:512].removeprefix(codecs.BOM_UTF8).lstrip()
-    if content[:4] == b"PK\x03\x04":
+    if _is_workbook(content):
         name, rows = sheet_rows(content, sheet)
         return f"Excel, sheet «{name}»", list(enumerate(rows, 1))
+    text, encoding = _text_of(content)
+    used, rows_of_text = delimited_rows(text, separator)
+    named = {"\t": "tabs", ";": "semicolons", ",": "commas", "|": "bars"}.get(used, repr(used))
+    return f"text in {encoding}, parted by {named}", rows_of_text
+
+
+def _is_workbook(content: bytes) -> bool:
+    return content[:4] == b"PK\x03\x04"
+
+
+def _text_of(content: bytes) -> tuple[str, str]:
+    """The text and its encoding. Raises BadSettings for what is known not to be a table."""
+    head = content[:512].removeprefix(codecs.BOM_UTF8).lstrip()
     if content[:4] == b"\xd0\xcf\x11\xe0":
         raise BadSettings(
             "The file is an old .xls workbook, or one with a password: save it as .xlsx without a password.", "file"
@@ -94,10 +117,7 @@ def _rows(content: bytes, sheet: str | None, separator: str | None) -> tuple[str
         raise BadSettings(
             "The file is a web page or XML, whatever its name: open it in Excel and save it as .xlsx.", "file"
         )
-    text, encoding = decoded(content)
-    used, rows_of_text = delimited_rows(text, separator)
-    named = {"\t": "tabs", ";": "semicolons", ",": "commas", "|": "bars"}.get(used, repr(used))
-    return f"text in {encoding}, parted by {named}", rows_of_text
+    return decoded(content)
 
 
 def _header(rows: list[tuple[int, list[str]]], kind: Kind) -> int | None:

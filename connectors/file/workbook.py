@@ -61,6 +61,11 @@ def sheet_rows(content: bytes, sheet: str | None) -> tuple[str, list[list[str]]]
     raise BadSettings("The workbook has no visible sheet with anything in it.", "file")
 
 
+def refuse_hostile(content: bytes) -> None:
+    """Raises BadSettings for a workbook that is a trap or damaged, without reading what is in its sheets."""
+    _looked_through(content)
+
+
 def as_text(cell: Cell) -> str:
     """A cell as it would stand in a text file: whole numbers without a fraction, days and times by ISO 8601."""
     match cell:
