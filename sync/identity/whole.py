@@ -40,7 +40,7 @@ _VENDOR, _TAX_ID, _VISITOR, _PHONE = (
     _KEY_KINDS.index(kind.value)
     for kind in (IdentifierKind.VENDOR, IdentifierKind.TAX_ID, IdentifierKind.VISITOR, IdentifierKind.PHONE)
 )
-_CALL, _CONTACT, _LEAD, _VISIT = (
+_CALL, _CONTACT, _LEAD, VISIT = (
     _RECORD_KINDS.index(kind.value)
     for kind in (RecordKind.CALL, RecordKind.CONTACT, RecordKind.LEAD, RecordKind.VISIT)
 )
@@ -121,7 +121,7 @@ async def read(conn: Conn, workspace_id: UUID) -> Graph | None:
         return None
     ids, clients, at, names, kinds = records
     carriers, hashes, bits = (column or b"" for column in pairs)
-    own = _folded(ids)
+    own = folded(ids)
     by_id = np.argsort(own)
     hash = np.frombuffer(hashes, ">i8").astype(np.int64)
     order = np.argsort(hash)
@@ -132,11 +132,11 @@ async def read(conn: Conn, workspace_id: UUID) -> Graph | None:
     flags = np.frombuffer(bits, ">i2").astype(np.int16)[order[first]]
     return Graph(
         ids,
-        _folded(clients),
+        folded(clients),
         np.frombuffer(at, ">i8").astype(np.int64),
         np.frombuffer(names, ">i8").astype(np.int64),
         np.frombuffer(kinds, ">i2").astype(np.int16),
-        by_id[np.searchsorted(own[by_id], _folded(carriers)[order])],
+        by_id[np.searchsorted(own[by_id], folded(carriers)[order])],
         np.cumsum(begins) - 1,
         first,
         hash[first],
@@ -156,7 +156,7 @@ def _bound(workspace_id: UUID) -> dict[str, object]:
     }
 
 
-def _folded(ids: bytes) -> Numbers:
+def folded(ids: bytes) -> Numbers:
     """Ids of 128 bits as numbers of 64: ids are digests, so that no two of a workspace's are the same."""
     halves = np.frombuffer(ids, ">i8").astype(np.int64)
     return np.asarray(halves[::2] ^ halves[1::2])
@@ -207,7 +207,7 @@ def split(graph: Graph, shared: Marks, landline: Marks, bound: Places) -> Whole:
     )
     disputed[root[graph.carrier[graph.first[unclear]]]] = True
     named = np.flatnonzero(graph.names)
-    disputed |= _differ_within(root[named], graph.names[named], size)
+    disputed |= differ_within(root[named], graph.names[named], size)
     return Whole(root, disputed | _several_visitors(graph, joins, root))
 
 
@@ -224,7 +224,7 @@ def _any(graph: Graph, marked: Marks) -> Marks:
     return np.logical_or.reduceat(marked[graph.carrier], graph.first)
 
 
-def _differ_within(group: Places, value: Numbers, size: int) -> Marks:
+def differ_within(group: Places, value: Numbers, size: int) -> Marks:
     """The groups whose values are not all the same."""
     low = np.full(size, np.iinfo(np.int64).max)
     high = np.full(size, np.iinfo(np.int64).min)
@@ -278,7 +278,7 @@ async def guards_of(conn: Conn, workspace_id: UUID, graph: Graph) -> Guards:
     guarded = (graph.kind != _VENDOR) & (graph.kind != _TAX_ID)
     told = graph.names[graph.carrier]
     named = told != 0
-    asked = guarded & _differ_within(graph.key[named], told[named], size)
+    asked = guarded & differ_within(graph.key[named], told[named], size)
     asked |= guarded & ~graph.company & np.isin(graph.hashes ^ _OF_FIRMS, graph.hashes[graph.company])
     asked |= graph.maybe_landline & ~graph.company
     values = {**_bound(workspace_id), "listed": LISTED}
@@ -345,20 +345,27 @@ def _pages(group: Places, chosen: Marks) -> Iterator[Places]:
         start = end
 
 
-def differing(graph: Graph, group: Places, shared: Marks) -> Marks:
-    """The records of the groups that aren't exactly one stored client."""
+def clients_among(graph: Graph, group: Places, shared: Marks) -> Marks:
+    """Which groups, by the place that stands for them, are clients (`sync.identity.clusters.tells`)."""
     size = len(graph)
     alone = np.bincount(group, minlength=size)[group] == 1
     speaking = (graph.kind != _VENDOR) & ~shared
     spoken = np.zeros(size, dtype=np.bool_)
     spoken[graph.carrier[speaking[graph.key]]] = True
-    tells = np.isin(graph.record_kinds, _CARDS) | ((graph.record_kinds != _VISIT) & (~alone | spoken))
-    is_client = np.zeros(size, dtype=np.bool_)
-    is_client[group[tells]] = True
+    tells = np.isin(graph.record_kinds, _CARDS) | ((graph.record_kinds != VISIT) & (~alone | spoken))
+    found = np.zeros(size, dtype=np.bool_)
+    found[group[tells]] = True
+    return found
+
+
+def differing(graph: Graph, group: Places, shared: Marks) -> Marks:
+    """The records of the groups that aren't exactly one stored client."""
+    size = len(graph)
     has_client = graph.clients != 0
-    differs = _differ_within(group, graph.clients, size)[group] | (is_client[group] != has_client)
+    differs = clients_among(graph, group, shared)[group] != has_client
+    differs |= differ_within(group, graph.clients, size)[group]
     _, client = np.unique(graph.clients, return_inverse=True)
-    differs |= has_client & _differ_within(client[has_client], group[has_client], size)[client]
+    differs |= has_client & differ_within(client[has_client], group[has_client], size)[client]
     found = np.zeros(size, dtype=np.bool_)
     found[group[differs]] = True
     return np.asarray(found[group])
@@ -377,7 +384,7 @@ async def regroup(conn: Conn, workspace_id: UUID, actor: str) -> Outcome:
         return total
     guards = await guards_of(conn, workspace_id, graph)
     group = await grouped(conn, workspace_id, graph, guards)
-    await _write_guards(conn, workspace_id, guards)
+    await write_guards(conn, workspace_id, guards)
     for places in _pages(group, differing(graph, group, guards.shared)):
         members = await reading.members(conn, workspace_id, graph.record_ids(places))
         settling = await settle(conn, workspace_id, before=members, after=members)
@@ -385,7 +392,8 @@ async def regroup(conn: Conn, workspace_id: UUID, actor: str) -> Outcome:
     return total
 
 
-async def _write_guards(conn: Conn, workspace_id: UUID, guards: Guards) -> None:
+async def write_guards(conn: Conn, workspace_id: UUID, guards: Guards) -> None:
+    """Store which keys join nobody from now on."""
     cursor = await conn.execute(
         "select client_kind, kind, value, reason from shared_key where workspace_id = %s", (workspace_id,)
     )
