@@ -412,6 +412,22 @@ class Write(Generic[S]):
 
 
 @dataclass(frozen=True, slots=True)
+class Together(Generic[S]):
+    """How a system takes several changes in one request, each with an outcome of its own. All functions are pure.
+
+    ``kind`` names what a change may share a request with: those of one kind go together, ``most`` at most; None: it
+    goes alone. ``pack`` makes one request of several. ``split`` tells them apart again: for each, in their order,
+    the answer that it would have got alone, or the error that it met; NotSent where it certainly had no effect for
+    no fault of its own, VendorChanged where the answer doesn't tell. It raises what befell all of them.
+    """
+
+    most: int
+    kind: Callable[[VendorRequest], str | None]
+    pack: Callable[[S, Sequence[VendorRequest]], VendorRequest]
+    split: Callable[[S, Sequence[VendorRequest], VendorResponse], Sequence[VendorResponse | VendorError]]
+
+
+@dataclass(frozen=True, slots=True)
 class RateLimit:
     """At most ``requests`` in any ``seconds``, counted per vendor account over all workers; ``burst`` of them
     may go at once where the vendor's limit is a leaky bucket. ``source``: where the vendor says so."""
@@ -479,7 +495,8 @@ class Connector(Generic[S]):
     what is no network service: it gets the settings, the request, and the installation's folder of uploaded files.
     ``custom_fields`` asks for the account's own fields; without it they are told from the records alone.
     ``recording`` asks for the sound of a call by the call's id, for systems whose addresses of recordings open only
-    with the connection's own token; a recording that isn't there is an accepted 404.
+    with the connection's own token; a recording that isn't there is an accepted 404. ``together``: how several
+    changes go in one request; without it each goes alone.
     """
 
     key: str
@@ -498,6 +515,7 @@ class Connector(Generic[S]):
     limits: tuple[RateLimit, ...] = ()
     concurrency: int = 1
     writes: tuple[Write[S], ...] = ()
+    together: Together[S] | None = None
     webhooks: Webhooks[S] | None = None
     custom_fields: CustomFields[S] | None = None
     recording: Callable[[S, str], VendorRequest] | None = None

@@ -7,6 +7,7 @@ from connectors.amocrm.errors import error_of
 from connectors.amocrm.own_fields import CUSTOM_FIELDS
 from connectors.amocrm.reads import STREAMS
 from connectors.amocrm.settings import AmoCrmSettings, account, auth, base_url, first_tokens
+from connectors.amocrm.together import TOGETHER
 from connectors.amocrm.webhooks import WEBHOOKS
 from connectors.amocrm.writes import WRITES
 from connectors.contract import Connector, RateLimit
@@ -33,6 +34,7 @@ CONNECTOR = Connector(
     ),
     concurrency=2,
     writes=WRITES,
+    together=TOGETHER,
     webhooks=WEBHOOKS,
     custom_fields=CUSTOM_FIELDS,
     verified_by="recorded payloads",

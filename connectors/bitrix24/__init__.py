@@ -7,6 +7,7 @@ from connectors.bitrix24.errors import error_of
 from connectors.bitrix24.own_fields import CUSTOM_FIELDS
 from connectors.bitrix24.reads import STREAMS
 from connectors.bitrix24.settings import Bitrix24Settings, base_url, portal
+from connectors.bitrix24.together import TOGETHER
 from connectors.bitrix24.webhooks import WEBHOOKS
 from connectors.bitrix24.writes import WRITES
 from connectors.contract import Connector, RateLimit
@@ -32,6 +33,7 @@ CONNECTOR = Connector(
     ),
     concurrency=2,
     writes=WRITES,
+    together=TOGETHER,
     webhooks=WEBHOOKS,
     custom_fields=CUSTOM_FIELDS,
     verified_by="recorded payloads",

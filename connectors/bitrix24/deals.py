@@ -6,13 +6,11 @@ portal stops between the two, the next try finds the card by the client's phone 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
-from urllib.parse import quote
-
 import msgspec
 
 from connectors.bitrix24.settings import Bitrix24Settings
+from connectors.bitrix24.together import Outcomes
+from connectors.bitrix24.together import command as command_of
 from connectors.bitrix24.writing import (
     CODES,
     DEAL_CODES,
@@ -45,18 +43,8 @@ _MOST_LEADS = 20  # [29]
 _MADE_CARD = "$result[c0]"
 
 
-class _Refusal(msgspec.Struct):
-    error: str | int = ""
-    error_description: str | None = None
-
-
-class _Batch(msgspec.Struct):
-    result: dict[str, Any] | list[Any] = msgspec.field(default_factory=dict)
-    result_error: dict[str, _Refusal] | list[_Refusal] = msgspec.field(default_factory=dict)
-
-
 class _Answer(msgspec.Struct):
-    result: int | str | _Batch
+    result: int | str | Outcomes
 
 
 def _make(_settings: Bitrix24Settings, command: Command) -> VendorRequest:
@@ -69,47 +57,27 @@ def _make(_settings: Bitrix24Settings, command: Command) -> VendorRequest:
     if "responsible" in deal:
         card["responsible"] = deal["responsible"]
     commands = {
-        "c0": _written("crm.contact.add", wire_fields(card, CODES) | mark),
-        "c1": _written("crm.deal.add", fields | {"CONTACT_ID": _MADE_CARD}),
+        "c0": command_of("crm.contact.add", {"fields": wire_fields(card, CODES) | mark}),
+        "c1": command_of("crm.deal.add", {"fields": fields | {"CONTACT_ID": _MADE_CARD}}, _MADE_CARD),
     }
     return VendorRequest("batch", "POST", json={"halt": 1, "cmd": commands})
-
-
-def _written(method: str, fields: Mapping[str, Any]) -> str:
-    """A command of a batch: encoded once, but for its reference [9]."""
-    pairs = (
-        f"{name}={value if value == '$result[c0]' else quote(value)}" for name, value in _pairs("fields", fields)
-    )
-    return f"{method}?{'&'.join(pairs)}"
-
-
-def _pairs(name: str, value: Any) -> Iterator[tuple[str, str]]:
-    """Nested values as PHP writes them into a query."""
-    if isinstance(value, Mapping):
-        for key, inner in value.items():
-            yield from _pairs(f"{name}[{key}]", inner)
-    elif isinstance(value, list | tuple):
-        for place, inner in enumerate(value):
-            yield from _pairs(f"{name}[{place}]", inner)
-    else:
-        yield name, "" if value is None else str(value)
 
 
 def _made(settings: Bitrix24Settings, command: Command, response: VendorResponse) -> str:
     """Raises WriteRejected with the portal's words where a command of the batch was refused."""
     answer = decoded(response, _Answer).result
-    if not isinstance(answer, _Batch):
+    if not isinstance(answer, Outcomes):
         return made_id(settings, command, response)
     refusals = answer.result_error
-    for refusal in refusals.values() if isinstance(refusals, dict) else refusals:
-        words = (refusal.error_description or "").strip() or str(refusal.error) or "no reason given"
-        if str(refusal.error).upper() in _PASSING:
-            raise Transient(f"Bitrix24 did not finish making the deal: {words}")
-        raise WriteRejected(f"Bitrix24 refuses the deal: {words}")
+    for refused in refusals.values() if isinstance(refusals, dict) else refusals:
+        if str(refused.error).upper() in _PASSING:
+            raise Transient(f"Bitrix24 did not finish making the deal: {refused.words}")
+        raise WriteRejected(f"Bitrix24 refuses the deal: {refused.words}")
     made = answer.result.get("c1") if isinstance(answer.result, dict) else None
-    if not str(made or "").isdigit():
+    id = bytes(made or b"").strip(b'"').decode()
+    if not id.isdigit():
         raise VendorChanged("Bitrix24 made a deal and did not tell its id.")
-    return str(made)
+    return id
 
 
 def _card(settings: Bitrix24Settings, command: Command, response: VendorResponse) -> Standing | None:

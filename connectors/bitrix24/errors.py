@@ -21,6 +21,7 @@ from connectors.errors import (
     Transient,
     VendorChanged,
     VendorError,
+    WriteRejected,
 )
 
 BASKET_SECONDS = 60.0  # [13] the vendor counts run time in baskets of a minute
@@ -125,6 +126,17 @@ def error_of(response: httpx.Response) -> VendorError | None:
             _seconds_until(reset_at, response),
         )
     return _named(status, failure)
+
+
+def refusal(code: str | int, words: str) -> VendorError:
+    """What it means that one command of a batch failed with this code and these words."""
+    failure = _Failure(code, words)
+    if failure.code == _OPERATION_TIME:
+        return RateLimited(
+            "Bitrix24 has blocked this method for a while: it has used up its run time.", BASKET_SECONDS
+        )
+    named = _named(200, failure)
+    return WriteRejected(f"Bitrix24 refuses the change: {words}") if type(named) is VendorChanged else named
 
 
 def _failure(answer: _Answer) -> tuple[_Failure | None, float | None]:

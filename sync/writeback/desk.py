@@ -5,7 +5,7 @@ Every step is one transaction that holds the lease's row, so that a worker that 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
@@ -18,19 +18,20 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from connectors.contract import Standing
 from core.crash import crash_point
 from core.database import Database
+from core.errors import SkvozError
 from schema.enums import RecordKind
 from sync.errors import LeaseLost
 from sync.writeback.deciding import Decision
 from sync.writeback.finding.base import Intent
 from sync.writeback.item import COLUMNS, Item, item_of
 
-_NEXT = f"""
+_DUE = f"""
 select {COLUMNS} from outbox o
 where o.workspace_id = :ws and o.connection_id = :connection and o.state in ('pending', 'unknown')
     and o.next_try_at <= clock_timestamp() and not exists (
         select from outbox p where p.workspace_id = o.workspace_id and p.connection_id = o.connection_id
             and p.order_key = o.order_key and p.seq < o.seq and p.state not in ('done', 'skipped'))
-order by o.seq limit 1
+order by o.seq limit :most
 """  # noqa: S608 - columns are ours
 
 
@@ -42,6 +43,12 @@ select workspace_id, :new, connection_id, rule_id, rule_version, :write, :key, :
 from outbox where workspace_id = :ws and id = :id
 on conflict (workspace_id, key) do nothing
 """)
+
+
+class Overtaken(SkvozError):
+    """Somebody has skipped or edited a change while it was looked at: nothing was sent."""
+
+    code = "OVERTAKEN"
 
 
 class Desk:
@@ -78,11 +85,12 @@ class Desk:
             )
         return cls(database, workspace_id, connection_id, epoch)
 
-    async def next(self) -> Item | None:
-        """The oldest change that may go now. One that waits or failed holds back later ones of its record only."""
+    async def due(self, most: int) -> list[Item]:
+        """The oldest changes that may go now, of each record one. One that waits or failed holds back later ones of
+        its record only."""
         async with self._held() as db:
-            row = (await db.execute(text(_NEXT), self._key)).one_or_none()
-        return None if row is None else item_of(row)
+            rows = (await db.execute(text(_DUE), self._key | {"most": most})).all()
+        return [item_of(row) for row in rows]
 
     async def base(self, item: Item) -> dict[str, Any] | None:
         """What is known to stand there: what did when the change was intended, and what earlier changes of ours
@@ -103,17 +111,27 @@ class Desk:
                 known |= stored
         return known
 
-    async def sending(self, item: Item, before: Mapping[str, Any] | None) -> None:
-        """Make durable that it is about to be sent. What stood there before is kept from the first time."""
+    async def sending(self, group: Sequence[tuple[Item, Mapping[str, Any] | None]]) -> None:
+        """Make durable that these are about to be sent, all or none. What stood there before is kept from the first
+        time. Raises Overtaken where somebody has skipped or edited one since it was taken up."""
         async with self._held() as db:
-            await db.execute(
-                text("""
-                update outbox set state = 'sending', epoch = :epoch, attempts = attempts + 1,
-                    sent_at = clock_timestamp(), before = coalesce(before, cast(:before as jsonb))
-                where workspace_id = :ws and id = :id
-                """),
-                self._key | {"id": item.id, "before": None if before is None else _json(before)},
-            )
+            for item, before in group:
+                marked = await db.execute(
+                    text("""
+                    update outbox set state = 'sending', epoch = :epoch, attempts = attempts + 1,
+                        sent_at = clock_timestamp(), before = coalesce(before, cast(:before as jsonb))
+                    where workspace_id = :ws and id = :id and state = :state and next_try_at = :due
+                    """),
+                    self._key
+                    | {
+                        "id": item.id,
+                        "before": None if before is None else _json(before),
+                        "state": item.state,
+                        "due": item.next_try_at,
+                    },
+                )
+                if marked.rowcount != 1:
+                    raise Overtaken("A person has decided about the change meanwhile.")
 
     async def attempt(
         self, item: Item, step: str, request: Mapping[str, Any], response: Mapping[str, Any] | None, outcome: str

@@ -34,7 +34,7 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     from connectors.registry import all_connectors
 
     monkeypatch.setattr("sync.vendor._backoff", wait_random_exponential(multiplier=0.01, max=0.05))
-    monkeypatch.setattr("sync.writeback.deliver.FIRST_PAUSE", 0.0)
+    monkeypatch.setattr("sync.writeback.sending.FIRST_PAUSE", 0.0)
     for each in all_connectors().values():
         quick = tuple(replace(write, lag_seconds=0.0) for write in each.writes)
         monkeypatch.setitem(all_connectors(), each.key, replace(each, writes=quick))

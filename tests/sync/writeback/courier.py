@@ -12,12 +12,12 @@ from connectors.registry import all_connectors
 from core.settings import load_settings
 from sync.budget import Budget
 from sync.office import open_office
-from sync.writeback import deliver
+from sync.writeback import deliver, sending
 
 
 async def main(workspace: UUID, connection: UUID) -> None:
     Budget.pace = 0.0
-    deliver.FIRST_PAUSE = 0.0
+    sending.FIRST_PAUSE = 0.0
     for each in list(all_connectors().values()):  # the sandbox shows what it made at once
         all_connectors()[each.key] = replace(
             each, writes=tuple(replace(write, lag_seconds=0.0) for write in each.writes)
