@@ -114,7 +114,7 @@ def campaign_report_statement(
         cells, name = present_cells(start, end, grain, others, params), "k.name"
     else:
         params["report_known"] = as_known_at
-        cells, name = _OTHERS_AS_KNOWN, _NAME_AS_KNOWN
+        cells, name = _OTHERS_AS_KNOWN, NAME_AS_KNOWN
         if credits_json is None:
             cells += f" union all {_CONVERSIONS_AS_KNOWN}"
     if credits_json is not None:
@@ -330,7 +330,7 @@ from json_to_recordset(%(report_credits)s::json) as r(
     won_deals numeric, paid_invoices numeric, revenue numeric, paid_amount numeric
 )
 """
-_NAME_AS_KNOWN = """coalesce((
+NAME_AS_KNOWN = """coalesce((
     select n.name from campaign_name n where n.workspace_id = k.workspace_id and n.campaign_id = k.id
     and n.known_from <= %(report_known)s order by n.known_from desc limit 1
 ), k.external_id)"""

@@ -15,6 +15,7 @@ from reports.details import CALL_OF_PATH, DETAILS, FIRST_DEAL_OF_PATH
 from reports.dimensions import BY_TOUCH, OF_AD, TIME, TREE, Dimension, ServedFrom
 from reports.paths import NIL
 from reports.rollups import COUNTED_AS, FIGURES, VALUED_AS
+from reports.touch_shares import PATHS_BY_SHARES
 from schema.enums import Unattributed
 
 _KEYS = "{r}.ad_group_key, {r}.keyword_key, {r}.ad_key"
@@ -82,6 +83,12 @@ _OF_SPEND: Mapping[str, str] = {
         )
     },
 }
+BY_SHARES: Mapping[str, str] = {
+    figure: sql.replace("count(*) filter", "sum(p.part) filter")
+    for figure, sql in _OF_PATHS.items()
+    if sql.startswith(("count(*) filter", "coalesce(sum(p.revenue)"))
+}
+"""The figures of paths that a part of a conversion adds a part to, over ``touch_shares.PATHS_BY_SHARES``."""
 _IN_RANGE = "between %(report_start)s and %(report_end)s"
 _WORKSPACE = "r.workspace_id = %(report_workspace)s"
 
@@ -125,10 +132,26 @@ class Part:
         return f"select {shown} {self.source} group by {keys}"
 
 
+NOW = "{row}.known_until is null"
+THEN = (
+    "{row}.known_from <= %(report_known)s and ({row}.known_until is null or {row}.known_until > %(report_known)s)"
+)
+
+
 def counted_parts(
-    by: Collection[Dimension], start: date, end: date, params: dict[str, Any]
+    by: Collection[Dimension],
+    start: date,
+    end: date,
+    params: dict[str, Any],
+    *,
+    known: str = NOW,
+    by_shares: bool = False,
 ) -> list[tuple[ServedFrom, Part]]:
-    """All parts, those of the rollups first; what they need beside the usual parameters goes into ``params``."""
+    """All parts, those of the rollups first; what they need beside the usual parameters goes into ``params``.
+
+    ``known`` is ``THEN`` for versions of paths, costs and visits as known at a moment; all else has none.
+    ``by_shares`` credits the parts of conversions that ``reports.touch_shares`` tells.
+    """
     days = Grain.DAY if {Dimension.DAY, Dimension.WEEK} & set(by) else Grain.CAMPAIGN
     if Dimension.MONTH in by and days is not Grain.DAY:
         days = Grain.CAMPAIGN_MONTH
@@ -150,6 +173,8 @@ def counted_parts(
     ours = "join workspace w on w.id = r.workspace_id"
     closed, paid = "coalesce(r.closed_at, r.created_at)", "r.paid_at"
 
+    loaded = "" if known is NOW else " and v.loaded_at <= %(report_known)s"
+
     def moment(at: str) -> str:
         near = f"{at} >= %(report_start)s::date - 2 and {at} < %(report_end)s::date + 3"  # for the index
         return f"{near} and {facts.day_of(at)} {_IN_RANGE}"
@@ -168,10 +193,11 @@ def counted_parts(
         (
             ServedFrom.PATHS,
             Part(
-                _OF_PATHS,
-                f"from path p left join lateral ({CALL_OF_PATH}) c on p.kind = 'call' left join lateral "
-                f"({FIRST_DEAL_OF_PATH}) n on p.kind = 'won_deal' {_GOODS} {_REACHED} {joins} "
-                f"where p.workspace_id = %(report_workspace)s and p.day {_IN_RANGE} and p.known_until is null",
+                BY_SHARES if by_shares else _OF_PATHS,
+                f"from {PATHS_BY_SHARES if by_shares else 'path'} p left join lateral ({CALL_OF_PATH}) c "
+                f"on p.kind = 'call' left join lateral ({FIRST_DEAL_OF_PATH}) n on p.kind = 'won_deal' "
+                f"{_GOODS} {_REACHED} {joins} "
+                f"where p.workspace_id = %(report_workspace)s and p.day {_IN_RANGE} and {known.format(row='p')}",
                 "p.day",
                 manager="reached.responsible_id",
                 stage="reached.stage_id",
@@ -183,7 +209,7 @@ def counted_parts(
                 {"visits": "count(*)"},
                 "from settled_visit r join visit v on v.workspace_id = r.workspace_id and v.id = r.visit_id "
                 f"where {_WORKSPACE} and r.day {_IN_RANGE} and v.started_at >= %(report_start)s::date - 2 "
-                "and v.started_at < %(report_end)s::date + 3",
+                f"and v.started_at < %(report_end)s::date + 3{loaded}",
                 "r.day",
                 ("r.campaign_id", "r.reason", "r.channel"),
                 "v",
@@ -195,7 +221,7 @@ def counted_parts(
                 _OF_SPEND,
                 "from ad_spend a join workspace w on w.id = a.workspace_id left join campaign k "
                 f"on k.workspace_id = a.workspace_id and k.id = a.campaign_id {facts.RATES} "
-                f"where a.workspace_id = %(report_workspace)s and a.day {_IN_RANGE} and a.known_until is null",
+                f"where a.workspace_id = %(report_workspace)s and a.day {_IN_RANGE} and {known.format(row='a')}",
                 "a.day",
                 ("a.campaign_id", "''", "''"),
                 None,

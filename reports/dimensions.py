@@ -36,6 +36,8 @@ class ServedFrom(StrEnum):
 
 TIME = (Dimension.DAY, Dimension.WEEK, Dimension.MONTH)
 TREE = (Dimension.CHANNEL, Dimension.CHANNEL_GROUP, Dimension.SOURCE, Dimension.CAMPAIGN)
+OF_RECORDS = (Dimension.MANAGER, Dimension.STAGE, Dimension.LOST_REASON)
+"""What the records behind tell, in their present state."""
 OF_AD = (Dimension.AD_GROUP, Dimension.KEYWORD, Dimension.AD)
 
 COLUMNS: Mapping[str, str] = {

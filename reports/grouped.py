@@ -3,26 +3,31 @@
 
 What lies in the campaign tree and in time, and needs no other figures, comes out of the rollups. All else is
 counted at the moment of asking from current paths and the records behind them, and says so. Conversions are
-credited to the last touch that isn't direct, and have the ad group, keyword, ad, landing page, city and device
-of that touch; the manager is the one in charge of what was reached. What a dimension can't tell of stands in
-rows without a value of it: costs are known by campaign and day, not by keyword or manager.
+credited to the last touch that isn't direct, or by another model where one is asked for, and have the ad group,
+keyword, ad, landing page, city and device of that touch; the manager is the one in charge of what was reached.
+What a dimension can't tell of stands in rows without a value of it: costs are known by campaign and day, not by
+keyword or manager.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
 from core.database import PsycopgConnection
-from reports.campaigns import CHANNEL_OF_CAMPAIGN, SOURCE_OF_CAMPAIGN, Statement
-from reports.counted import counted_parts
-from reports.dimensions import BY_TOUCH, COLUMNS, OF_AD, TIME, TREE, Dimension, ServedFrom
+from reports.campaigns import CHANNEL_OF_CAMPAIGN, NAME_AS_KNOWN, SOURCE_OF_CAMPAIGN, Statement
+from reports.counted import BY_SHARES, NOW, THEN, counted_parts
+from reports.dimensions import BY_TOUCH, COLUMNS, OF_AD, OF_RECORDS, TIME, TREE, Dimension, ServedFrom
+from reports.facts import COSTS, FRAUD
 from reports.paths import NIL
+from reports.rollups import FIGURES
 from reports.rulebook import grouping, rule_set
 from reports.rules import Grouping, RuleKind
+from reports.side_by_side import SHARED
 from reports.terms import Terms
+from reports.touch_shares import TouchShares
 
 
 def grouped_statement(
@@ -32,11 +37,17 @@ def grouped_statement(
     by: Collection[Dimension],
     figures: Collection[str],
     rules: Grouping | None = None,
+    *,
+    as_known_at: datetime | None = None,
+    shares: TouchShares | None = None,
 ) -> tuple[Statement, ServedFrom]:
     """The additive figures from ``start`` to ``end`` by these dimensions, and what they are counted from.
 
     The statement's columns are ``COLUMNS`` and the figures. ``rules`` say which campaigns tags mean and how
-    channels are grouped. Raises ``ValueError`` for days in the wrong order and for figures that there aren't.
+    channels are grouped. ``as_known_at`` asks for what was known at that moment, and ``shares`` are the credits of
+    another model than last non-direct, of paths as known then.
+    Raises ``ValueError`` for days in the wrong order, for figures that there aren't, and for what is kept neither
+    as it was known nor for parts of conversions.
     """
     if end < start:
         raise ValueError(f"The report would end on {end}, before it starts on {start}.")
@@ -48,8 +59,14 @@ def grouped_statement(
         "report_zone": terms.zone.key,
         **_by_rules(rules or Grouping({}, {}, {})),
     }
-    in_rollups = set(by) <= {*TREE, *TIME}
-    parts = counted_parts(by, start, end, params) if wanted else []
+    _check_kept(by, wanted, as_known_at, shares)
+    in_rollups = set(by) <= {*TREE, *TIME} and as_known_at is None and shares is None
+    if as_known_at is not None:
+        params["report_known"] = as_known_at
+    if shares is not None:
+        params |= shares.parameters
+    known = NOW if as_known_at is None else THEN
+    parts = counted_parts(by, start, end, params, known=known, by_shares=shares is not None) if wanted else []
     left, used = set(wanted), []
     for served, part in parts:
         if served is ServedFrom.ROLLUPS and not in_rollups:
@@ -61,14 +78,40 @@ def grouped_statement(
     if left:
         raise ValueError(f"There are no figures {', '.join(sorted(left))}.")
     served_from = ServedFrom.ROLLUPS if all(each is ServedFrom.ROLLUPS for each, _ in used) else ServedFrom.PATHS
-    return Statement(_outer(by, wanted, [sql for _, sql in used]), params), served_from
+    name = "k.name" if as_known_at is None else NAME_AS_KNOWN
+    return Statement(_outer(by, wanted, [sql for _, sql in used], name), params), served_from
 
 
-async def rules_for(conn: PsycopgConnection, workspace_id: UUID, by: Collection[Dimension]) -> Grouping:
-    """What the rules that hold make of these dimensions; nothing is read where they decide nothing."""
-    if Dimension.CHANNEL_GROUP not in by and not (await rule_set(conn, workspace_id, RuleKind.CAMPAIGN)).rules:
+def _check_kept(
+    by: Collection[Dimension], wanted: Sequence[str], as_known_at: datetime | None, shares: TouchShares | None
+) -> None:
+    """Raises ``ValueError`` for what can't be told of a past moment, or of parts of conversions."""
+    if as_known_at is not None:
+        present = [*(set(wanted) - set(FIGURES)), *(set(by) & set(OF_RECORDS))]
+        if present:
+            raise ValueError(
+                f"No former state is kept of {', '.join(sorted(present))}: leave it out, or ask for the report as "
+                "known now (asKnownNow, where a closed period decides)."
+            )
+    if shares is not None:
+        whole = set(wanted) - BY_SHARES.keys() - set(SHARED) - {*COSTS, *FRAUD}
+        if whole:
+            raise ValueError(
+                f"Last non-direct touch alone is known for {', '.join(sorted(whole))}: leave it out, or ask for "
+                "the model LAST_NON_DIRECT."
+            )
+
+
+async def rules_for(
+    conn: PsycopgConnection, workspace_id: UUID, by: Collection[Dimension], as_known_at: datetime | None = None
+) -> Grouping:
+    """What the rules that hold, or held at a moment, make of these dimensions; nothing is read where they decide
+    nothing."""
+    campaign = await rule_set(conn, workspace_id, RuleKind.CAMPAIGN, as_known_at=as_known_at)
+    if Dimension.CHANNEL_GROUP not in by and not campaign.rules:
         return Grouping({}, {}, {})
-    return await grouping(conn, workspace_id)
+    channel = await rule_set(conn, workspace_id, RuleKind.CHANNEL, as_known_at=as_known_at)
+    return await grouping(conn, workspace_id, channel_rules=channel.rules, campaign_rules=campaign.rules)
 
 
 def _by_rules(rules: Grouping) -> dict[str, Any]:
@@ -83,14 +126,14 @@ def _by_rules(rules: Grouping) -> dict[str, Any]:
     }
 
 
-def _outer(by: Collection[Dimension], wanted: Sequence[str], parts: Sequence[str]) -> str:
+def _outer(by: Collection[Dimension], wanted: Sequence[str], parts: Sequence[str], name: str) -> str:
     """The parts together, with what the campaign tells of itself."""
     of_campaign = Dimension.CAMPAIGN in by or any(each in by for each in OF_AD)
     shown = {name: f"null::{kind}" for name, kind in COLUMNS.items()}
     if of_campaign:
         shown |= {
             "campaign_id": f"nullif(c.campaign, '{NIL}')",
-            "name": "k.name",
+            "name": f"case when k.id is not null then {name} end",
             "reason": "nullif(c.reason, '')",
         }
     if Dimension.CHANNEL in by or of_campaign:

@@ -11,24 +11,37 @@ import strawberry
 
 from api.graphql.build import add_fields, argument, list_of, object_type, optional
 from api.graphql.build import field as graphql_field
-from api.graphql.enums import ENUMS, Nulls, OrderDirection
+from api.graphql.enums import ENUMS, AttributionModel, Nulls, OrderDirection
 from api.graphql.errors import CallerError
 from api.graphql.model.report import METRIC_FIELDS, REPORT_CELL, REPORT_SUMS
 from api.graphql.plan import Details, Planner
-from api.graphql.reporting import bound, others, period_of_arguments
+from api.graphql.reporting import (
+    bound,
+    others,
+    period_of_arguments,
+    standing_arguments,
+    standing_fields,
+    standing_of,
+    standing_value,
+)
 from api.graphql.roots import Root
 from api.graphql.rows import Pair, many_objects, one_object
 from api.graphql.run import RequestContext, snapshot
-from api.graphql.scalars import DateText, DecimalText
+from api.graphql.scalars import DecimalText
 from api.graphql.types import Types
 from api.graphql.values import current
+from reports.by_model import ROLLED_UP, Question
+from reports.campaigns import Grain
 from reports.dimensions import Dimension, ServedFrom
 from reports.facts import ALL_METRICS
 from reports.grouped import grouped_statement, rules_for
 from reports.metrics import Metric
 from reports.own_metrics import own_metrics
 from reports.rules import Grouping
+from reports.standing import Standing
+from reports.stored_paths import DatedBy
 from reports.terms import Terms, read_terms
+from reports.touch_shares import TouchShares, touch_shares
 
 DEFAULT_ROWS, LARGEST_ROWS = 100, 10_000
 _MOST_DIMENSIONS, _MOST_TERMS = 6, 10
@@ -61,6 +74,8 @@ class _Report:
     currency: str
     own: Mapping[str, Metric]
     rules: Grouping
+    held: Standing
+    shares: TouchShares | None
     figures: set[str] = field(default_factory=set)
 
     def metric(self, name: str) -> Metric:
@@ -83,8 +98,15 @@ def _report(types: Types) -> Root:
         "A metric of the workspace's own; null where there is nothing to divide by.",
         [argument("metric", str, "Its key, out of `metrics`.")],
     )
+    exact = graphql_field(
+        "exact",
+        optional(DecimalText),
+        "Any metric, unrounded: by models that part conversions, counts are fractions, and fields of whole numbers "
+        "round them.",
+        [argument("metric", str, "Name of a metric, the workspace's own among them.")],
+    )
     for name in ("ReportRow", "ReportSums"):
-        add_fields(types[name], [own])
+        add_fields(types[name], [own, exact])
     made = object_type("Report", "Metrics by any dimensions at once.")
     add_fields(
         made,
@@ -97,18 +119,26 @@ def _report(types: Types) -> Root:
                 ENUMS[ServedFrom],
                 "From what it was counted: from the rollups at once, or from paths and records when asked.",
             ),
+            *standing_fields(),
             graphql_field("currency", str, "ISO 4217 code of all money in the report."),
         ],
     )
     root = graphql_field(
         "report",
         optional(made),
-        "Metrics by any dimensions at once. The model is last non-direct touch. What lies in the campaign tree and "
-        "in time and needs the figures of `campaignReport` only is answered at once; other dimensions and figures "
-        "are counted when asked, and `servedFrom` says so.",
+        "Metrics by any dimensions at once. What lies in the campaign tree and in time, needs the figures of "
+        "`campaignReport` only and asks for the present by last non-direct touch is answered at once; all else is "
+        "counted when asked, and `servedFrom` says so. Days that lie in a closed period are as known when it was "
+        "closed. Of a past moment there are the figures of `campaignReport`; by another model those that a part of "
+        "a conversion adds a part to.",
         [
-            argument("from", DateText, "The first day."),
-            argument("to", DateText, "The last day, included."),
+            *standing_arguments(),
+            argument(
+                "model",
+                ENUMS[AttributionModel],
+                "By which model conversions are credited; Markov's can't be: it credits no single touch.",
+                default=ENUMS[AttributionModel].LAST_NON_DIRECT,
+            ),
             argument("by", list_of(ENUMS[Dimension]), f"By what rows are told apart, {_MOST_DIMENSIONS} at most."),
             argument(
                 "having",
@@ -128,10 +158,22 @@ def _report(types: Types) -> Root:
 
     async def prepare(context: RequestContext, arguments: Mapping[str, Any]) -> _Report:
         by = {Dimension(each.value) for each in arguments["by"]}
+        start, end, _ = period_of_arguments(arguments)
+        held = await standing_of(context, arguments)
         async with snapshot(context) as conn:
             terms = await read_terms(conn, context.viewer.workspace_id)
             own = await own_metrics(conn, context.viewer.workspace_id)
-            return _Report(terms, terms.currency, own, await rules_for(conn, context.viewer.workspace_id, by))
+            rules = await rules_for(conn, context.viewer.workspace_id, by, held.as_known_at)
+            shares, model = None, str(arguments["model"].value)
+            if model != ROLLED_UP:
+                question = Question(
+                    conn, terms, start, end, Grain.CAMPAIGN, held.as_known_at, DatedBy.EVENT, rules=rules
+                )
+                try:
+                    shares = await touch_shares(question, model)
+                except ValueError as error:
+                    raise CallerError(str(error)) from None
+            return _Report(terms, terms.currency, own, rules, held, shares)
 
     def expression(planner: Planner, parent: str, details: Details, report: Any) -> str:
         arguments = {name: current(value) for name, value in planner.arguments(parent, details).items()}
@@ -153,6 +195,9 @@ def _report(types: Types) -> Root:
                     if metric.key not in report.own:
                         raise CallerError(f"{metric.key!r} is no metric of your own: it has a field of its name.")
                     return f"{metric.formula.sql(x)}::text"
+                if name == "exact":
+                    metric = report.metric(current(planner.arguments(type_name, of)["metric"]))
+                    return f"trim_scale(({metric.formula.sql(x)})::numeric)::text"
                 if name in METRIC_FIELDS:
                     report.metric(name)
                 return planner.value(entity, name, of, x)
@@ -174,7 +219,16 @@ def _report(types: Types) -> Root:
         if any(name in ("rows", "rowCount") for _, (name, _, _) in parts) and not report.figures:
             report.metric("visits")
         try:
-            statement, served = grouped_statement(report.terms, start, end, by, report.figures, report.rules)
+            statement, served = grouped_statement(
+                report.terms,
+                start,
+                end,
+                by,
+                report.figures,
+                report.rules,
+                as_known_at=report.held.as_known_at,
+                shares=report.shares,
+            )
         except ValueError as error:
             raise CallerError(str(error)) from None
         sql = planner.embed(bound(statement.sql, "report_workspace"), others(statement.params, "report_workspace"))
@@ -195,7 +249,9 @@ def _report(types: Types) -> Root:
                     return f"'{served.name}'::text"
                 case "__typename":
                     return "'Report'::text"
-            return planner.bind(report.currency, "text")
+                case "currency":
+                    return planner.bind(report.currency, "text")
+            return standing_value(planner, name, report.held)
 
         pairs = [(key, answer(*part)) for key, part in parts]
         whole = one_object(pairs, planner.alias())

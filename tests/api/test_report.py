@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -48,6 +49,31 @@ async def test_other_dimensions_sorted_and_filtered(api: Api) -> None:
     assert kept["totals"]["visits"] == 2
     cut = (await api.data(REPORT, {**asked, "first": 1}))["report"]
     assert (len(cut["rows"]), cut["rowCount"], cut["totals"]) == (1, report["rowCount"], report["totals"])
+
+
+async def test_another_model_and_a_past_moment(api: Api) -> None:
+    await journeys(api.market)
+    query = """query ($from: Date!, $to: Date!, $by: [Dimension!]! = [CITY], $model: AttributionModel! = LAST_NON_DIRECT, $at: DateTime, $more: Boolean! = false) {
+      report(from: $from, to: $to, by: $by, model: $model, asKnownAt: $at) { servedFrom knownAt totals { revenue wonDeals payments @include(if: $more) } } }"""
+    now = (await api.data(query, YEAR))["report"]
+    linear = (await api.data(query, {**YEAR, "model": "LINEAR"}))["report"]
+    assert (linear["servedFrom"], linear["totals"]) == ("PATHS", now["totals"])
+    exact = """query ($from: Date!, $to: Date!) { report(from: $from, to: $to, by: [CAMPAIGN], model: LINEAR) {
+        totals { exact(metric: "won_deals") } rows { wonDeals exact(metric: "wonDeals") cpl: exact(metric: "cpl") } } }"""
+    parted = (await api.data(exact, YEAR))["report"]
+    shares = [Decimal(row["exact"]) for row in parted["rows"]]
+    assert sum(shares) == Decimal(parted["totals"]["exact"]) == linear["totals"]["wonDeals"]
+    assert any(share % 1 for share in shares)
+    before = (await api.data(query, {**YEAR, "at": "2020-01-01T00:00:00Z"}))["report"]
+    assert before == {
+        "servedFrom": "PATHS", "knownAt": "2020-01-01T00:00:00+00:00", "totals": {"revenue": "0", "wonDeals": 0},
+    }  # fmt: skip
+    for wrong in (
+        {"model": "MARKOV"},
+        {"model": "LINEAR", "more": True},
+        {"at": "2020-01-01T00:00:00Z", "more": True},
+    ):
+        assert await api.code(query, {**YEAR, **wrong}) == "BAD_USER_INPUT"
 
 
 @pytest.mark.parametrize(

@@ -12,13 +12,16 @@ import pytest
 from psycopg.rows import dict_row
 
 from core import clock
-from reports.campaigns import campaign_report
+from reports.by_model import Question, report_by_model
+from reports.campaigns import Grain, campaign_report
 from reports.details import DETAILS, detailed_report
 from reports.dimensions import COLUMNS, Dimension, ServedFrom
 from reports.facts import ALL_METRICS
 from reports.grouped import grouped_statement
 from reports.rollups import FIGURES
+from reports.stored_paths import DatedBy
 from reports.terms import read_terms
+from reports.touch_shares import touch_shares
 from tests.reports.conftest import WORKSPACE, Account, ad, day, ident
 
 YEAR = (date(2026, 1, 1), date(2026, 12, 31))
@@ -69,6 +72,44 @@ async def test_other_dimensions_add_up_to_the_same(shop: Account) -> None:
         rows, served = await grouped(shop, by, figures)
         assert served is ServedFrom.PATHS or not by
         assert totals(rows, figures) == {figure: detailed.totals.sums[figure] for figure in figures}
+
+
+@pytest.mark.parametrize("model", ["first_touch", "linear", "shapley"])
+async def test_another_model_by_any_dimensions_adds_up_to_its_own_report(shop: Account, model: str) -> None:
+    terms = await read_terms(shop.conn, WORKSPACE)
+    question = Question(shop.conn, terms, *YEAR, Grain.CAMPAIGN, None, DatedBy.EVENT)
+    shares = await touch_shares(question, model)
+    whole = await report_by_model(shop.conn, WORKSPACE, *YEAR, model)
+    for by in ("campaign", "city device", "landing_page month"):
+        statement, served = grouped_statement(
+            terms, *YEAR, [Dimension(each) for each in by.split()], [*FIGURES, "repeat_revenue"], shares=shares
+        )
+        async with shop.conn.cursor(row_factory=dict_row) as cursor:
+            await cursor.execute(statement.sql.encode(), statement.params)
+            rows = await cursor.fetchall()
+        assert served is ServedFrom.PATHS
+        assert totals(rows, FIGURES) == {figure: whole.totals.sums[figure] for figure in FIGURES}
+        if by == "campaign":
+            mine = {(row["campaign_id"], row["reason"], row["channel"]): row["revenue"] for row in rows}
+            assert mine == {(row.campaign_id, row.reason, row.channel): row.sums["revenue"] for row in whole.rows}
+    with pytest.raises(ValueError, match="deals, payments"):
+        grouped_statement(terms, *YEAR, [Dimension.CITY], ["deals", "payments"], shares=shares)
+
+
+async def test_a_past_moment_by_any_dimensions_is_that_of_the_campaign_report(shop: Account) -> None:
+    (first,) = await shop.rows("select min(known_from) from path")
+    await shop.deal("late", "anna", day(9), "7000", **ad("brand"))
+    await shop.settle("anna")
+    terms = await read_terms(shop.conn, WORKSPACE)
+    for known in (first[0], clock.now()):
+        whole = await campaign_report(shop.conn, WORKSPACE, *YEAR, as_known_at=known)
+        statement, _ = grouped_statement(terms, *YEAR, [Dimension.CITY], FIGURES, as_known_at=known)
+        async with shop.conn.cursor(row_factory=dict_row) as cursor:
+            await cursor.execute(statement.sql.encode(), statement.params)
+            rows = await cursor.fetchall()
+        assert totals(rows, FIGURES) == {figure: whole.totals.sums[figure] for figure in FIGURES}
+    with pytest.raises(ValueError, match="manager, payments"):
+        grouped_statement(terms, *YEAR, [Dimension.MANAGER], ["payments"], as_known_at=first[0])
 
 
 async def a_day(account: Account) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from reports.attribution import last_non_direct
 from reports.comparison import journeys_of
 from reports.models import MODELS, WHOLE
-from reports.paths import NIL, SAME_CALL, History, Path, Told, Touch, WonDeal, make_paths
+from reports.paths import NIL, SAME_CALL, History, PaidInvoice, Path, Told, Touch, WonDeal, make_paths
 from schema.enums import Channel, ConversionKind, RecordKind, Unattributed
 from tests.reports.conftest import day, ident
 
@@ -206,3 +206,21 @@ def test_a_deal_knows_when_the_client_became_a_lead_and_when_it_was_opened() -> 
     assert MODELS["w_shaped"].shares(journey).tolist() == [300_000, 600_000, 100_000]
     (call, _) = sorted(paths(history, ConversionKind.CALL), key=lambda path: path.occurred_at)
     assert (call.lead_at, call.opened_at) == (day(-120), None)
+
+
+def test_what_brought_a_deal_brought_the_invoices_that_are_paid_of_it() -> None:
+    def paid(name: str, at: datetime, deal: str | None) -> PaidInvoice:
+        return PaidInvoice(at, ident(name), Decimal(40), "RUB", ident(deal) if deal else None)
+
+    history = History(
+        ANNA,
+        visits=[visit(day(0), BRAND), visit(day(150), SALE)],
+        deals=[deal("d", day(10))],
+        invoices=[paid("ahead", day(9), "d"), paid("later", day(200), "d"), paid("alone", day(200), None)],
+    )
+    found = {path.record_id: path for path in paths(history, ConversionKind.PAID_INVOICE)}
+    credited = {name: last_non_direct(found[ident(name)]).campaign_id for name in ("ahead", "later", "alone")}
+    assert credited == {"ahead": BRAND, "later": BRAND, "alone": SALE}
+    later = found[ident("later")]
+    assert (later.occurred_at, later.window_until, later.value) == (day(200), day(10), Decimal(40))
+    assert found[ident("ahead")].window_until is None
