@@ -29,7 +29,7 @@ from api.graphiql import explorer_routes
 from api.graphql.limits import Limits
 from api.graphql.schema import build_schema
 from api.graphql.stored import StoredDocuments, read_trusted
-from api.http import LARGEST_BODY, GraphQLView, buffered, problem
+from api.http import LARGEST_BODY, GraphQLView, buffered, problem, replayed
 from api.language import Languages
 from api.rates import Rates
 from api.recordings import RecordingDoor
@@ -42,13 +42,13 @@ from sync.office import Office
 
 _log = structlog.get_logger("skvoz.api")
 
-_SAFE = {
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
-    "x-frame-options": "DENY",
-    "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
-    "cache-control": "no-store",
-}
+_SAFE = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-frame-options", b"DENY"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"cache-control", b"no-store"),
+)
 
 
 def create_app(office: Office, jobs: Jobs, rates: Rates | None = None) -> Starlette:
@@ -118,12 +118,18 @@ class GraphQLEndpoint:
         if isinstance(viewer, Response):
             await viewer(scope, receive, send)
             return
+        if scope["method"] == "POST":
+            body = await buffered(receive)
+            if body is None:
+                await problem(413, f"The body has more than {LARGEST_BODY} bytes.")(scope, receive, send)
+                return
+            answer = await self._view.directly(request, viewer, body)
+            if answer is not None:
+                await answer(scope, receive, send)
+                return
+            receive = replayed(body, receive)
         scope.setdefault("state", {})["viewer"] = viewer
-        body = await buffered(receive) if scope["method"] == "POST" else receive
-        if body is None:
-            await problem(413, f"The body has more than {LARGEST_BODY} bytes.")(scope, receive, send)
-            return
-        await self._view(scope, body, send)
+        await self._view(scope, receive, send)
 
 
 class Health:
@@ -222,9 +228,9 @@ class SafeHeaders:
 
 
 def _add_missing(message: MutableMapping[str, Any]) -> None:
-    headers = list(message.get("headers", []))
+    headers = list(message.get("headers", ()))
     present = {name.lower() for name, _ in headers}
-    headers += [(name.encode(), value.encode()) for name, value in _SAFE.items() if name.encode() not in present]
+    headers += [each for each in _SAFE if each[0] not in present]
     message["headers"] = headers
 
 

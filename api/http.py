@@ -8,14 +8,14 @@ was well formed.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import orjson
 from cross_web import HTTPException
-from graphql import GraphQLSyntaxError, OperationType, get_operation_ast, parse
+from graphql import GraphQLError, GraphQLSyntaxError, OperationType, get_operation_ast, parse
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Message, Receive
@@ -38,6 +38,7 @@ from api.live.hub import Hub
 from api.live.sessions import Session, Sessions
 from api.live.websocket import TextAdapter, TransportHandler
 from api.rates import Rates
+from core.errors import SkvozError
 from core.tracing import span
 from sync.jobs import Jobs
 from sync.office import Office
@@ -70,7 +71,7 @@ class GraphQLView(GraphQL[RequestContext, None]):
             connection_init_wait_timeout=timedelta(seconds=5),
             max_subscriptions_per_connection=100,
         )
-        self._office, self._jobs = office, jobs
+        self._office, self._jobs, self._direct = office, jobs, schema.direct
         self.authenticator, self.stored, self.rates = authenticator, stored, rates
         self.sessions = Sessions(office.database, Hub(office.database))
 
@@ -110,6 +111,38 @@ class GraphQLView(GraphQL[RequestContext, None]):
             if error.status_code == 400 and "not allowed" in error.reason and request.method == "GET":
                 return problem(405, error.reason, headers={"Allow": "POST"})
             return problem(error.status_code, error.reason)
+
+    async def directly(self, request: Request, viewer: Viewer, body: bytes) -> Response | None:
+        """The answer the short way (`api.graphql.direct`), or None where the ordinary one has to be gone."""
+        media = preferred(request.headers.get("accept"))
+        if media is None or "x-query-cost" in request.headers or _refuse_body(request) is not None:
+            return None
+        asked = self._plainly_asked(body)
+        ready = None if asked is None else self._direct.ready(*asked)
+        if ready is None:
+            return None
+        with span("graphql.operation", request.headers):
+            found = await ready.answer(self.context_of(viewer))
+        answer: dict[str, Any] = {"data": found.data}
+        status = 200
+        if found.errors:
+            shown, status = _shown(found.errors, CallerError.code)
+            answer = {"errors": shown, **answer}
+        return Response(orjson.dumps(answer), status, media_type=f"{media}; charset=utf-8")
+
+    def _plainly_asked(self, body: bytes) -> tuple[str, str | None, dict[str, Any]] | None:
+        """Text, name and variables of a request that asks for nothing beside; None of any other."""
+        try:
+            asked = orjson.loads(body)
+            self.stored.complete(asked)
+        except (orjson.JSONDecodeError, SkvozError, AttributeError):
+            return None
+        text, name, variables = asked.get("query"), asked.get("operationName"), asked.get("variables")
+        extensions = asked.get("extensions") or {}
+        plain = isinstance(extensions, dict) and not extensions.keys() - {"persistedQuery"}
+        if plain and isinstance(text, str) and isinstance(name, str | None) and isinstance(variables, dict | None):
+            return text, name, variables or {}
+        return None
 
     async def parse_http_body(self, request: Any) -> Any:
         data = await super().parse_http_body(request)
@@ -175,10 +208,7 @@ class GraphQLView(GraphQL[RequestContext, None]):
         if result.errors:
             # What is wrong after validation has passed is a value: of a variable, or of an argument.
             code = VALIDATION_FAILED if isinstance(result, PreExecutionError) else CallerError.code
-            shown = [public(error, code=code).formatted for error in result.errors]
-            answer["errors"] = shown
-            if any(error.get("extensions", {}).get("code") == _UNAVAILABLE for error in shown):
-                request.state.status = 503
+            answer["errors"], request.state.status = _shown(result.errors, code)
         if executed:
             answer["data"] = result.data
         elif media == RESPONSE_JSON:
@@ -189,6 +219,13 @@ class GraphQLView(GraphQL[RequestContext, None]):
 
     def create_response(self, response_data: Any, sub_response: Response) -> Response:
         return AnswerResponse(self.encode_json(response_data))
+
+
+def _shown(errors: Iterable[GraphQLError], code: str) -> tuple[list[Any], int]:
+    """The errors as callers may see them, and the status they call for where something was executed."""
+    shown = [public(error, code=code).formatted for error in errors]
+    unavailable = any(error.get("extensions", {}).get("code") == _UNAVAILABLE for error in shown)
+    return shown, 503 if unavailable else 200
 
 
 def _json_object(data: str | bytes) -> dict[str, Any]:
@@ -203,8 +240,8 @@ def _json_object(data: str | bytes) -> dict[str, Any]:
     return value
 
 
-async def buffered(receive: Receive) -> Receive | None:
-    """The body, read to its end, behind a `receive` of its own; None as soon as it is too long.
+async def buffered(receive: Receive) -> bytes | None:
+    """The body, read to its end; None as soon as it is too long.
 
     A body without Content-Length may go on for ever: it has to be counted while it comes."""
     chunks: list[bytes] = []
@@ -218,7 +255,12 @@ async def buffered(receive: Receive) -> Receive | None:
         more = message.get("more_body", False)
         if length > LARGEST_BODY:
             return None
-    whole: list[Message] = [{"type": "http.request", "body": b"".join(chunks), "more_body": False}]
+    return b"".join(chunks)
+
+
+def replayed(body: bytes, receive: Receive) -> Receive:
+    """A `receive` that gives that body, then goes on with the request's own."""
+    whole: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def replay() -> Message:
         return whole.pop() if whole else await receive()

@@ -50,7 +50,7 @@ _NOTHING = _Nothing()
 def span(name: str, headers: Mapping[str, str] | None = None, /, **attributes: Attribute) -> Iterator[Span]:
     """A span around a piece of work, within the present one; or, given ``headers`` of a request, within the trace
     that these continue (W3C Trace Context). An exception makes it an error, told by its code or type."""
-    if trace is None:
+    if not _recorded():
         yield _NOTHING
         return
     context = None if headers is None else propagate.extract(headers)
@@ -70,9 +70,14 @@ def span(name: str, headers: Mapping[str, str] | None = None, /, **attributes: A
             raise
 
 
+def _recorded() -> bool:
+    """Whether anybody asked for traces: without a provider a span would be made, and lost."""
+    return trace is not None and not isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider)
+
+
 def note(**attributes: Attribute) -> None:
     """Say more about the present span, where there is one."""
-    if trace is not None:
+    if _recorded():
         _Recorded(trace.get_current_span()).set(**attributes)
 
 

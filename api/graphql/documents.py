@@ -34,6 +34,8 @@ class Document:
 
     def __init__(self, text: str, schema: GraphQLSchema, limits: Limits, rules: Any) -> None:
         self.plans = PlanCache()
+        self.direct: dict[str | None, Any] | None = None
+        """What `api.graphql.direct` understood of it, by the names of operations."""
         self.tree: DocumentNode | None = None
         self.errors: list[GraphQLError] = []
         try:
@@ -65,8 +67,15 @@ class Documents:
         self._size = size
         self._known: OrderedDict[str, Document] = OrderedDict()
 
-    def get(self, text: str, schema: GraphQLSchema, rules: Any) -> Document:
+    def known(self, text: str) -> Document | None:
+        """The document, if that text was seen before."""
         found = self._known.get(text)
+        if found is not None:
+            self._known.move_to_end(text)
+        return found
+
+    def get(self, text: str, schema: GraphQLSchema, rules: Any) -> Document:
+        found = self.known(text)
         if found is None:
             self._stored.check(text)
             found = Document(text, schema, self.limits, rules)
@@ -75,8 +84,6 @@ class Documents:
             self._known[text] = found
             if len(self._known) > self._size:
                 self._known.popitem(last=False)
-        else:
-            self._known.move_to_end(text)
         return found
 
 

@@ -7,6 +7,7 @@ follows fragments and obeys @skip and @include) and looks up in the declarations
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -26,12 +27,16 @@ from schema.enums import Role
 
 Details = Sequence[FieldDetails]
 
+_PLACE = re.compile(r"%\((\w+)\)s|%%")
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A statement with one row and one column, the JSON text; and where its parameters come from."""
+    """A statement with one row and one column, the JSON text; the names of what stands at its ``$1``, ``$2``, …;
+    and where those come from."""
 
     sql: bytes
+    names: tuple[str, ...]
     parameters: tuple[tuple[str, Parameter], ...]
 
     def bind(self, variables: Mapping[str, Any], viewer: Viewer) -> dict[str, Any]:
@@ -40,6 +45,16 @@ class Plan:
         bound["workspace"] = viewer.workspace_id
         bound["own"] = None if viewer.own is None else list(viewer.own)
         return bound
+
+
+def numbered(sql: str) -> tuple[bytes, tuple[str, ...]]:
+    """The statement with ``$1``, ``$2``, … for its named parameters (``%(name)s``), and the names in that order."""
+    names: dict[str, str] = {}
+
+    def number(found: re.Match[str]) -> str:
+        return names.setdefault(found[1], f"${len(names) + 1}") if found[1] else "%"
+
+    return _PLACE.sub(number, sql).encode(), tuple(names)
 
 
 class Planner:
@@ -65,7 +80,7 @@ class Planner:
 
     def plan(self, expression: str) -> Plan:
         """The plan whose statement gives ``expression``."""
-        return Plan(f"select {expression}".encode(), tuple(self._parameters.items()))
+        return Plan(*numbered(f"select {expression}"), tuple(self._parameters.items()))
 
     def bind(self, value: Any, cast: str, convert: Convert | None = None) -> str:
         """A place in the SQL for a value that isn't part of it."""

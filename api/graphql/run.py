@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
@@ -17,6 +17,7 @@ from api.graphql.errors import Forbidden
 from api.graphql.plan import Details, Plan, Planner
 from api.graphql.values import Viewer, shape
 from core.database import WORKSPACE_SETTING, Database, PsycopgConnection
+from core.roundtrip import run_together
 from schema.enums import Role
 from sync.jobs import Jobs
 from sync.office import Office
@@ -27,10 +28,16 @@ if TYPE_CHECKING:
 STATEMENT_TIMEOUT_MS = 15_000
 """How long the one statement of a root field may take; what the cost can't foresee ends here."""
 
-_BIND = (
-    "select set_config(%s, %s, true), set_config('statement_timeout', %s, true), "
+_SETTINGS = (
+    "set_config('statement_timeout', {timeout}, true), "
     "set_config('TimeZone', 'UTC', true), set_config('jit', 'off', true)"
 )
+_BIND = "select set_config(%s, %s, true), " + _SETTINGS.format(timeout="%s")
+_BIND_ONE = (
+    "select set_config($1, $2, true), set_config('transaction_read_only', 'on', true), "
+    + _SETTINGS.format(timeout="$3")
+).encode()
+"""For one statement that PostgreSQL is sent in the same breath: no BEGIN could say that it only reads."""
 
 Expression = Callable[[Planner, str, Details, Any], str]
 """Gives the SQL of a planned field: the planner, the name of its parent type, the field's nodes, its source."""
@@ -92,6 +99,11 @@ class PlannedField:
         self._of_source = of_source
         self._prepare = prepare
         self._form = _exactly if by_value else shape
+
+    @property
+    def prepares(self) -> bool:
+        """Whether the field's arguments are read before its SQL is made."""
+        return self._prepare is not None
 
     async def __call__(
         self, source: Any, info: GraphQLResolveInfo[Any], **arguments: Any
@@ -161,7 +173,8 @@ async def fetch_json(database: Database, plan: Plan, parameters: Mapping[str, An
 async def fetch_bytes(database: Database, plan: Plan, parameters: Mapping[str, Any]) -> bytes | None:
     """Run the plan as its workspace, for a reader of our own."""
     async with database.app_pool.connection() as connection:
-        return await _run(connection, str(parameters["workspace"]), plan.sql, parameters)
+        values = [parameters[name] for name in plan.names]
+        return await _run(connection, str(parameters["workspace"]), plan.sql, values)
 
 
 @asynccontextmanager
@@ -177,18 +190,6 @@ async def snapshot(context: RequestContext) -> AsyncIterator[PsycopgConnection]:
             await connection.execute("ROLLBACK")
 
 
-async def _run(
-    connection: PsycopgConnection, workspace_id: str, sql: bytes, parameters: Mapping[str, Any]
-) -> bytes | None:
-    async with connection.pipeline():
-        await connection.execute("BEGIN READ ONLY", prepare=True)
-        await connection.execute(
-            _BIND, (WORKSPACE_SETTING, workspace_id, f"{STATEMENT_TIMEOUT_MS}ms"), prepare=True
-        )
-        answer = await connection.execute(sql, parameters, prepare=True)
-        await connection.execute("COMMIT", prepare=True)
-        await answer.fetchone()
-    result = answer.pgresult
-    if result is None:
-        raise RuntimeError("The statement gave no result.")
-    return result.get_value(0, 0)
+async def _run(connection: PsycopgConnection, workspace_id: str, sql: bytes, values: Sequence[Any]) -> bytes | None:
+    bound = (WORKSPACE_SETTING, workspace_id, f"{STATEMENT_TIMEOUT_MS}ms")
+    return await run_together(connection, [(_BIND_ONE, bound), (sql, values)])

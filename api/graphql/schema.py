@@ -18,6 +18,7 @@ from api.graphql.catalogue import catalogue_fields
 from api.graphql.changing import changing_roots
 from api.graphql.closed_periods import closed_period_fields
 from api.graphql.deciding import preview_fields
+from api.graphql.direct import Direct
 from api.graphql.documents import Documents, KnownDocuments
 from api.graphql.doors import door_fields, door_roots
 from api.graphql.executor import FragmentExecutor
@@ -90,6 +91,9 @@ class Schema(strawberry.Schema):
     """Strawberry's schema, without its log: what goes wrong on our side is logged where it gets its reference
     (`api.graphql.errors`), and the callers' faults aren't worth a stack trace."""
 
+    direct: Direct
+    """Answers known operations the short way."""
+
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
         return None
 
@@ -159,6 +163,7 @@ def build_schema(limits: Limits | None = None, stored: StoredDocuments | None = 
         execution_context_class=FragmentExecutor,
         extensions=[lambda: KnownDocuments(documents)],
     )
+    schema.direct = Direct(schema._schema, documents)
     for parent, planned in {"Query": roots, **payloads}.items():
         plan_fields(schema, types, parent, planned)
     plan_fields(schema, types, "Subscription", [each.root for each in live])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -84,11 +84,11 @@ def driver_alone(database: Database) -> Contender:
     """The statement that Skvoz makes of the question, sent through the driver: the floor."""
 
     async def of(asked: Asked) -> Open:
-        sql, parameters = await statement_of(database, asked.skvoz)
+        sql, values = await statement_of(database, asked.skvoz)
 
         async def ask() -> bytes:
             async with database.app_pool.connection() as connection:
-                answer = await runner._run(connection, str(WORKSPACE), sql, parameters)
+                answer = await runner._run(connection, str(WORKSPACE), sql, values)
             return b'{"data":{"answer":' + (answer or b"null") + b"}}"
 
         async def one() -> Ask:
@@ -99,16 +99,16 @@ def driver_alone(database: Database) -> Contender:
     return Contender("the driver alone", of)
 
 
-async def statement_of(database: Database, query: str) -> tuple[bytes, dict[str, Any]]:
-    """The statement that the planner makes of a query, with its parameters."""
-    found: list[tuple[bytes, dict[str, Any]]] = []
+async def statement_of(database: Database, query: str) -> tuple[bytes, list[Any]]:
+    """The statement that the planner makes of a query, with the values of its parameters."""
+    found: list[tuple[bytes, list[Any]]] = []
     send = runner._run
 
     async def noted(
-        connection: PsycopgConnection, workspace_id: str, sql: bytes, parameters: Mapping[str, Any]
+        connection: PsycopgConnection, workspace_id: str, sql: bytes, values: Sequence[Any]
     ) -> bytes | None:
-        found.append((sql, dict(parameters)))
-        return await send(connection, workspace_id, sql, parameters)
+        found.append((sql, list(values)))
+        return await send(connection, workspace_id, sql, values)
 
     runner._run = noted
     try:

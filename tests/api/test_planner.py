@@ -48,7 +48,7 @@ async def test_each_root_field_is_one_statement(api: Api, statements: list[bytes
 
 
 async def test_the_statement_count_is_what_the_server_sees(api: Api) -> None:
-    """PostgreSQL's own count: one root field is BEGIN, the binding, the statement and COMMIT."""
+    """PostgreSQL's own count: one root field is the binding and the statement, in one transaction."""
     database = api.market.database
     query = "{ clients { nodes { name calls { nodes { id campaign { name } } } } } }"
     await api.data(query)

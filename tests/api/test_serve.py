@@ -37,7 +37,8 @@ async def test_it_answers_until_it_is_cancelled(settings: Settings, market: Mark
 async def test_a_statement_that_takes_too_long_is_ended(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("api.graphql.run.STATEMENT_TIMEOUT_MS", 50)
     with monkeypatch.context() as slow:
-        slow.setattr("api.graphql.plan.Planner.plan", lambda *_: Plan(b"select to_json(pg_sleep(30)::text)", ()))
+        endless = Plan(b"select to_json(pg_sleep(30)::text)", (), ())
+        slow.setattr("api.graphql.plan.Planner.plan", lambda *_: endless)
         answer = await api.ask("{ clients { totalCount } }")
     assert answer["errors"][0]["extensions"]["code"] == "TIMEOUT"
     assert (await api.data("{ calls { totalCount } }"))["calls"]["totalCount"] == 30
