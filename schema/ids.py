@@ -22,6 +22,11 @@ def record_id(connection_id: UUID, kind: RecordKind | str, external_id: str) -> 
     return UUID(int=_digest("record", connection_id.hex, str(kind), external_id))
 
 
+def record_hex(connection_id: UUID, kind: RecordKind | str, external_id: str) -> str:
+    """`record_id` in hexadecimal digits, for rows that are only written: an UUID is not made for them."""
+    return xxhash.xxh3_128_hexdigest(_joined("record", connection_id.hex, str(kind), external_id))
+
+
 @lru_cache(maxsize=8192)  # few campaigns are named by many records
 def campaign_id(platform: str, external_id: str) -> UUID:
     """The id of a campaign of an ad platform, wherever we hear of it (cabinet, call tracker, UTM).
@@ -33,4 +38,8 @@ def campaign_id(platform: str, external_id: str) -> UUID:
 
 
 def _digest(*parts: str) -> int:
-    return xxhash.xxh3_128_intdigest(_SEPARATOR.join(parts).encode())
+    return xxhash.xxh3_128_intdigest(_joined(*parts))
+
+
+def _joined(*parts: str) -> bytes:
+    return _SEPARATOR.join(parts).encode()

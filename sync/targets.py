@@ -8,7 +8,8 @@ from schema import records as r
 from schema.enums import RecordKind
 from schema.ids import campaign_id
 from sync.identity.keys import phone_key
-from sync.rows import LONGEST_PHONE, Row, Source, Target, phones
+from sync.identity.reading import texts
+from sync.rows import LONGEST_PHONE, Row, Source, Target, moment, phones
 
 
 def _columns(names: str) -> tuple[str, ...]:
@@ -26,11 +27,11 @@ def _contact(record: r.ContactRecord, source: Source) -> Row:
         record.middle_name,
         record.last_name,
         record.position,
-        phones(record.phones, source.region),
-        list(record.emails),
-        source.ref(RecordKind.COMPANY, record.company),
-        source.ref(RecordKind.USER, record.responsible),
-        record.created_at,
+        texts(phones(record.phones, source.region)),
+        texts(record.emails),
+        source.hex_of(RecordKind.COMPANY, record.company),
+        source.hex_of(RecordKind.USER, record.responsible),
+        moment(record.created_at),
     )
 
 
@@ -39,21 +40,21 @@ def _company(record: r.CompanyRecord, source: Source) -> Row:
         record.name,
         record.tax_id,
         record.website,
-        phones(record.phones, source.region),
-        list(record.emails),
-        source.ref(RecordKind.USER, record.responsible),
-        record.created_at,
+        texts(phones(record.phones, source.region)),
+        texts(record.emails),
+        source.hex_of(RecordKind.USER, record.responsible),
+        moment(record.created_at),
     )
 
 
 def _visit(record: r.VisitRecord, source: Source) -> Row:
-    return record.started_at, list(record.visitor_ids), record.landing_url, record.city, record.device
+    return moment(record.started_at), texts(record.visitor_ids), record.landing_url, record.city, record.device
 
 
 def _call(record: r.CallRecord, source: Source) -> Row:
     phone = record.client_phone
     return (
-        record.started_at,
+        moment(record.started_at),
         record.direction.value,
         (phone_key(phone, source.region) or phone[:LONGEST_PHONE]) if phone else None,
         record.tracking_phone,
@@ -64,30 +65,30 @@ def _call(record: r.CallRecord, source: Source) -> Row:
         record.is_unique,
         record.is_target,
         record.recording_url,
-        source.ref(RecordKind.VISIT, record.visit),
-        source.ref(RecordKind.CONTACT, record.contact),
-        source.ref(RecordKind.COMPANY, record.company),
-        source.ref(RecordKind.LEAD, record.lead),
-        source.ref(RecordKind.DEAL, record.deal),
-        source.ref(RecordKind.USER, record.responsible),
-        list(record.tags),
+        source.hex_of(RecordKind.VISIT, record.visit),
+        source.hex_of(RecordKind.CONTACT, record.contact),
+        source.hex_of(RecordKind.COMPANY, record.company),
+        source.hex_of(RecordKind.LEAD, record.lead),
+        source.hex_of(RecordKind.DEAL, record.deal),
+        source.hex_of(RecordKind.USER, record.responsible),
+        texts(record.tags),
         record.comment,
     )
 
 
 def _lead(record: r.LeadRecord, source: Source) -> Row:
     return (
-        record.created_at,
+        moment(record.created_at),
         record.title,
         record.name,
-        phones(record.phones, source.region),
-        list(record.emails),
+        texts(phones(record.phones, source.region)),
+        texts(record.emails),
         record.status,
-        source.ref(RecordKind.VISIT, record.visit),
-        source.ref(RecordKind.CONTACT, record.contact),
-        source.ref(RecordKind.COMPANY, record.company),
-        source.ref(RecordKind.USER, record.responsible),
-        list(record.tags),
+        source.hex_of(RecordKind.VISIT, record.visit),
+        source.hex_of(RecordKind.CONTACT, record.contact),
+        source.hex_of(RecordKind.COMPANY, record.company),
+        source.hex_of(RecordKind.USER, record.responsible),
+        texts(record.tags),
         record.comment,
     )
 
@@ -99,40 +100,40 @@ def _deal(record: r.DealRecord, source: Source) -> Row:
         record.status.value,
         record.amount,
         record.currency,
-        record.created_at,
-        record.closed_at,
-        record.expected_at,
+        moment(record.created_at),
+        moment(record.closed_at),
+        moment(record.expected_at),
         record.lost_reason,
-        source.ref(RecordKind.PIPELINE, record.pipeline),
-        source.ref(RecordKind.STAGE, record.stage),
-        source.ref(RecordKind.CONTACT, record.contact),
-        source.ref(RecordKind.COMPANY, record.company),
-        source.ref(RecordKind.LEAD, record.lead),
-        source.ref(RecordKind.USER, record.responsible),
-        list(record.tags),
+        source.hex_of(RecordKind.PIPELINE, record.pipeline),
+        source.hex_of(RecordKind.STAGE, record.stage),
+        source.hex_of(RecordKind.CONTACT, record.contact),
+        source.hex_of(RecordKind.COMPANY, record.company),
+        source.hex_of(RecordKind.LEAD, record.lead),
+        source.hex_of(RecordKind.USER, record.responsible),
+        texts(record.tags),
     )
 
 
 def _order(record: r.OrderRecord, source: Source) -> Row:
     return (
         record.number,
-        record.created_at,
+        moment(record.created_at),
         record.state.value,
         record.status,
         record.amount,
         record.currency,
         record.cost,
-        record.paid_at,
+        moment(record.paid_at),
         record.name,
-        phones(record.phones, source.region),
-        list(record.emails),
-        source.ref(RecordKind.VISIT, record.visit),
-        source.ref(RecordKind.CONTACT, record.contact),
-        source.ref(RecordKind.COMPANY, record.company),
-        source.ref(RecordKind.DEAL, record.deal),
-        source.ref(RecordKind.LEAD, record.lead),
-        source.ref(RecordKind.USER, record.responsible),
-        list(record.tags),
+        texts(phones(record.phones, source.region)),
+        texts(record.emails),
+        source.hex_of(RecordKind.VISIT, record.visit),
+        source.hex_of(RecordKind.CONTACT, record.contact),
+        source.hex_of(RecordKind.COMPANY, record.company),
+        source.hex_of(RecordKind.DEAL, record.deal),
+        source.hex_of(RecordKind.LEAD, record.lead),
+        source.hex_of(RecordKind.USER, record.responsible),
+        texts(record.tags),
         record.comment,
     )
 
@@ -141,34 +142,34 @@ def _invoice(record: r.InvoiceRecord, source: Source) -> Row:
     return (
         record.number,
         record.kind.value,
-        record.issued_at,
-        record.due_at,
+        moment(record.issued_at),
+        moment(record.due_at),
         record.amount,
         record.currency,
         record.status,
-        record.paid_at,
+        moment(record.paid_at),
         record.cancelled,
-        source.ref(RecordKind.CONTACT, record.contact),
-        source.ref(RecordKind.COMPANY, record.company),
-        source.ref(RecordKind.ORDER, record.order),
-        source.ref(RecordKind.DEAL, record.deal),
-        source.ref(RecordKind.USER, record.responsible),
+        source.hex_of(RecordKind.CONTACT, record.contact),
+        source.hex_of(RecordKind.COMPANY, record.company),
+        source.hex_of(RecordKind.ORDER, record.order),
+        source.hex_of(RecordKind.DEAL, record.deal),
+        source.hex_of(RecordKind.USER, record.responsible),
     )
 
 
 def _payment(record: r.PaymentRecord, source: Source) -> Row:
     return (
-        record.paid_at,
+        moment(record.paid_at),
         record.kind.value,
         record.amount,
         record.currency,
         record.method,
         record.number,
-        source.ref(RecordKind.CONTACT, record.contact),
-        source.ref(RecordKind.COMPANY, record.company),
-        source.ref(RecordKind.INVOICE, record.invoice),
-        source.ref(RecordKind.ORDER, record.order),
-        source.ref(RecordKind.DEAL, record.deal),
+        source.hex_of(RecordKind.CONTACT, record.contact),
+        source.hex_of(RecordKind.COMPANY, record.company),
+        source.hex_of(RecordKind.INVOICE, record.invoice),
+        source.hex_of(RecordKind.ORDER, record.order),
+        source.hex_of(RecordKind.DEAL, record.deal),
     )
 
 
@@ -176,16 +177,16 @@ def _message(record: r.MessageRecord, source: Source) -> Row:
     return (
         record.channel.value,
         record.direction.value,
-        record.sent_at,
+        moment(record.sent_at),
         record.subject,
         record.text,
-        phones(record.phones, source.region),
-        list(record.emails),
-        source.ref(RecordKind.CONTACT, record.contact),
-        source.ref(RecordKind.COMPANY, record.company),
-        source.ref(RecordKind.LEAD, record.lead),
-        source.ref(RecordKind.DEAL, record.deal),
-        source.ref(RecordKind.USER, record.responsible),
+        texts(phones(record.phones, source.region)),
+        texts(record.emails),
+        source.hex_of(RecordKind.CONTACT, record.contact),
+        source.hex_of(RecordKind.COMPANY, record.company),
+        source.hex_of(RecordKind.LEAD, record.lead),
+        source.hex_of(RecordKind.DEAL, record.deal),
+        source.hex_of(RecordKind.USER, record.responsible),
     )
 
 
@@ -193,15 +194,15 @@ def _task(record: r.TaskRecord, source: Source) -> Row:
     return (
         record.title,
         record.text,
-        record.created_at,
-        record.due_at,
-        record.done_at,
-        source.ref(RecordKind.CONTACT, record.contact),
-        source.ref(RecordKind.COMPANY, record.company),
-        source.ref(RecordKind.LEAD, record.lead),
-        source.ref(RecordKind.DEAL, record.deal),
-        source.ref(RecordKind.ORDER, record.order),
-        source.ref(RecordKind.USER, record.responsible),
+        moment(record.created_at),
+        moment(record.due_at),
+        moment(record.done_at),
+        source.hex_of(RecordKind.CONTACT, record.contact),
+        source.hex_of(RecordKind.COMPANY, record.company),
+        source.hex_of(RecordKind.LEAD, record.lead),
+        source.hex_of(RecordKind.DEAL, record.deal),
+        source.hex_of(RecordKind.ORDER, record.order),
+        source.hex_of(RecordKind.USER, record.responsible),
     )
 
 
@@ -210,28 +211,28 @@ def _pipeline(record: r.PipelineRecord, source: Source) -> Row:
 
 
 def _stage(record: r.StageRecord, source: Source) -> Row:
-    return source.ref(RecordKind.PIPELINE, record.pipeline), record.name, record.sort, record.status.value
+    return source.hex_of(RecordKind.PIPELINE, record.pipeline), record.name, record.sort, record.status.value
 
 
 def _stage_change(record: r.StageChangeRecord, source: Source) -> Row:
     return (
-        source.ref(RecordKind.DEAL, record.deal),
-        source.ref(RecordKind.STAGE, record.stage),
-        source.ref(RecordKind.PIPELINE, record.pipeline),
-        record.changed_at,
+        source.hex_of(RecordKind.DEAL, record.deal),
+        source.hex_of(RecordKind.STAGE, record.stage),
+        source.hex_of(RecordKind.PIPELINE, record.pipeline),
+        moment(record.changed_at),
     )
 
 
 def _ad_group(record: r.AdGroupRecord, source: Source) -> Row:
-    return campaign_id(record.platform, record.campaign), record.name
+    return campaign_id(record.platform, record.campaign).hex, record.name
 
 
 def _ad(record: r.AdRecord, source: Source) -> Row:
-    return source.ref(RecordKind.AD_GROUP, record.ad_group), record.title, record.landing_url
+    return source.hex_of(RecordKind.AD_GROUP, record.ad_group), record.title, record.landing_url
 
 
 def _keyword(record: r.KeywordRecord, source: Source) -> Row:
-    return source.ref(RecordKind.AD_GROUP, record.ad_group), record.text
+    return source.hex_of(RecordKind.AD_GROUP, record.ad_group), record.text
 
 
 TARGETS: dict[type[Any], tuple[RecordKind, Target]] = {

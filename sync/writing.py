@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
@@ -14,6 +13,7 @@ from reports.counts import settle_spend, settle_visits
 from reports.settle import mark, settle_orphans
 from schema.enums import ChangeKind, ChangeType, RecordKind
 from schema.ids import campaign_id
+from sync.copying import replace
 from sync.feed import Changes, type_of
 from sync.identity import absorb, candidate_of, refresh_golden
 from sync.identity.following import COUNTED_ALONE, FOLLOWS, clients_of, counted_alone, follow
@@ -27,7 +27,7 @@ from sync.marketing import (
     write_named_campaigns,
     write_spend,
 )
-from sync.rows import Placed, Row, Source, Target
+from sync.rows import Placed, Source
 from sync.targets import TARGETS
 from sync.writeback.intents import intend
 
@@ -59,7 +59,7 @@ async def write_mapped(conn: Conn, loading: Loading, source: Source, mapped: Map
         await write_campaigns(conn, source, mapped.campaigns)
     for kind, placed in mapped.placed.items():
         of_kind, target = TARGETS[kind]
-        written = await _replace(conn, source, target, list(placed.values()), clients)
+        written = await replace(conn, source, target, list(placed.values()), clients)
         for what, done in written.items():
             changes.add(type_of(of_kind), what, done)
         if of_kind is RecordKind.ORDER:
@@ -128,53 +128,6 @@ async def _former_owners(conn: Conn, loading: Loading, mapped: Mapped) -> set[UU
             for id, client in await cursor.fetchall():
                 owners |= {client} if client is not None else {id} if kind in COUNTED_ALONE else set()
     return owners
-
-
-async def _replace(
-    conn: Conn, source: Source, target: Target, placed: list[Placed], clients: dict[UUID, UUID | None]
-) -> dict[ChangeKind, list[UUID]]:
-    """Write rows by COPY; a row that stands there gives way, unless it is of a newer version. Returns what that
-    did to which records."""
-    table = sql.Identifier(target.table)
-    standing = await (
-        await conn.execute(
-            sql.SQL("select id, updated_at from {} where workspace_id = %s and id = any(%s)").format(table),
-            (source.workspace_id, [each.id for each in placed]),
-            binary=True,
-        )
-    ).fetchall()
-    told = {each.id: each.record.updated_at for each in placed}
-    newer = {id for id, version in standing if version and (new := told[id]) is not None and new < version}
-    give_way = [id for id, _ in standing if id not in newer]
-    columns = sql.SQL(", ").join(map(sql.Identifier, target.columns))
-    former: dict[UUID, Row] = {}
-    if give_way:
-        cursor = await conn.execute(
-            sql.SQL("delete from {} where workspace_id = %s and id = any(%s) returning id, {}").format(
-                table, columns if target.pieced else sql.SQL("null")
-            ),
-            (source.workspace_id, give_way),
-        )
-        former = {id: tuple(row) for id, *row in await cursor.fetchall()}
-    async with (
-        conn.cursor() as cursor,
-        cursor.copy(sql.SQL("copy {} ({}) from stdin").format(table, columns)) as copy,
-    ):
-        for each in placed:
-            if each.id in newer:
-                continue
-            row = target.row(each, source, clients.get(each.id))
-            if target.pieced and each.id in former:
-                row = target.pieced_together(row, former[each.id])
-            await copy.write_row(row)
-
-    done: dict[ChangeKind, list[UUID]] = defaultdict(list)
-    stood = {id for id, _ in standing}
-    for each in placed:
-        if each.id not in newer:
-            kind = ChangeKind.CHANGED if each.id in stood else ChangeKind.CREATED
-            done[ChangeKind.DELETED if each.record.deleted else kind].append(each.id)
-    return done
 
 
 async def settle_unowned(conn: Conn, workspace_id: UUID, mapped: Mapped) -> None:
