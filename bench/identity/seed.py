@@ -1,8 +1,8 @@
 """A seeded graph of records and keys, copied into the database once and kept between runs.
 
 About three records a person, in the shares of an agency's account: phones on four records of five, e-mails on a
-third, a counter's cookie on half of them. One person in ten has a second browser, one phone in a hundred is borrowed,
-200 office phones stand on one record in fifty, 20 test addresses on one in a thousand.
+third, a counter's cookie on half of them. One person in ten has a second browser, one phone in a hundred is
+borrowed, 200 office phones stand on one record in fifty, 20 test addresses on one in a thousand.
 """
 
 from __future__ import annotations

@@ -96,18 +96,19 @@ async def absorb(
         after={id: after[id] for id in changed_records}
         | {id: linked.applied_to(member) for id, member in partners.items()},
     )
-    await writing.write_keys(conn, workspace_id, before, (given[id] for id in changed_records))
-    await probable.write_partners(conn, workspace_id, linked, partners)
-    await writing.drop_records(conn, workspace_id, gone)
-    await writing.write_records(
-        conn,
-        workspace_id,
-        [(given[id], after[id].name, settling.client_of(after[id])) for id in changed_records],
-    )
     concerned = {id: RecordKind(after[id].record_kind) for id in changed_records}
     concerned |= {id: RecordKind(before[id].record_kind) for id in gone if id in before}
-    if gone:
-        await writing.move(conn, workspace_id, [(id, before[id].record_kind, None) for id in gone if id in before])
+    async with conn.pipeline():
+        await writing.write_keys(conn, workspace_id, before, (given[id] for id in changed_records))
+        await probable.write_partners(conn, workspace_id, linked, partners)
+        await writing.drop_records(conn, workspace_id, gone)
+        await writing.write_records(
+            conn,
+            workspace_id,
+            [(given[id], after[id].name, settling.client_of(after[id])) for id in changed_records],
+        )
+        left = [(id, before[id].record_kind, None) for id in gone if id in before]
+        await writing.move(conn, workspace_id, left)
     outcome = await write(
         conn, workspace_id, settling, cause, RULE, run_id, written=changed_records, concerned=concerned
     )
@@ -135,15 +136,15 @@ async def write(
     """Write what a settling changes, but for the keys and rows of the records ``written`` by the caller. What
     follows the records ``concerned`` is looked at too, whether those moved or not."""
     founding = settling.founding
-    await writing.drop_shared(conn, workspace_id, settling.unshared)
-    await writing.write_shared(conn, workspace_id, settling.newly_shared)
-    await writing.write_clients(conn, workspace_id, founding)
     moved = settling.moved_records()
-    await writing.move(
-        conn,
-        workspace_id,
-        [(id, settling.members[id].record_kind, founding.client_of[id]) for id in sorted(moved - set(written))],
-    )
+    elsewhere = [
+        (id, settling.members[id].record_kind, founding.client_of[id]) for id in sorted(moved.difference(written))
+    ]
+    async with conn.pipeline():
+        await writing.drop_shared(conn, workspace_id, settling.unshared)
+        await writing.write_shared(conn, workspace_id, settling.newly_shared)
+        await writing.write_clients(conn, workspace_id, founding)
+        await writing.move(conn, workspace_id, elsewhere)
     await queue.propose(
         conn,
         workspace_id,
