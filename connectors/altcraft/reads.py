@@ -40,7 +40,7 @@ def profile_of(content: bytes) -> bytes | None:
         data = msgspec.json.decode(content, type=One).data
     except msgspec.MsgspecError as error:
         raise VendorChanged(f"Altcraft tells of a profile in an unknown shape: {error}.") from error
-    return None if data is None or bytes(data) in (b"null", b"{}", b"[]") else bytes(data)
+    return None if bytes(data) in (b"null", b"{}", b"[]") else bytes(data)
 
 
 def _start_profiles(settings: AltcraftSettings, start: Start) -> Position | None:

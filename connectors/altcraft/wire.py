@@ -22,7 +22,7 @@ class Rows(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class One(msgspec.Struct, frozen=True, kw_only=True):
-    data: msgspec.Raw | None = None
+    data: msgspec.Raw = msgspec.Raw(b"null")
 
 
 class Database(msgspec.Struct, frozen=True, kw_only=True):

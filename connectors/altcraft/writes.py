@@ -239,5 +239,6 @@ WRITES: tuple[Write[AltcraftSettings], ...] = (
         request=_consent,
         result=_same,
         read=_READ,
+        resent=("phones", "emails"),
     ),
 )

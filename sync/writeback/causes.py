@@ -11,9 +11,11 @@ from collections.abc import Awaitable, Callable
 from sync.writeback.finding.base import Conn, Intent, Told, key_of
 from sync.writeback.finding.cards import fields_of_cards
 from sync.writeback.finding.entry import entries_of_calls, entries_of_orders, entries_of_requests
+from sync.writeback.finding.platform import news_of_clients
 from sync.writeback.finding.tracker import amounts_of_deals, costs_of_days, marks_of_deals, requests_of_leads
 from sync.writeback.kinds.cards import ClientFields
 from sync.writeback.kinds.entry import CallToDeal, CallToLead, OrderToDeal, RequestToDeal, RequestToLead
+from sync.writeback.kinds.platform import ClientsToPlatform
 from sync.writeback.kinds.tracker import CostsToTracker, DealMarksCall, LeadToRequest, WonDealToCall
 from sync.writeback.rules import Rule
 
@@ -31,6 +33,7 @@ _FINDERS: dict[type, _Finder] = {
     LeadToRequest: requests_of_leads,
     CostsToTracker: costs_of_days,
     ClientFields: fields_of_cards,
+    ClientsToPlatform: news_of_clients,
 }
 
 

@@ -127,6 +127,14 @@ _PRESETS = (
             "ru": "Расходы на рекламу за каждый день передаются в коллтрекинг, уточнённые — ещё раз.",
         },
     ),
+    _Preset(
+        "clients",
+        ("clients_to_platform",),
+        {
+            "en": "Who wins a first deal is told as having become a client, and each sale as an order.",
+            "ru": "По первой выигранной сделке передаётся «стал клиентом», а каждая продажа — как заказ.",
+        },
+    ),
 )
 
 

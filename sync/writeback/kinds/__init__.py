@@ -10,6 +10,7 @@ from pydantic import Field, TypeAdapter
 from sync.writeback.kinds.base import RuleSettings
 from sync.writeback.kinds.cards import ClientFields
 from sync.writeback.kinds.entry import CallToDeal, CallToLead, OrderToDeal, RequestToDeal, RequestToLead
+from sync.writeback.kinds.platform import ClientsToPlatform
 from sync.writeback.kinds.tracker import CostsToTracker, DealMarksCall, LeadToRequest, WonDealToCall
 
 AnyRule = (
@@ -23,6 +24,7 @@ AnyRule = (
     | LeadToRequest
     | CostsToTracker
     | ClientFields
+    | ClientsToPlatform
 )
 _RULE: TypeAdapter[AnyRule] = TypeAdapter(Annotated[AnyRule, Field(discriminator="kind")])
 KINDS: dict[str, type[RuleSettings]] = {
@@ -36,6 +38,7 @@ KINDS: dict[str, type[RuleSettings]] = {
     "lead_to_request": LeadToRequest,
     "costs_to_tracker": CostsToTracker,
     "client_fields": ClientFields,
+    "clients_to_platform": ClientsToPlatform,
 }
 
 

