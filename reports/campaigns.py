@@ -6,6 +6,7 @@ made from the versions that were believed then:
 - conversions from versions of paths, credited as they were then;
 - cost, impressions and clicks from revisions of ad spend;
 - names of campaigns as they were known then;
+- verdicts on clicks that had been loaded by then;
 - visits by when their present state was learnt: a visit that was learnt before the moment and changed after
   it is missing, since visits keep no versions. All else is exact.
 """
@@ -21,6 +22,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from core.database import PsycopgConnection
+from reports.fraud import FRAUD, fraud_cells
 from reports.metrics import METRICS
 from reports.rollups import COUNTED_AS, FIGURES, VALUED_AS
 from reports.rules import NO_RULES, Grouping
@@ -96,13 +98,15 @@ def campaign_report_statement(
     as_known_at: datetime | None = None,
     credits_json: str | None = None,
     rules: Grouping = NO_RULES,
+    fraud: bool = False,
 ) -> Statement:
     """The report from ``start`` to ``end``, both included, as one statement.
 
     Conversions are those of last non-direct touch; with ``credits_json`` those that it holds instead, a row for
     each cell (``reports.by_model`` makes it). ``rules`` say which campaigns tags mean, and how channels are
     grouped. Its columns: ``campaign_id, name, platform, source, medium, channel, period, reason, channel_group``
-    and the figures of ``reports.rollups.FIGURES``. Columns that the grain doesn't have are null.
+    and the figures of ``reports.rollups.FIGURES``, with ``fraud`` those of ``reports.fraud.FRAUD`` too. Columns
+    that the grain doesn't have are null.
     Raises ``ValueError`` for a range that ends before it starts.
     """
     if end < start:
@@ -120,7 +124,16 @@ def campaign_report_statement(
     if credits_json is not None:
         params["report_credits"] = credits_json
         cells += f" union all {_GIVEN}"
-    sums = ", ".join(f"sum({figure}) as {figure}" for figure in FIGURES)
+    figures = FIGURES
+    if fraud:
+        figures = (*FIGURES, *FRAUD)
+        zeros = ", ".join(f"0 as {figure}" for figure in FIGURES)
+        judged = fraud_cells(as_known=as_known_at is not None)
+        cells = f"""
+            select day, {_FIGURES}, 0 as fraud_clicks, 0 as fraud_cost from ({cells}) c union all
+            select day, campaign_id, reason, channel, {zeros}, fraud_clicks, fraud_cost from ({judged}) f
+        """  # noqa: S608
+    sums = ", ".join(f"sum({figure}) as {figure}" for figure in figures)
     columns = shown_columns(grain, name, grouped=bool(rules.groups))
     shown = ", ".join(f"{expression} as {column}" for column, expression in columns.items())
     campaign, means, groups = _by_rules(rules, params)
@@ -135,7 +148,7 @@ select * from (
     {groups}
     group by 1, 2, 3, 4, 5, 6, 7, 8, 9
 ) report
-where {" or ".join(f"{figure} <> 0" for figure in FIGURES)}
+where {" or ".join(f"{figure} <> 0" for figure in figures)}
 order by period nulls first, reason is not null, cost desc, revenue desc, name, channel, reason, campaign_id,
     channel_group
 """  # noqa: S608

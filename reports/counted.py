@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
-from reports import facts
+from reports import facts, fraud
 from reports.campaigns import Grain, present_cells
 from reports.conversions import QUALIFIED
 from reports.details import CALL_OF_PATH, DETAILS, FIRST_DEAL_OF_PATH
@@ -230,14 +230,10 @@ def counted_parts(
         (
             ServedFrom.PATHS,
             Part(
-                {"fraud_clicks": "sum(r.clicks)", "fraud_cost": f"coalesce(sum({facts.FRAUD_COST}), 0)"},
-                f"from invalid_clicks r {ours} {facts.SPEND_OF_DAY} where {_WORKSPACE} and r.day {_IN_RANGE}",
+                dict(zip(fraud.FRAUD, fraud.SUMS, strict=True)),
+                f"from invalid_clicks r {ours} {fraud.SPEND_OF_DAY} where {_WORKSPACE} and r.day {_IN_RANGE}",
                 "r.day",
-                (
-                    f"coalesce(r.campaign_id, '{NIL}')",
-                    f"case when r.campaign_id is null then '{Unattributed.NO_CAMPAIGN}' else '' end",
-                    "case when r.campaign_id is null then coalesce(r.channel, '') else '' end",
-                ),
+                fraud.CELL,
                 None,
             ),
         ),
@@ -248,11 +244,7 @@ def counted_parts(
                 f"from manual_cost r cross join lateral ({_SPREAD}) d where {_WORKSPACE} and r.deleted_at is null "
                 f"and d.day {_IN_RANGE}",
                 "d.day",
-                (
-                    f"coalesce(r.campaign_id, '{NIL}')",
-                    f"case when r.campaign_id is null then '{Unattributed.NO_CAMPAIGN}' else '' end",
-                    "case when r.campaign_id is null then coalesce(r.channel, '') else '' end",
-                ),
+                fraud.CELL,
                 None,
             ),
         ),

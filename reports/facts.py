@@ -12,13 +12,13 @@ from decimal import Decimal
 from reports.conversions import CONVERSIONS, Conversion
 from reports.details import DETAIL_METRICS
 from reports.formulas import Combined, Number, Rounded
+from reports.fraud import FRAUD
 from reports.metrics import METRICS, Figure, Formula, Metric, Ratio, Unit
 
 COSTS = ("cost_net", "cost_vat", "agency_fee", "manual_cost")
 DEALS = ("deals", "open_deals", "lost_deals", "lost_amount")
 MONEY = ("payments", "refunds")
 GOODS = ("costed_revenue", "cost_of_goods")
-FRAUD = ("fraud_clicks", "fraud_cost")
 
 _RULES = "the cost rules of the workspace"
 _HERE = "reports.facts"
@@ -234,15 +234,6 @@ left join lateral (
 ) fee on true"""
 """SQL that joins to a day's spend ``a`` of a campaign ``k`` the rates that hold: of its platform before those of
 all, the newest first. Without a rule the VAT is 0, so that the cost is as reported."""
-SPEND_OF_DAY = """
-left join lateral (
-    select sum(a.cost) filter (where a.currency = w.currency) as cost, sum(a.clicks) as clicks from ad_spend a
-    where a.workspace_id = r.workspace_id and a.campaign_id = r.campaign_id and a.day = r.day
-    and a.known_until is null
-) paid on true"""
-"""SQL that joins to judged clicks ``r`` what their campaign cost on that day, in the workspace's currency."""
-FRAUD_COST = """case when r.cost is not null then case when r.currency = w.currency then r.cost end
-    else round(r.clicks * paid.cost / nullif(paid.clicks, 0), 2) end"""
 NET = "round(case when a.vat_included then a.cost / (1 + coalesce(vat.percent, 0) / 100) else a.cost end, 2)"
 GROSS = "round(case when a.vat_included then a.cost else a.cost * (1 + coalesce(vat.percent, 0) / 100) end, 2)"
 FEE = f"round({NET} * coalesce(fee.percent, 0) / 100, 2)"

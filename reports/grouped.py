@@ -20,7 +20,8 @@ from core.database import PsycopgConnection
 from reports.campaigns import CHANNEL_OF_CAMPAIGN, NAME_AS_KNOWN, SOURCE_OF_CAMPAIGN, Statement
 from reports.counted import BY_SHARES, NOW, THEN, counted_parts
 from reports.dimensions import BY_TOUCH, COLUMNS, OF_AD, OF_RECORDS, TIME, TREE, Dimension, ServedFrom
-from reports.facts import COSTS, FRAUD
+from reports.facts import COSTS
+from reports.fraud import FRAUD
 from reports.paths import NIL
 from reports.rollups import FIGURES
 from reports.rulebook import grouping, rule_set

@@ -33,6 +33,7 @@ from api.graphql.scalars import DateText, DateTimeText, DecimalText
 from api.graphql.types import Types
 from api.graphql.values import current
 from reports.campaigns import Grain, campaign_report_statement
+from reports.fraud import FRAUD
 from reports.metrics import METRICS
 from reports.receipt import Whose, receipt_statement
 from reports.rollups import FIGURES
@@ -79,9 +80,9 @@ def _report(types: Types) -> Root:
     made = field(
         "campaignReport",
         optional(report),
-        "Which campaigns bring clients: spend, visits, calls, leads, new clients, won deals, revenue and what "
-        "follows. Each conversion is credited to the last touch that isn't direct. Days that lie in a closed "
-        "period are as known when it was closed.",
+        "Which campaigns bring clients: spend and what of it was lost to click fraud, visits, calls, leads, new "
+        "clients, won deals, revenue, paid invoices and what follows. Each conversion is credited to the last "
+        "touch that isn't direct. Days that lie in a closed period are as known when it was closed.",
         [
             *standing_arguments(),
             argument("by", ReportGrain, "What a row is.", default=ReportGrain.CAMPAIGN),
@@ -94,11 +95,11 @@ def _report(types: Types) -> Root:
         grain = Grain(arguments["by"].value)
         statement = made_for_caller(
             lambda: campaign_report_statement(
-                WORKSPACE, first, last, by=grain, as_known_at=held.as_known_at, rules=held.rules
+                WORKSPACE, first, last, by=grain, as_known_at=held.as_known_at, rules=held.rules, fraud=True
             )
         )
         sql = planner.embed(bound(statement.sql, "report_workspace"), others(statement.params, "report_workspace"))
-        sums = ", ".join(f"coalesce(sum({figure}), 0) as {figure}" for figure in FIGURES)
+        sums = ", ".join(f"coalesce(sum({figure}), 0) as {figure}" for figure in (*FIGURES, *FRAUD))
 
         def value(name: str, each: Details) -> str:
             alias = planner.alias()

@@ -13,7 +13,7 @@ from psycopg.rows import dict_row
 
 from core import clock
 from reports.by_model import Question, report_by_model
-from reports.campaigns import Grain, campaign_report
+from reports.campaigns import Grain, campaign_report, campaign_report_statement
 from reports.details import DETAILS, detailed_report
 from reports.dimensions import COLUMNS, Dimension, ServedFrom
 from reports.facts import ALL_METRICS
@@ -110,6 +110,37 @@ async def test_a_past_moment_by_any_dimensions_is_that_of_the_campaign_report(sh
         assert totals(rows, FIGURES) == {figure: whole.totals.sums[figure] for figure in FIGURES}
     with pytest.raises(ValueError, match="manager, payments"):
         grouped_statement(terms, *YEAR, [Dimension.MANAGER], ["payments"], as_known_at=first[0])
+
+
+async def test_what_was_lost_to_fraud_stands_in_the_campaign_report(shop: Account) -> None:
+    on = day(0).date()
+    await shop.spend("brand", on, "50")
+    for name, of, clicks in (("f1", ident("brand"), 3), ("f2", None, 2)):
+        row = {
+            "external_id": name,
+            "stream": "s",
+            "source_id": name,
+            "day": on,
+            "campaign_id": of,
+            "clicks": clicks,
+        }
+        row |= {"workspace_id": WORKSPACE, "connection_id": ident("x"), "loaded_at": day(1)}
+        columns = ", ".join(row)
+        await shop.conn.execute(
+            f"insert into invalid_clicks ({columns}) values ({', '.join(['%s'] * len(row))})",  # noqa: S608
+            list(row.values()),
+        )
+    grain = Grain.CAMPAIGN_DAY
+    for known, lost in ((None, 3), (day(2), 3), (day(0), 0)):
+        statement = campaign_report_statement(WORKSPACE, *YEAR, by=grain, as_known_at=known, fraud=True)
+        async with shop.conn.cursor(row_factory=dict_row) as cursor:
+            await cursor.execute(statement.sql.encode(), statement.params)
+            rows = await cursor.fetchall()
+        mine = [row for row in rows if row["fraud_clicks"]]
+        assert sum(row["fraud_clicks"] for row in mine if row["campaign_id"] == ident("brand")) == lost
+        assert sum(row["fraud_clicks"] for row in mine if row["reason"] == "no_campaign") == (2 if lost else 0)
+    plain, _ = await grouped(shop, "campaign", ["fraud_cost"])
+    assert cells(plain, "name", figure="fraud_cost") == {"Brand": Decimal("15.00")}
 
 
 async def a_day(account: Account) -> None:

@@ -7,7 +7,9 @@ from __future__ import annotations
 from api.graphql.declare import Column, Entity, Kind, Listing, One, Reference, camel, computed
 from api.graphql.masks import Mask
 from api.graphql.model.shared import text_literal
-from reports.metrics import METRICS, Unit
+from reports.facts import ALL_METRICS
+from reports.fraud import FRAUD
+from reports.metrics import METRICS, Metric, Unit
 from reports.rollups import FIGURES
 from schema.enums import Channel, ConversionKind, Unattributed
 
@@ -16,29 +18,28 @@ _BEYOND_INT = frozenset({"impressions", "clicks"})
 
 
 def _figure(name: str) -> Column:
-    metric = METRICS[name]
+    metric = ALL_METRICS[name]
     kind = Kind.DECIMAL if metric.unit is Unit.MONEY else Kind.BIG_INT if name in _BEYOND_INT else Kind.INT
     sql = f"{{x}}.{name}" if kind is Kind.DECIMAL else f"{{x}}.{name}::bigint"
     return computed(camel(name), kind, sql, metric.meaning, nullable=False)
 
 
-def _ratios() -> list[Column]:
-    return [
-        computed(
-            camel(key),
-            Kind.DECIMAL,
-            metric.formula.sql("{x}"),
-            f"{metric.name_en}: {metric.formula.text()}. {metric.meaning} Null if there is nothing to divide by.",
-        )
-        for key, metric in METRICS.items()
-        if key not in FIGURES
-    ]
+def _ratio(metric: Metric) -> Column:
+    return computed(
+        camel(metric.key),
+        Kind.DECIMAL,
+        metric.formula.sql("{x}"),
+        f"{metric.name_en}: {metric.formula.text()}. {metric.meaning} Null if there is nothing to divide by.",
+    )
 
 
 SUM_FIELDS = tuple(map(_figure, FIGURES))
 """The additive figures."""
-FIGURE_FIELDS = (*SUM_FIELDS, *_ratios())
+FIGURE_FIELDS = (*SUM_FIELDS, *(_ratio(metric) for key, metric in METRICS.items() if key not in FIGURES))
 """All figures: the additive ones and the ratios made of them."""
+_OF_FRAUD = tuple(ALL_METRICS[key] for key in (*FRAUD, "fraud_share"))
+FRAUD_FIELDS = (*map(_figure, FRAUD), _ratio(ALL_METRICS["fraud_share"]))
+"""What was lost to click fraud; services' verdicts stand in no rollup."""
 
 REPORT_ROW = Entity(
     name="CampaignReportRow",
@@ -74,6 +75,7 @@ REPORT_ROW = Entity(
             enum=Unattributed,
         ),
         *FIGURE_FIELDS,
+        *FRAUD_FIELDS,
     ),
 )
 
@@ -83,7 +85,7 @@ REPORT_TOTALS = Entity(
     node=False,
     tenant=None,
     description="The sums over all rows; ratios are those of the sums.",
-    fields=FIGURE_FIELDS,
+    fields=(*FIGURE_FIELDS, *FRAUD_FIELDS),
 )
 
 _METRIC_ROWS = ", ".join(
@@ -102,7 +104,7 @@ _METRIC_ROWS = ", ".join(
         ]
     )
     + ")"
-    for place, each in enumerate(METRICS.values())
+    for place, each in enumerate((*METRICS.values(), *_OF_FRAUD))
 )
 
 METRIC = Entity(
