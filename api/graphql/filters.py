@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from api.graphql.custom import custom_condition
-from api.graphql.declare import Column, Entity, Form, Kind, Many, One
+from api.graphql.declare import Column, Entity, Form, Kind, Listing, Many, One
 from api.graphql.errors import CallerError, Forbidden
 from api.graphql.ids import parse_id
 from api.graphql.masks import MASKED_ROLES, Mask
@@ -90,7 +90,7 @@ def _field(binder: Binder, entity: Entity, name: str, operators: Any, x: str, de
     declared = entity.by_name[name]
     if isinstance(declared, One):
         return _to_one(binder, declared, operators, x, depth)
-    if isinstance(declared, Many):
+    if isinstance(declared, Many | Listing):
         return _to_many(binder, declared, operators, x, depth)
     if not isinstance(declared, Column):
         raise TypeError(f"{entity.name}.{name} can't be filtered by")
@@ -118,7 +118,7 @@ def _to_one(binder: Binder, declared: One, operators: Mapping[str, Any], x: str,
     return " and ".join(parts) or "true"
 
 
-def _to_many(binder: Binder, declared: Many, operators: Mapping[str, Any], x: str, depth: int) -> str:
+def _to_many(binder: Binder, declared: Many | Listing, operators: Mapping[str, Any], x: str, depth: int) -> str:
     entity = binder.entities[declared.target]
     parts = []
     for name, value in operators.items():

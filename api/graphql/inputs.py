@@ -16,7 +16,7 @@ from api.graphql.build import (
     list_of,
     python_type,
 )
-from api.graphql.declare import Column, Entity, Field, Form, Kind, Many, One
+from api.graphql.declare import Column, Entity, Field, Form, Kind, Listing, Many, One
 from api.graphql.enums import ENUMS, Nulls, OrderDirection, graphql_enum
 from api.graphql.scalars import JsonValue
 
@@ -93,6 +93,8 @@ class Inputs:
             return declared.source is None and self._chosen(declared.target)
         if isinstance(declared, Many):
             return self._chosen(declared.target)
+        if isinstance(declared, Listing):
+            return declared.source is None and self._chosen(declared.target)
         return isinstance(declared, Column) and declared.filterable
 
     def order(self, entity: Entity) -> Any:
@@ -131,7 +133,7 @@ class Inputs:
     def _of_field(self, declared: Field) -> Any:
         if isinstance(declared, One):
             return self._of_one(self._entities[declared.target])
-        if isinstance(declared, Many):
+        if isinstance(declared, Many | Listing):
             return self._of_many(self._entities[declared.target])
         if not isinstance(declared, Column):
             raise TypeError(f"{declared.name} can't be filtered by")

@@ -45,6 +45,16 @@ _DueAt = Annotated[DateTimeText | None, strawberry.argument(name="dueAt", descri
 _Assignee = Annotated[
     strawberry.ID | None, strawberry.argument(description="Global id of the employee who is to do it.")
 ]
+_NewDueAt = Annotated[
+    DateTimeText | None,
+    strawberry.argument(name="dueAt", description="By when; null: no more by any time; not given, it stays."),
+]
+_NewAssignee = Annotated[
+    strawberry.ID | None,
+    strawberry.argument(
+        description="Global id of the employee who is to do it; null: nobody any more; not given, it stays."
+    ),
+]
 _Done = Annotated[
     bool | None,
     strawberry.argument(description="True: it is done now; false: it is open again; else it stays."),
@@ -121,8 +131,8 @@ def work_mutations(types: Types) -> tuple[list[Any], dict[str, list[Root]]]:
         info: Info,
         id: _TaskId,
         title: _NewTitle = None,
-        due: _DueAt = None,
-        assignee: _Assignee = None,
+        due: _NewDueAt = strawberry.UNSET,
+        assignee: _NewAssignee = strawberry.UNSET,
         done: _Done = None,
     ) -> Any:
         desk = _Desk(info, types)
@@ -130,9 +140,9 @@ def work_mutations(types: Types) -> tuple[list[Any], dict[str, list[Root]]]:
         changes: dict[str, Any] = {}
         if title is not None:
             changes["title"] = written_text("title", title, _LONGEST_TITLE)
-        if due is not None:
-            changes["due_at"] = datetime.fromisoformat(due)
-        if assignee is not None:
+        if due is not strawberry.UNSET:
+            changes["due_at"] = None if due is None else datetime.fromisoformat(due)
+        if assignee is not strawberry.UNSET:
             changes["assignee_id"] = await desk.assignee(assignee)
         if done is not None:
             changes["done_at"] = clock.now() if done else None

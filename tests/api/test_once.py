@@ -38,6 +38,10 @@ async def test_notes_and_tasks_are_written_changed_and_removed(api: Api) -> None
     )["editTask"]
     assert done["task"]["title"] == "Offer"
     assert done["task"]["doneAt"] is not None
+    free = f'mutation ($due: DateTime) {{ kept: editTask(id: "{task["id"]}", dueAt: $due) {{ task {{ dueAt }} }} freed: editTask(id: "{task["id"]}", dueAt: null, assignee: null) {{ task {{ dueAt assignee {{ id }} }} problems {{ code }} }} }}'
+    freed = await api.data(free)
+    assert freed["kept"]["task"]["dueAt"] == task["dueAt"]  # a variable that isn't given is no null
+    assert freed["freed"] == {"task": {"dueAt": None, "assignee": None}, "problems": []}
     read = f'{{ client(id: "{CLIENT}") {{ notes {{ nodes {{ text author }} }} tasks(filter: {{doneAt: {{isNull: false}}}}) {{ totalCount }} }} deal(id: "{deal}") {{ tasks {{ nodes {{ title }} }} }} }}'
     data = await api.data(read)
     assert data["client"]["notes"]["nodes"] == [{"text": "Called", "author": api.token.split("_")[2]}]

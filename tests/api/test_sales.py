@@ -152,5 +152,10 @@ async def test_a_task_of_another_system_is_changed_only_there(api: Api) -> None:
     task = f"Task:{uuid('xtask', 2)}"
     answer = await api.data(f'mutation {{ editTask(id: "{task}", done: true) {{ problems {{ field code }} }} }}')
     assert answer["editTask"]["problems"] == [{"field": "id", "code": "KEPT_ELSEWHERE"}]
+    answer = await api.data(f'mutation {{ removeTask(id: "{task}") {{ removed problems {{ field code }} }} }}')
+    assert answer["removeTask"] == {
+        "removed": False,
+        "problems": [{"field": "id", "code": "KEPT_ELSEWHERE"}],
+    }
     async with api.market.database.workspace(api.market.workspace_id) as db:
         assert await db.scalar(text("select count(*) from task where done_at is null and deleted_at is null")) == 2

@@ -18,11 +18,12 @@ VISIT = Entity(
     fields=(
         node_id("Visit"),
         column(t.Visit.started_at, "When the visit began.", filterable=True, sortable=True),
-        column(t.Visit.visitor_ids, "Counter cookies as `counter:value`.", mask=Mask.HIDDEN),
+        column(t.Visit.visitor_ids, "Counter cookies as `counter:value`.", mask=Mask.HIDDEN, filterable=True),
         column(
             t.Visit.landing_url,
             "The page that the visitor came to, with its query.",
             mask=Mask.HIDDEN,
+            filterable=True,
             form=Form.URL,
         ),
         column(t.Visit.city, "City, as the counter tells it.", filterable=True),

@@ -125,7 +125,7 @@ AD = Entity(
     fields=(
         node_id("Ad"),
         column(t.Ad.title, "Its title in the ad platform.", filterable=True, sortable=True),
-        column(t.Ad.landing_url, "The page that it leads to.", form=Form.URL),
+        column(t.Ad.landing_url, "The page that it leads to.", filterable=True, form=Form.URL),
         one("adGroup", "AdGroup", t.Ad.ad_group_id, "The group that it belongs to."),
         *(_named(each, "ad_key", "ad", _OF_GROUP) for each in _TELLING),
         *unified_fields(t.Ad),

@@ -113,7 +113,13 @@ CONNECTION = Entity(
                 ("messages", "Message", t.Message, "Letters, chats and meetings"),
                 ("tasks", "Task", t.Task, "Tasks"),
                 ("pipelines", "Pipeline", t.Pipeline, "Pipelines"),
+                ("stages", "Stage", t.Stage, "Stages of pipelines"),
+                ("stageChanges", "StageChange", t.StageChange, "Deals' comings to stages"),
                 ("campaigns", "Campaign", t.Campaign, "Campaigns"),
+                ("adGroups", "AdGroup", t.AdGroup, "Groups of ads"),
+                ("ads", "Ad", t.Ad, "Ads"),
+                ("keywords", "Keyword", t.Keyword, "Keywords"),
+                ("spend", "AdSpend", t.AdSpend, "Costs by day"),
             )
         ),
         Many(

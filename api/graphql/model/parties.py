@@ -258,7 +258,7 @@ CONTACT = Entity(
     fields=(
         node_id("Contact"),
         column(t.Contact.name, "Full name as the CRM has it.", mask=Mask.NAME, filterable=True, sortable=True),
-        column(t.Contact.first_name, "First name.", mask=Mask.NAME),
+        column(t.Contact.first_name, "First name.", mask=Mask.NAME, filterable=True),
         column(t.Contact.middle_name, "Middle name (patronymic).", mask=Mask.NAME),
         column(t.Contact.last_name, "Last name.", mask=Mask.NAME, filterable=True, sortable=True),
         column(t.Contact.position, "Position in the company.", filterable=True),
@@ -291,7 +291,7 @@ COMPANY = Entity(
         node_id("Company"),
         column(t.Company.name, "Name of the organisation.", filterable=True, sortable=True),
         column(t.Company.tax_id, "Tax number (in Russia the INN).", filterable=True),
-        column(t.Company.website, "Address of its site.", form=Form.URL),
+        column(t.Company.website, "Address of its site.", filterable=True, form=Form.URL),
         column(t.Company.phones, "Phones, E.164 where valid.", mask=Mask.PHONE, filterable=True, form=Form.PHONE),
         column(t.Company.emails, "E-mails.", mask=Mask.EMAIL, filterable=True, form=Form.EMAIL),
         column(t.Company.created_at, "When the card was made in the CRM.", filterable=True, sortable=True),

@@ -71,6 +71,9 @@ PIPELINE = Entity(
             order="{t}.sort, {t}.id",
         ),
         many("deals", "Deal", t.Deal.pipeline_id, "Deals that go through it, newest first."),
+        many(
+            "stageChanges", "StageChange", t.StageChange.pipeline_id, "When deals came to its stages, newest first."
+        ),
         *unified_fields(t.Pipeline),
     ),
 )

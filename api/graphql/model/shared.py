@@ -75,8 +75,13 @@ def origin_fields(table: Any) -> tuple[Column | One, ...]:
         column(table.utm_campaign, "Tag `utm_campaign` as it came.", filterable=True),
         column(table.utm_content, "Tag `utm_content` as it came.", filterable=True),
         column(table.utm_term, "Tag `utm_term` as it came.", filterable=True),
-        column(table.click_id, "The ad platform's click id (`yclid`, `gclid` and their kind).", mask=Mask.HIDDEN),
-        column(table.referrer, "Address of the page that led here.", form=Form.URL),
+        column(
+            table.click_id,
+            "The ad platform's click id (`yclid`, `gclid` and their kind).",
+            mask=Mask.HIDDEN,
+            filterable=True,
+        ),
+        column(table.referrer, "Address of the page that led here.", filterable=True, form=Form.URL),
     )
 
 
@@ -92,7 +97,11 @@ def unified_fields(table: Any) -> tuple[Column | One | Custom | Listing, ...]:
             sortable=True,
         ),
         column(table.loaded_at, "When Skvoz learnt this state.", filterable=True, sortable=True),
-        column(table.deleted_at, "When it was found deleted in the external system; null while it is there."),
+        column(
+            table.deleted_at,
+            "When it was found deleted in the external system; null while it is there.",
+            filterable=True,
+        ),
         column(
             table.custom,
             "The vendor's custom fields as a JSON object, by the vendor's field key.",
