@@ -24,12 +24,14 @@ from connectors.contract import RawRecord
 from core import clock
 from reports.settle import mark
 from schema.enums import ChangeKind, ChangeType
+from sync.copying import copy
 from sync.custom_fields import note_fields
 from sync.feed import Changes, append, type_of
 from sync.field_mappings import rules_in_force
+from sync.identity.reading import texts
 from sync.mapped import Loading, Mapped, map_records
 from sync.packing import Packing, packing_of, unpack
-from sync.rows import Source
+from sync.rows import Source, moment
 from sync.targets import TARGETS
 from sync.writing import settle_unowned, write_mapped
 
@@ -52,6 +54,20 @@ class Counts:
         return Counts(*(getattr(self, name) + getattr(other, name) for name in self.__slots__))
 
 
+_STORED = (
+    "workspace_id",
+    "connection_id",
+    "stream",
+    "external_id",
+    "hash",
+    "raw",
+    "dictionary_id",
+    "run_id",
+    "first_seen_at",
+    "changed_at",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class _Known:
     hash: bytes
@@ -68,7 +84,7 @@ async def load_page(
     hashes = {id: hash_of(raw.body, loading.stream.volatile) for id, raw in given.items()}
     known = await _known(conn, loading, list(given))
     fresh = given.keys() - known.keys()
-    changed = {id for id in known if known[id].hash != hashes[id] or known[id].deleted}
+    changed = {id for id, here in known.items() if here.hash != hashes[id] or here.deleted}
     if asked_at is not None:  # what a webhook brought after the page was asked for is newer than the page
         changed = {id for id in changed if not asked_at < known[id].learnt_at <= clock.now()}
     counts = Counts(fetched=len(page), unchanged=len(page) - len(fresh) - len(changed))
@@ -225,8 +241,8 @@ async def _known(conn: Conn, loading: Loading, ids: list[str]) -> dict[str, _Kno
         await conn.execute(
             "select external_id, hash, first_seen_at, deleted_at is not null, greatest(changed_at, deleted_at)"
             " from source_record"
-            " where workspace_id = %s and connection_id = %s and stream = %s and external_id = any(%s)",
-            (loading.workspace_id, loading.connection_id, loading.stream.name, ids),
+            " where workspace_id = %s and connection_id = %s and stream = %s and external_id = any(%s::text[])",
+            (loading.workspace_id, loading.connection_id, loading.stream.name, texts(ids)),
             binary=True,
         )
     ).fetchall()
@@ -266,29 +282,25 @@ async def _store(
             " where workspace_id = %s and connection_id = %s and stream = %s and external_id = any(%s)",
             key,
         )
-    async with (
-        conn.cursor() as cursor,
-        cursor.copy(
-            "copy source_record (workspace_id, connection_id, stream, external_id, hash, raw, dictionary_id,"
-            " run_id, first_seen_at, changed_at, deleted_at) from stdin"
-        ) as copy,
-    ):
-        for id, raw in mapped.stored.items():
-            await copy.write_row(
-                (
-                    loading.workspace_id,
-                    loading.connection_id,
-                    loading.stream.name,
-                    id,
-                    hashes[id],
-                    packing.pack(raw.body),
-                    packing.dictionary_id,
-                    loading.run_id,
-                    known[id].first_seen_at if id in known else source.loaded_at,
-                    source.loaded_at,
-                    None,
-                )
-            )
+    workspace, connection, stream = source.workspace_id.hex, source.connection_id.hex, source.stream
+    run = None if loading.run_id is None else loading.run_id.hex
+    now = moment(source.loaded_at)
+    rows = (
+        (
+            workspace,
+            connection,
+            stream,
+            id,
+            hashes[id],
+            packing.pack(raw.body),
+            packing.dictionary_id,
+            run,
+            moment(known[id].first_seen_at) if id in known else now,
+            now,
+        )
+        for id, raw in mapped.stored.items()
+    )
+    await copy(conn, "source_record", _STORED, rows)
 
 
 async def _quarantine(
@@ -303,14 +315,14 @@ async def _quarantine(
     if mapped.stored:
         await conn.execute(
             "update quarantine set resolved_at = %s"
-            " where workspace_id = %s and connection_id = %s and stream = %s and external_id = any(%s)"
+            " where workspace_id = %s and connection_id = %s and stream = %s and external_id = any(%s::text[])"
             " and resolved_at is null",
             (
                 source.loaded_at,
                 loading.workspace_id,
                 loading.connection_id,
                 loading.stream.name,
-                list(mapped.stored),
+                texts(mapped.stored),
             ),
         )
     plain = Packing(None, None)
