@@ -5,6 +5,7 @@ The engine acts by type alone: wait and repeat, park the run, ask the user, or s
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 
@@ -17,6 +18,13 @@ class VendorError(Exception):
     def __init__(self, sentence: str) -> None:
         self.sentence = sentence if sentence.endswith((".", "!", "?")) else f"{sentence}."
         super().__init__(self.sentence)
+
+    def cut(self, secrets: Iterable[str]) -> None:
+        """Take secrets out of the sentence, where the vendor's own words repeat them."""
+        for secret in secrets:
+            if len(secret) > 5:  # a shorter one is no secret, and stands in ordinary words
+                self.sentence = self.sentence.replace(secret, "…")
+        self.args = (self.sentence,)
 
 
 class AuthFailed(VendorError):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID, uuid4
 
-from pydantic import SecretStr, ValidationError
+from pydantic import SecretStr
 from sqlalchemy import RowMapping, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -23,6 +23,7 @@ from sync.breaker import Breaker, try_now
 from sync.budget import Budget
 from sync.errors import NotFound, SettingsProblem, SettingsRefused
 from sync.office import Office
+from sync.parsing import parse_settings
 from sync.removal import remove_data
 from sync.tokens import StoredTokens
 from sync.uploads import forget_unread, references_of
@@ -232,40 +233,6 @@ def session(office: Office, opened: Opened, *, urgent: bool = False) -> Any:
         tokens=tokens,
         breaker=Breaker(database, workspace_id, account),
     )
-
-
-def parse_settings(found: Connector[Any], values: Mapping[str, Any]) -> ConnectorSettings:
-    """Settings out of what a user gave. Raises SettingsRefused with a sentence for each wrong field."""
-    try:
-        settings: ConnectorSettings = found.settings.model_validate(dict(values))
-    except ValidationError as error:
-        raise SettingsRefused(
-            [
-                _problem(found, problem["loc"], problem["type"], problem["msg"])
-                for problem in error.errors(include_input=False, include_url=False)
-            ]
-        ) from None
-    return settings
-
-
-def _problem(found: Connector[Any], loc: tuple[int | str, ...], kind: str, message: str) -> SettingsProblem:
-    name = str(loc[0]) if loc else None
-    field = found.settings.model_fields.get(name or "")
-    label = field.title if field is not None and field.title else name
-    if kind == "missing":
-        where = f" {field.description}" if field is not None and field.description else ""
-        values = {"label": label, "where": where}
-        return SettingsProblem(name, f"«{label}» is needed.{where}", "MISSING", values)
-    if kind == "extra_forbidden":
-        known = ", ".join(found.settings.model_fields)
-        sentence = f"{found.title} has no setting {name!r}; it has {known}."
-        values = {"system": found.title, "name": name, "known": known}
-        return SettingsProblem(name, sentence, "NO_SUCH_SETTING", values)
-    reason = message.removeprefix("Value error, ").rstrip(".")
-    if label is None:
-        return SettingsProblem(None, f"{reason}.")
-    values = {"label": label, "reason": reason}
-    return SettingsProblem(name, f"«{label}» can't be used: {reason}.", "UNFIT", values)
 
 
 def _connector(key: str) -> Connector[Any]:

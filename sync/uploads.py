@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from datetime import timedelta
 from functools import cache
-from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import RowMapping, select
 
 from connectors.file.store import forget, forget_older
 from connectors.registry import all_connectors
@@ -32,7 +30,7 @@ async def sweep(office: Office) -> int:
     return await asyncio.to_thread(forget_older, office.settings.files_path, UNCLAIMED, read)
 
 
-def references_of(office: Office, row: Mapping[str, Any]) -> set[str]:
+def references_of(office: Office, row: RowMapping) -> set[str]:
     """The references that a connection holds; ``row`` is its row."""
     names = _uploads().get(row["connector"], [])
     if not names:

@@ -17,6 +17,7 @@ from typing import Generic, TypeVar
 
 import httpx
 import structlog
+from pydantic import SecretStr
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, wait_random_exponential
 from tenacity.stop import stop_base
 
@@ -83,6 +84,7 @@ class VendorClient(Generic[S]):
         self._breaker = breaker
         self._auth = auth
         self._files = files
+        self._secrets = [value.get_secret_value() for _, value in settings if isinstance(value, SecretStr)]
         # What answers without a network shares our clock.
         self._clock_lead: float | None = None if connector.source is None else 0.0
 
@@ -167,6 +169,11 @@ class VendorClient(Generic[S]):
             raise BadSettings(str(error)) from None
         except httpx.InvalidURL:
             raise BadSettings("The address in the settings is not a valid one.") from None
+        except (UnicodeError, httpx.LocalProtocolError):  # it can't even be written down as a request
+            raise BadSettings(
+                "A key or name in the settings holds signs that it can't have (Cyrillic letters, a line's end): "
+                "copy it anew."
+            ) from None
         except httpx.ConnectError as error:
             raise _unreachable(self._connector.title, error) from None
         except httpx.TransportError as error:
@@ -177,6 +184,7 @@ class VendorClient(Generic[S]):
         if refusal is not None:
             if isinstance(refusal, RateLimited):
                 await self._budget.hold(min(refusal.wait_seconds or 1.0, 3600.0))
+            refusal.cut(self._secrets)
             log.info(
                 "vendor.refused", connector=self._connector.key, status=response.status_code, code=refusal.code
             )

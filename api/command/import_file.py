@@ -22,9 +22,10 @@ from connectors.file.preview import Preview, preview_of
 from connectors.file.settings import FileSettings
 from connectors.file.store import keep
 from schema.enums import RunState
-from sync.connections import create_connection, open_connection, parse_settings, update_connection
+from sync.connections import create_connection, open_connection, update_connection
 from sync.errors import NotFound, SettingsProblem, SettingsRefused
 from sync.office import Office
+from sync.parsing import parse_settings
 from sync.quarantine import in_quarantine
 
 P = ParamSpec("P")

@@ -17,8 +17,8 @@ from connectors.file.preview import Preview, preview_of
 from connectors.file.settings import FileSettings
 from connectors.file.store import path_of
 from schema.records import Record
-from sync.connections import parse_settings
 from sync.errors import Refused
+from sync.parsing import parse_settings
 
 _MOST_ROWS, _MOST_FAULTS = 50, 1000
 _Rows = Annotated[int, strawberry.argument(description=f"How many rows to show, {_MOST_ROWS} at most.")]

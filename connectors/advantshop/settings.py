@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import httpx
 from pydantic import Field, SecretStr, field_validator
 
+from connectors.addresses import joined, site_of
 from connectors.auth import QueryKey
 from connectors.contract import ConnectorSettings, TokenStore
 from connectors.zones import ZoneName
@@ -68,16 +69,14 @@ class AdvantshopSettings(ConnectorSettings):
     @field_validator("base_url")
     @classmethod
     def _is_a_shop(cls, value: str) -> str:
-        parts = urlsplit(value if "://" in value else f"https://{value}")
-        host = (parts.hostname or "").lower()
-        if parts.scheme not in ("http", "https") or "." not in host or parts.username is not None:
-            raise ValueError("This is not the address of a shop. It must look like https://your-shop.ru.")
+        parts = site_of(value, "https://your-shop.ru", domain=True)
+        host = parts.hostname
         if host in ("advantshop.net", "www.advantshop.net"):
             raise ValueError(f"{host} is the vendor's own site. Give your shop's address: https://your-shop.ru.")
         path = parts.path.rstrip("/")
         for page in ("/adminv3", "/adminv2", "/admin", "/api"):  # pasted from the browser it has a page's path
             path = path.partition(page)[0]
-        return f"{parts.scheme}://{parts.netloc.lower()}{path}"
+        return joined(parts, path)
 
     @property
     def zone(self) -> ZoneInfo:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import httpx
 from pydantic import Field, SecretStr, field_validator
 
+from connectors.addresses import joined, site_of
 from connectors.auth import Bearer
 from connectors.contract import ConnectorSettings, TokenStore
 from connectors.zones import ZoneName
@@ -89,11 +89,8 @@ class AltcraftSettings(ConnectorSettings):
     @field_validator("base_url")
     @classmethod
     def _is_an_address(cls, value: str) -> str:
-        parts = urlsplit(value if "://" in value else f"https://{value}")
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
-            raise ValueError("This is not an address. It must look like https://ru.altkraft.com.")
-        path = parts.path.partition("/api/")[0].rstrip("/")
-        return f"{parts.scheme}://{parts.netloc.lower()}{path}"
+        parts = site_of(value, "https://ru.altkraft.com")
+        return joined(parts, parts.path.partition("/api/")[0])
 
     @property
     def zone(self) -> ZoneInfo:

@@ -8,6 +8,7 @@ import httpx
 import msgspec
 from pydantic import Field, SecretStr, field_validator, model_validator
 
+from connectors.addresses import joined, site_of
 from connectors.auth import RefreshingBearer
 from connectors.contract import ConnectorSettings, Tokens, TokenStore
 from connectors.zones import ZoneName
@@ -82,20 +83,16 @@ class AmoCrmSettings(ConnectorSettings):
     @field_validator("base_url")
     @classmethod
     def _is_an_account(cls, value: str) -> str:
-        parts = urlsplit(value if "://" in value else f"https://{value}")
+        parts = site_of(value, "https://your-company.amocrm.ru", domain=True)
         host = parts.hostname or ""
-        if parts.scheme not in ("http", "https") or "." not in host or parts.username is not None:
-            raise ValueError(
-                "This is not the address of an account. It must look like https://your-company.amocrm.ru."
-            )
         name, _, domain = host.partition(".")
         if host in _VENDOR_DOMAINS or (domain in _VENDOR_DOMAINS and name in _VENDOR_SITES):
             raise ValueError(
                 f"{host} is the vendor's own site. Give the account's address, such as https://your-company.{domain}."
             )
         # Pasted from the browser it has a page's path; elsewhere the path may be where the API is mounted.
-        path = "" if domain in _VENDOR_DOMAINS else parts.path.rstrip("/")
-        return f"{parts.scheme}://{parts.netloc.lower()}{path}"
+        path = "" if domain in _VENDOR_DOMAINS else parts.path
+        return joined(parts, path)
 
     @model_validator(mode="after")
     def _can_renew(self) -> AmoCrmSettings:

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import httpx
 from pydantic import Field, SecretStr, field_validator
 
+from connectors.addresses import joined, site_of
 from connectors.auth import QueryKey
 from connectors.contract import ConnectorSettings, TokenStore
 from connectors.zones import ZoneName
@@ -79,19 +80,15 @@ class AsproCloudSettings(ConnectorSettings):
     @field_validator("base_url")
     @classmethod
     def _is_a_portal(cls, value: str) -> str:
-        parts = urlsplit(value if "://" in value else f"https://{value}")
-        host = (parts.hostname or "").lower()
-        if parts.scheme not in ("http", "https") or "." not in host or parts.username is not None:
-            raise ValueError(
-                "This is not the address of a portal. It must look like https://your-company.aspro.cloud."
-            )
+        parts = site_of(value, "https://your-company.aspro.cloud", domain=True)
+        host = parts.hostname or ""
         name, _, domain = host.partition(".")
         if host in _DOMAINS or (domain in _DOMAINS and name in _VENDOR_SITES):
             raise ValueError(
                 f"{host} is the vendor's own site. Give your portal's address, such as https://your-company.aspro.cloud."
             )
-        path = "" if domain in _DOMAINS else parts.path.rstrip("/")
-        return f"{parts.scheme}://{parts.netloc.lower()}{path}"
+        path = "" if domain in _DOMAINS else parts.path
+        return joined(parts, path)
 
     @field_validator("currency_ids")
     @classmethod

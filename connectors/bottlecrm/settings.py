@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import httpx
 from pydantic import Field, SecretStr, field_validator
 
+from connectors.addresses import joined, site_of
 from connectors.auth import Bearer
 from connectors.contract import ConnectorSettings, TokenStore
 
@@ -40,11 +41,8 @@ class BottleCrmSettings(ConnectorSettings):
     @field_validator("base_url")
     @classmethod
     def _is_an_address(cls, value: str) -> str:
-        parts = urlsplit(value if "://" in value else f"https://{value}")
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
-            raise ValueError("This is not the address of a server. It must look like https://crm.example.org.")
-        path = re.sub(r"(/api(/.*)?)?/*$", "", parts.path)
-        return f"{parts.scheme}://{parts.netloc.lower()}{path}"
+        parts = site_of(value, "https://crm.example.org")
+        return joined(parts, re.sub(r"(/api(/.*)?)?/*$", "", parts.path))
 
 
 def base_url(settings: BottleCrmSettings) -> str:

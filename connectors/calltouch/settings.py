@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from datetime import date
 from typing import Any, Literal, get_args
-from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import Field, SecretStr, field_validator
 
+from connectors.addresses import ApiAddress
 from connectors.contract import ConnectorSettings
 
 MOST_REREAD_DAYS = 90
@@ -59,7 +59,7 @@ class CalltouchSettings(ConnectorSettings):
             "Deals that Skvoz wrote there are never read back, and what was read once stays."
         ),
     )
-    base_url: str = Field(
+    base_url: ApiAddress = Field(
         default="https://api.calltouch.ru",
         title="Address of the API",
         description="Leave it as it is, unless you connect a sandbox. The cabinet shows it on the page of the API.",
@@ -120,21 +120,6 @@ class CalltouchSettings(ConnectorSettings):
         if str(value) not in get_args(Orders):
             raise ValueError("choose one of ignored, evidence, deals")
         return str(value)
-
-    @field_validator("base_url", mode="before")
-    @classmethod
-    def _address(cls, value: Any) -> Any:
-        text = value.strip() if isinstance(value, str) else ""
-        try:
-            parts = urlsplit(text)
-            _ = parts.port
-        except ValueError:
-            raise ValueError("it isn't an address: the usual one is https://api.calltouch.ru") from None
-        if parts.scheme not in ("http", "https") or not parts.hostname or re.search(r"\s", text):
-            raise ValueError("it begins with https:// and a host; the usual one is https://api.calltouch.ru")
-        if parts.username or parts.password or parts.query or parts.fragment:
-            raise ValueError("it is the bare address, without a login, a question mark or anything behind it")
-        return text
 
     @property
     def zone(self) -> ZoneInfo:

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 import httpx
 from pydantic import Field, SecretStr
 
+from connectors.addresses import ApiAddress
 from connectors.auth import Bearer
 from connectors.contract import ConnectorSettings, TokenStore
 from connectors.zones import ZoneName
@@ -15,11 +16,10 @@ from connectors.zones import ZoneName
 class ClickFraudSettings(ConnectorSettings):
     """One protected site. A service without an API is read by its export files (docs/connect/clickfraud.md)."""
 
-    base_url: str = Field(
+    base_url: ApiAddress = Field(
         default="https://api.myclickshield.com",
         title="Address of the API",
         description="The service's address, such as https://api.myclickshield.com, without a path behind the host.",
-        pattern=r"^https?://[^\s/?#]+[^\s?#]*$",
     )
     token: SecretStr = Field(
         title="API token",

@@ -6,6 +6,7 @@ import httpx
 import msgspec
 from pydantic import Field, SecretStr, field_validator
 
+from connectors.addresses import ApiAddress
 from connectors.auth import RefreshingBearer
 from connectors.contract import ConnectorSettings, Tokens, TokenStore
 from connectors.errors import AuthFailed, VendorError
@@ -70,17 +71,15 @@ class GoogleAdsSettings(ConnectorSettings):
         title="Days to read again",
         description=("Google corrects clicks and costs for some days: every sync reads this many last days again."),
     )
-    base_url: str = Field(
+    base_url: ApiAddress = Field(
         default="https://googleads.googleapis.com",
         title="Address of the API",
         description="Leave it as it is, unless you connect a sandbox.",
-        pattern=r"^https?://[^\s/?#]+[^\s?#]*$",
     )
-    oauth_url: str = Field(
+    oauth_url: ApiAddress = Field(
         default="https://oauth2.googleapis.com/token",
         title="Address of the access tokens",
         description="Leave it as it is, unless you connect a sandbox.",
-        pattern=r"^https?://[^\s/?#]+[^\s?#]*$",
     )
 
     @field_validator("customer_id", "login_customer_id")

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import httpx
 from pydantic import Field, SecretStr, field_validator, model_validator
 
+from connectors.addresses import joined, site_of
 from connectors.contract import ConnectorSettings, TokenStore
 from connectors.onec.odata import ODataAuth
 from connectors.onec.profile import Profile, parse, profile
@@ -122,11 +123,8 @@ class OneCSettings(ConnectorSettings):
     @field_validator("base_url")
     @classmethod
     def _is_a_base(cls, value: str) -> str:
-        parts = urlsplit(value if "://" in value else f"https://{value}")
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
-            raise ValueError("This is not the address of a base. It must look like https://server/base.")
-        path = re.sub(r"(/(ru|ru_RU|odata(/.*)?|hs/.*|ws/.*))?/*$", "", parts.path)
-        return f"{parts.scheme}://{parts.netloc.lower()}{path}"
+        parts = site_of(value, "https://server/base")
+        return joined(parts, re.sub(r"(/(ru|ru_RU|odata(/.*)?|hs/.*|ws/.*))?/*$", "", parts.path))
 
     @field_validator("login")
     @classmethod

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import httpx
 from pydantic import Field, SecretStr, field_validator
 
+from connectors.addresses import joined, site_of
 from connectors.auth import Bearer
 from connectors.contract import ConnectorSettings, TokenStore
 from connectors.zones import ZoneName
@@ -71,11 +71,8 @@ class TrytonSettings(ConnectorSettings):
     @field_validator("base_url")
     @classmethod
     def _is_an_address(cls, value: str) -> str:
-        parts = urlsplit(value if "://" in value else f"https://{value}")
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
-            raise ValueError("This is not the address of a server. It must look like https://tryton.example.org.")
-        path = re.sub(r"/+$", "", parts.path)
-        return f"{parts.scheme}://{parts.netloc.lower()}{path}"
+        parts = site_of(value, "https://tryton.example.org")
+        return joined(parts, parts.path)
 
     @property
     def zone(self) -> ZoneInfo:

@@ -6,6 +6,7 @@ import httpx
 import msgspec
 from pydantic import Field, SecretStr
 
+from connectors.addresses import ApiAddress
 from connectors.auth import RefreshingBearer
 from connectors.contract import ConnectorSettings, Tokens, TokenStore
 from connectors.errors import AuthFailed, VendorError
@@ -75,11 +76,10 @@ class VkAdsSettings(ConnectorSettings):
             "VK filters clicks and adds late conversions for some days: every sync reads this many last days again."
         ),
     )
-    base_url: str = Field(
+    base_url: ApiAddress = Field(
         default="https://ads.vk.com",
         title="Address of the API",
         description="Leave it as it is (https://ads.vk.ru is the same), unless you connect a sandbox.",
-        pattern=r"^https?://[^\s/?#]+[^\s?#]*$",
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field, SecretStr
 
+from connectors.addresses import ApiAddress
 from connectors.contract import ConnectorSettings
 
 
@@ -43,12 +44,11 @@ class DirectSettings(ConnectorSettings):
             "reads this many last days again."
         ),
     )
-    base_url: str = Field(
+    base_url: ApiAddress = Field(
         default="https://api.direct.yandex.com",
         title="Address of the API",
         description=(
             "Leave it as it is, unless you connect Direct's sandbox (https://api-sandbox.direct.yandex.com, "
             "switched on in Direct under Tools, API, Sandbox)."
         ),
-        pattern=r"^https?://[^\s/?#]+[^\s?#]*$",
     )

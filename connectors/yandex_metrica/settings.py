@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field, SecretStr
 
+from connectors.addresses import ApiAddress
 from connectors.contract import ConnectorSettings
 
 
@@ -36,9 +37,8 @@ class MetricaSettings(ConnectorSettings):
             "again. Raise it to 22 if you upload offline conversions or calls, which Metrica adds to older visits."
         ),
     )
-    base_url: str = Field(
+    base_url: ApiAddress = Field(
         default="https://api-metrika.yandex.net",
         title="Address of the API",
         description="Leave it as it is, unless you connect a sandbox.",
-        pattern=r"^https?://[^\s/?#]+[^\s?#]*$",
     )

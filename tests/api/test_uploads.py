@@ -76,7 +76,7 @@ async def test_a_file_is_uploaded_looked_at_connected_and_removed_with_its_conne
 async def test_what_cant_be_taken_is_refused_with_a_sentence_and_leaves_nothing(
     api: Api, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sheet = {"A": [["Дата", "Расход"], ["01.03.2026", 1]]}
+    sheet: dict[str, list[list[Any]]] = {"A": [["Дата", "Расход"], ["01.03.2026", 1]]}
     monkeypatch.setattr("connectors.file.workbook.LARGEST_UNPACKED", 100_000)
     for content, sentence in (
         (b"", "empty"),

@@ -109,9 +109,9 @@ def test_addresses_as_people_type_them(typed: str, base: str) -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"base_url": "firm"}, "not the address of an account"),
-        ({"base_url": "ftp://firm.amocrm.ru"}, "not the address of an account"),
-        ({"base_url": "https://me@firm.amocrm.ru"}, "not the address of an account"),
+        ({"base_url": "firm"}, "isn't an address"),
+        ({"base_url": "ftp://firm.amocrm.ru"}, "isn't an address"),
+        ({"base_url": "https://me@firm.amocrm.ru"}, "isn't an address"),
         ({"base_url": "https://www.amocrm.ru"}, "vendor's own site"),
         ({"base_url": "amocrm.ru"}, "vendor's own site"),
         ({"timezone": "Moscow"}, "no time zone 'Moscow'"),

@@ -26,8 +26,8 @@ from connectors.file.vendor import answer
 from schema.enums import DealStatus, Direction
 from schema.records import AdSpendRecord, CallRecord, CompanyRecord, ContactRecord, DealRecord
 from schema.traffic import CampaignKey, Traffic, origin
-from sync.connections import parse_settings
 from sync.errors import SettingsRefused
+from sync.parsing import parse_settings
 from tests.connectors.file.workbooks import workbook
 
 COSTS = """Отчёт за март;;;;;

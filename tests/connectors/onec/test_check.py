@@ -130,7 +130,7 @@ async def test_a_plan_that_is_not_published(session_to: Any) -> None:
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
-        ({"base_url": "ftp://srv/ut"}, "not the address of a base"),
+        ({"base_url": "ftp://srv/ut"}, "isn't an address"),
         ({"login": "a:b"}, "colon"),
         ({"timezone": "Moscow"}, "no time zone 'Moscow'"),
         ({"overrides": "deals=x"}, "no override"),

@@ -11,8 +11,8 @@ import pytest
 from connectors.yandex_metrica import CONNECTOR
 from connectors.yandex_metrica.health import check
 from connectors.yandex_metrica.settings import MetricaSettings
-from sync.connections import parse_settings
 from sync.errors import SettingsRefused
+from sync.parsing import parse_settings
 
 SETTINGS = MetricaSettings(token="secret-token", counter_id="12345678")
 COUNTER = {"id": 12345678, "name": "Shop", "time_zone_name": "Europe/Moscow", "code_status": "CS_OK"}
