@@ -17,9 +17,11 @@ from uuid import UUID
 from core.database import PsycopgConnection
 from reports.campaigns import campaign_report
 from reports.paths import NIL
+from reports.serving import Rates, Served, hours_statement
 from reports.terms import Terms
 
 MOST_MONTHS = 36
+NO_RATES = Rates()
 
 _MONTH = "(extract(year from {age}) * 12 + extract(month from {age}))::int"
 _FIRST = """
@@ -39,12 +41,18 @@ where s.month < n.lived group by 1, 2, 3, 4, 5
 """  # noqa: S608
 
 
+_HOURS = hours_statement(_FIRST, _MONTH.format(age="age(p.day, n.day)"))
+
+
 @dataclass(frozen=True, slots=True)
 class CohortMonth:
     """A month of life: of the ``clients`` who have lived through it, how many bought and for how much.
 
     ``retention`` is active ÷ clients × 100. ``nrr`` is their revenue of the month ÷ that of month 0 × 100.
-    ``ltv`` is what a client has brought up to its end: the sum of the months' revenue per client.
+    ``ltv`` is what a client has brought up to its end: the sum of the months' revenue per client. ``hours`` are
+    those of work with them (``reports.serving``), None where none are known; ``cost_to_serve`` what these cost,
+    None without a rate for each of them; ``ltv_served`` is the LTV less the cost to serve of the months up to this
+    one, None while none is known.
     """
 
     month: int
@@ -54,6 +62,9 @@ class CohortMonth:
     retention: Decimal
     nrr: Decimal | None
     ltv: Decimal
+    hours: Decimal | None = None
+    cost_to_serve: Decimal | None = None
+    ltv_served: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +89,21 @@ class _Lives:
 
     clients: dict[int, int]
     sales: dict[tuple[int, int], tuple[int, Decimal]]
+    served: dict[tuple[int, int], Served]
 
 
 async def cohorts(
-    conn: PsycopgConnection, terms: Terms, start: date, end: date, today: date, *, most: int = 12
+    conn: PsycopgConnection,
+    terms: Terms,
+    start: date,
+    end: date,
+    today: date,
+    *,
+    most: int = 12,
+    rates: Rates = NO_RATES,
 ) -> list[Cohort]:
-    """The cohorts of first sales from ``start`` to ``end``, the largest first, with up to ``most`` months of life.
+    """The cohorts of first sales from ``start`` to ``end``, the largest first, with up to ``most`` months of life;
+    ``rates`` say what an hour of work with them costs.
 
     Raises ``ValueError`` for days in the wrong order and for more months than can be asked for.
     """
@@ -95,12 +115,16 @@ async def cohorts(
         for row in report.rows
     }
     parameters = {"workspace": terms.workspace_id, "start": start, "end": end, "today": today, "most": most}
-    lives: dict[tuple[UUID, str, str], _Lives] = defaultdict(lambda: _Lives({}, {}))
+    parameters |= {"zone": terms.zone.key, **rates.parameters}
+    lives: dict[tuple[UUID, str, str], _Lives] = defaultdict(lambda: _Lives({}, {}, {}))
     async for campaign, reason, channel, lived, clients in await conn.execute(_CLIENTS.encode(), parameters):
         lives[campaign, reason, channel].clients[lived] = clients
     found = await conn.execute(_SALES.encode(), parameters)
     async for campaign, reason, channel, lived, month, active, revenue in found:
         lives[campaign, reason, channel].sales[lived, month] = (active, revenue)
+    found = await conn.execute(_HOURS.encode(), parameters)
+    async for campaign, reason, channel, lived, month, hours, cost, unpriced in found:
+        lives[campaign, reason, channel].served[lived, month] = Served(hours, None if unpriced else cost)
     made = []
     for key, life in lives.items():
         row = shown[key]
@@ -125,7 +149,7 @@ async def cohorts(
 
 
 def _months(life: _Lives, most: int) -> Iterable[CohortMonth]:
-    ltv = Decimal(0)
+    ltv, spent = Decimal(0), None
     for month in range(most):
         old_enough = [lived for lived in life.clients if lived > month]
         clients = sum(life.clients[lived] for lived in old_enough)
@@ -135,6 +159,11 @@ def _months(life: _Lives, most: int) -> Iterable[CohortMonth]:
         active, revenue = sum(number for number, _ in sales), sum((amount for _, amount in sales), Decimal(0))
         at_first = sum((life.sales.get((lived, 0), (0, Decimal(0)))[1] for lived in old_enough), Decimal(0))
         ltv += revenue / clients
+        served = [life.served[lived, month] for lived in old_enough if (lived, month) in life.served]
+        costs = [each.cost for each in served if each.cost is not None]
+        cost = sum(costs, Decimal(0)) if costs and len(costs) == len(served) else None
+        if cost is not None:
+            spent = (spent or Decimal(0)) + cost / clients
         yield CohortMonth(
             month,
             clients,
@@ -143,6 +172,9 @@ def _months(life: _Lives, most: int) -> Iterable[CohortMonth]:
             _rounded(Decimal(active) * 100 / clients),
             _rounded(revenue * 100 / at_first) if at_first else None,
             _rounded(ltv),
+            _rounded(sum((each.hours for each in served), Decimal(0))) if served else None,
+            None if cost is None else _rounded(cost),
+            None if spent is None else _rounded(ltv - spent),
         )
 
 

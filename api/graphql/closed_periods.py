@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Annotated, Any
@@ -14,7 +14,7 @@ from api.graphql.build import field as graphql_field
 from api.graphql.build import optional
 from api.graphql.enums import ENUMS
 from api.graphql.errors import CallerError
-from api.graphql.ids import global_id
+from api.graphql.ids import global_id, parse_id
 from api.graphql.problems import InputProblem, InputRefused, problem
 from api.graphql.report_settings import ACCOUNTANTS
 from api.graphql.reporting import period_of_arguments
@@ -25,6 +25,7 @@ from core import clock
 from core.database import driver
 from reports import cohorts, freezing
 from reports.changes import ChangeCause
+from reports.serving import Rates
 from reports.terms import read_terms
 from schema.enums import Channel, Unattributed
 
@@ -40,6 +41,16 @@ class CohortMonth:
         description="Net revenue retention: revenue of the month ÷ that of month 0 × 100; null without any then."
     )
     ltv: DecimalText = strawberry.field(description="Revenue that a client has brought up to the end of the month.")
+    hours: DecimalText | None = strawberry.field(
+        description="Hours of work with these clients in the month, as calls tell them; null where none are known."
+    )
+    costToServe: DecimalText | None = strawberry.field(  # noqa: N815
+        description="What these hours cost; null where hours or a rate for one of them aren't known."
+    )
+    ltvServed: DecimalText | None = strawberry.field(  # noqa: N815
+        description="`ltv` less what serving a client has cost up to the end of the month, as far as it is known; "
+        "null while none of it is."
+    )
 
 
 @strawberry.type(description="The clients whose first won deal counts for a campaign, and what they bring.")
@@ -57,6 +68,14 @@ class Cohort:
         description="After how many months of life a client has brought his CAC; null while he hasn't."
     )
     months: list[CohortMonth] = strawberry.field(description="The months of their life that are over for anyone.")
+
+
+@strawberry.input(description="What an hour of one manager's work costs.")
+class ManagerRate:
+    manager: strawberry.ID = strawberry.field(description="Global id of the user.")
+    perHour: DecimalText = strawberry.field(  # noqa: N815
+        description="With pay, benefits and overhead, in the workspace's currency."
+    )
 
 
 @strawberry.type(description="A closed period: its reports are those of `asKnownAt: knownAt`.")
@@ -100,12 +119,27 @@ async def _cohorts(
     start: _From,
     end: _To,
     months: Annotated[int, strawberry.argument(description="How many months of life, 36 at most.")] = 12,
+    hour_rate: Annotated[
+        DecimalText | None,
+        strawberry.argument(
+            name="hourRate",
+            description="What an hour of work with clients costs, with pay, benefits and overhead, in the "
+            "workspace's currency; for `costToServe`.",
+        ),
+    ] = None,
+    manager_rates: Annotated[
+        list[ManagerRate] | None,
+        strawberry.argument(name="managerRates", description="Of these managers another rate."),
+    ] = None,
 ) -> list[Cohort] | None:
     first, last, _ = period_of_arguments({"from": start, "to": end})
     async with snapshot(info.context) as conn:
         terms = await read_terms(conn, info.context.viewer.workspace_id)
         try:
-            found = await cohorts.cohorts(conn, terms, first, last, terms.day(clock.now()), most=months)
+            rates = _rates(hour_rate, manager_rates or [])
+            found = await cohorts.cohorts(
+                conn, terms, first, last, terms.day(clock.now()), most=months, rates=rates
+            )
         except ValueError as error:
             raise CallerError(str(error)) from None
     return [_cohort(each) for each in found]
@@ -192,6 +226,17 @@ def closed_period_mutations() -> tuple[list[Any], dict[str, Any]]:
     ], {}
 
 
+def _rates(usual: str | None, of_managers: Sequence[ManagerRate]) -> Rates:
+    """Raises ``ValueError`` for a manager that can't be one, and for rates below 0."""
+    found = {}
+    for each in of_managers:
+        named = parse_id(each.manager)
+        if named is None or named[0] != "User":
+            raise ValueError(f"{each.manager!r} isn't the id of a User.")
+        found[named[1]] = Decimal(each.perHour)
+    return Rates(None if usual is None else Decimal(usual), found)
+
+
 def _id(text: str) -> UUID:
     try:
         return UUID(text)
@@ -218,6 +263,9 @@ def _cohort(each: cohorts.Cohort) -> Cohort:
                 retention=DecimalText(str(month.retention)),
                 nrr=_text(month.nrr),
                 ltv=DecimalText(str(month.ltv)),
+                hours=_text(month.hours),
+                costToServe=_text(month.cost_to_serve),
+                ltvServed=_text(month.ltv_served),
             )
             for month in each.months
         ],

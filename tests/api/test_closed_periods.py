@@ -29,6 +29,12 @@ async def test_cohorts(api: Api) -> None:
         "nrr": "100.00",
     }
     assert await api.code(query, {**YEAR, "months": 0}) == "BAD_USER_INPUT"
+    served = """query ($from: Date!, $to: Date!, $rates: [ManagerRate!], $rate: Decimal = "2000") {
+        cohorts(from: $from, to: $to, hourRate: $rate, managerRates: $rates) { months { hours costToServe ltvServed } } }"""
+    months = (await api.data(served, YEAR))["cohorts"][0]["months"]
+    assert months[0] == {"hours": None, "costToServe": None, "ltvServed": None}
+    for wrong in ({"rate": "-1"}, {"rates": [{"manager": "nobody", "perHour": "1"}]}):
+        assert await api.code(served, {**YEAR, **wrong}) == "BAD_USER_INPUT"
 
 
 async def test_a_closed_period(api: Api) -> None:

@@ -11,8 +11,9 @@ from core import clock
 from reports.changes import ChangeCause
 from reports.cohorts import CohortMonth, cohorts
 from reports.freezing import freeze, frozen, thaw, thaw_preview
+from reports.serving import Rates
 from reports.terms import read_terms
-from tests.reports.conftest import WORKSPACE, Account, ad, day, ident, organic
+from tests.reports.conftest import CRM, WORKSPACE, Account, ad, day, ident, organic
 
 MARCH = (date(2026, 3, 1), date(2026, 3, 31))
 
@@ -52,6 +53,32 @@ async def test_by_hand(account: Account) -> None:
     ]  # fmt: skip
     assert len((await cohorts(account.conn, terms, *MARCH, date(2026, 4, 13)))[0].months) == 1
     assert len(unripe.months) <= 1
+
+
+async def test_the_hours_of_calls_make_the_cost_to_serve_and_unknown_ones_nothing(account: Account) -> None:
+    await three_clients(account)
+    oleg, told = ident("oleg"), {"direction": "outbound", "client_phone": "+71"}
+    await account.call("before", "anna", day(5), talk_seconds=3600, **told)
+    await account.call("c1", "anna", day(11), talk_seconds=3600, **told)
+    twice = {"told_by": CRM, "responsible_id": oleg, **told}
+    await account.call("c1 again", "anna", day(11, seconds=30), talk_seconds=3000, **twice)
+    await account.call("c2", "bella", day(10 + 40), talk_seconds=1800, **told)
+    await account.call("c3", "bella", day(10 + 41), talk_seconds=None, **told)
+    terms = await read_terms(account.conn, WORKSPACE)
+
+    async def served(rates: Rates) -> list[tuple[Decimal | None, ...]]:
+        (brand, _) = await cohorts(account.conn, terms, *MARCH, date(2026, 6, 15), most=3, rates=rates)
+        return [(each.hours, each.cost_to_serve, each.ltv_served) for each in brand.months]
+
+    hours = [Decimal("0.83"), Decimal("0.50"), None]
+    assert await served(Rates()) == [(known, None, None) for known in hours]
+    of_oleg = Rates(None, {oleg: Decimal(24)})
+    assert await served(of_oleg) == [
+        (hours[0], Decimal(20), Decimal(70)), (hours[1], None, Decimal(90)), (None, None, Decimal(100))
+    ]  # fmt: skip
+    assert (await served(Rates(Decimal(60), {oleg: Decimal(24)})))[1] == (hours[1], Decimal(30), Decimal(75))
+    with pytest.raises(ValueError, match="less than 0"):
+        Rates(Decimal(-1))
 
 
 async def test_what_can_not_be_asked(account: Account) -> None:
