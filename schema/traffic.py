@@ -30,7 +30,9 @@ _PAID_MEDIA = frozenset({"cpc", "ppc", "cpm", "cpa", "paid", "paidsearch", "paid
 _YANDEX = frozenset({"yandex", "yandex_direct", "yandexdirect", "direct.yandex", "ya"})
 _VK = frozenset({"vk", "vkontakte", "vk_ads", "vkads", "vk.com", "ads.vk"})
 _GOOGLE = frozenset({"google", "google_ads", "googleads", "adwords"})
-_TAGS = frozenset({"utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term", "yclid", "gclid"})
+# Google's ads on iOS bear gbraid or wbraid in place of gclid (support.google.com/google-ads/answer/10417364).
+_CLICKS = ("yclid", "gclid", "gbraid", "wbraid")
+_TAGS = frozenset({"utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term", *_CLICKS})
 # A campaign id stands in utm_campaign alone ('101234567') or as one part of a template ('brand|101234567').
 _PART = re.compile(r"[|_\-:.~ ]")
 _CAMPAIGN_NUMBER = re.compile(r"\d{5,12}")
@@ -118,7 +120,7 @@ def _understood(
 
 
 def traffic_of_url(url: str | None, referrer: str | None = None) -> Traffic:
-    """The tags that stand in a page's address (``utm_*``, ``yclid``, ``gclid``); other addresses give none."""
+    """The tags that stand in a page's address (``utm_*``, ``yclid``, ``gclid``, …); other addresses give none."""
     tags = _tags(url) if url else {}
     return Traffic(
         utm_source=present(tags.get("utm_source")),
@@ -126,7 +128,7 @@ def traffic_of_url(url: str | None, referrer: str | None = None) -> Traffic:
         utm_campaign=present(tags.get("utm_campaign")),
         utm_content=present(tags.get("utm_content")),
         utm_term=present(tags.get("utm_term")),
-        click_id=present(tags.get("yclid")) or present(tags.get("gclid")),
+        click_id=next(filter(None, (present(tags.get(name)) for name in _CLICKS)), None),
         referrer=present(referrer),
     )
 

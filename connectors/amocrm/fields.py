@@ -17,7 +17,7 @@ from schema.traffic import Traffic, present
 
 PHONE, EMAIL, MESSENGER, SITE, POSITION = "PHONE", "EMAIL", "IM", "WEB", "POSITION"
 _UTM = ("UTM_SOURCE", "UTM_MEDIUM", "UTM_CAMPAIGN", "UTM_CONTENT", "UTM_TERM")
-_CLICKS = ("YCLID", "GCLID", "FBCLID")
+_CLICKS = ("YCLID", "GCLID", "GBRAID", "WBRAID", "FBCLID")
 _REFERRERS = ("UTM_REFERRER", "REFERRER")
 _TAX_ID = "INN"
 _CODES_BY_NAME = {code: code for code in (*_UTM, *_CLICKS, *_REFERRERS, "_YM_UID", _TAX_ID)} | {"ИНН": _TAX_ID}

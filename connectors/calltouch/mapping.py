@@ -15,7 +15,7 @@ from connectors.calltouch.recordings import recording_of
 from connectors.calltouch.settings import CalltouchSettings
 from connectors.calltouch.values import flag, identifier, instant, learnt_zone, local_time, whole
 from connectors.calltouch.visits import ads_of, origin_of, traffic_of, visitor_ids_of, visits_of
-from connectors.calltouch.wire import Call, CallbackInfo, Client, Comment, Request, Scalar, Session, Tag
+from connectors.calltouch.wire import Call, CallbackInfo, Client, Comment, Phrase, Request, Scalar, Session, Tag
 from connectors.contract import Mapped, Skip
 from connectors.errors import BadRecord
 from schema.records import CallRecord, LeadRecord
@@ -23,6 +23,7 @@ from schema.traffic import present
 
 FINISHED_PHASES = frozenset({"calldisconnected"})  # [10] every other phase is a call still going on
 OWN_REQUEST = "skvoz-"  # [37] how the number of a request begins that Skvoz itself put there
+SPEAKERS = {"0": "Client", "1": "Operator"}  # [49]
 MADE_BY_VENDOR = "AUTO"  # [26] how the type of a tag begins that speech recognition set
 
 _CALL = msgspec.json.Decoder(Call)
@@ -72,6 +73,10 @@ def map_call(settings: CalltouchSettings, body: bytes) -> Mapped:
             autoTags=_recognised(wire.call_tags),
             callReferenceId=identifier(wire.call_reference_id),
             leadForm=_lead_form(wire.callback_info),
+            transcript=_transcript(wire.phrases) if settings.transcripts else None,
+            phonesInText=list(distinct(map(identifier, wire.phones_in_text or ())))
+            if settings.transcripts
+            else None,
         ),
     )
     return [*visits.values(), call]
@@ -163,6 +168,16 @@ def tags_of(tags: Sequence[Tag] | None) -> tuple[str, ...]:
 def _recognised(tags: Sequence[Tag] | None) -> list[str]:
     """Those of the tags that no person set."""
     return list(tags_of([tag for tag in tags or () if (tag.type or "").upper().startswith(MADE_BY_VENDOR)]))
+
+
+def _transcript(phrases: Sequence[Phrase] | None) -> str | None:
+    """A conversation, a line for each that was said."""
+    lines = [
+        f"{present(each.time) or '--:--'} {SPEAKERS.get(str(each.channel), 'Somebody')}: {said}"
+        for each in phrases or ()
+        if (said := present(each.message))
+    ]
+    return "\n".join(lines) or None
 
 
 def _lead_form(info: CallbackInfo | None) -> dict[str, Any] | None:

@@ -50,6 +50,7 @@ def ask_calls(settings: CalltouchSettings, position: Position) -> VendorRequest:
             "withComments": "true",
             "withYandexDirect": "true",
             "withGoogleAdwords": "true",
+            **({"withText": "true"} if settings.transcripts else {}),
         },
     )
 

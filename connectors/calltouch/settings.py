@@ -59,6 +59,14 @@ class CalltouchSettings(ConnectorSettings):
             "Deals that Skvoz wrote there are never read back, and what was read once stays."
         ),
     )
+    transcripts: bool = Field(
+        default=False,
+        title="Texts of conversations",
+        description=(
+            "Whether texts of calls are read too, where the cabinet recognises speech: they stand with the call "
+            "and are as confidential as its recording. Switched on, it holds for what is read from then on."
+        ),
+    )
     base_url: ApiAddress = Field(
         default="https://api.calltouch.ru",
         title="Address of the API",

@@ -61,6 +61,14 @@ class CallbackInfo(_Wire, frozen=True, kw_only=True):
     fields: list[FormField] | None = None
 
 
+class Phrase(_Wire, frozen=True, kw_only=True):
+    """What one of the two said in a call [49]."""
+
+    channel: Scalar = None
+    time: str | None = None
+    message: str | None = None
+
+
 class AdIds(_Wire, frozen=True, kw_only=True):
     """Ids of an ad platform: ``creative_id`` is how Google's ads are named in most answers."""
 
@@ -122,6 +130,8 @@ class Call(Session, frozen=True, kw_only=True):
     map_visits: list[Session] | None = None
     yandex_direct: AdIds | None = None
     google_ad_words: AdIds | None = None
+    phrases: list[Phrase] | None = None
+    phones_in_text: list[Scalar] | None = None
 
 
 class Phone(_Wire, frozen=True, kw_only=True):

@@ -102,11 +102,19 @@ class Journal:
             "order": None,
             "yandexDirect": self._direct(merited),
             "googleAdWords": None,
-            "phrases": None,
-            "phonesInText": None,
+            "phrases": self._phrases(row) if "withText" in self._on else None,
+            "phonesInText": [] if "withText" in self._on else None,
             "callbackInfo": None,
             "dcm": None,
         }
+
+    @staticmethod
+    def _phrases(row: Row) -> list[dict[str, Any]]:
+        """What was recognised of a conversation."""
+        if not row["talk"]:
+            return []
+        said = ((1, "00:02", "Добрый день, чем могу помочь?"), (0, "00:05", "Здравствуйте, хочу узнать цену."))
+        return [{"channel": channel, "time": time, "message": message} for channel, time, message in said]
 
     def request(self, row: Row) -> dict[str, Any]:
         """One record of the requests journal: here times are milliseconds, and tags begin with a capital."""

@@ -213,6 +213,29 @@ def test_call_that_goes_on_has_no_length_yet() -> None:
     assert (call.talk_seconds, call.wait_seconds, call.is_target, call.recording_url) == (None, None, None, None)
 
 
+def test_the_text_of_a_conversation_is_kept_where_it_is_wanted() -> None:
+    said = [
+        {"channel": 1, "time": "00:02", "message": "Добрый день!"},
+        {"channel": "0", "time": None, "message": "Здравствуйте"},
+        {"channel": 0, "time": "00:09", "message": " "},
+    ]
+    body = sample_call(phrases=said, phonesInText=["79161234567", None])
+    assert "transcript" not in (call_of(body).custom or {})
+    wanting = SETTINGS.model_copy(update={"transcripts": True})
+    call = CONNECTOR.stream("calls").map(wanting, body)[-1]  # type: ignore[index]  # a call isn't skipped
+    assert call.custom["transcript"] == "00:02 Operator: Добрый день!\n--:-- Client: Здравствуйте"
+    assert call.custom["phonesInText"] == ["79161234567"]
+    assert CONNECTOR.stream("calls").map(wanting, sample_call(phrases=None))
+
+
+@pytest.mark.parametrize("name", ["gclid", "gbraid", "wbraid"])
+def test_a_click_on_an_ad_of_google_is_known_by_any_of_its_ids(name: str) -> None:
+    bare = dict.fromkeys(("source", "medium", "utmSource", "utmMedium", "utmCampaign", "yandexDirect", "mapVisits"))
+    call = call_of(sample_call(**bare, url=f"https://site.example/?{name}=Cj0KCQ_x-Y"))
+    assert call.traffic is not None
+    assert call.traffic.click_id == "Cj0KCQ_x-Y"
+
+
 def test_google_ids() -> None:
     ids = {"campaignId": 9, "adGroupId": "8", "creativeId": 7, "criteriaId": 6}
     traffic = call_of(sample_call(yandexDirect={"campaignId": None}, googleAdWords=ids)).traffic
