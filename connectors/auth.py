@@ -6,10 +6,19 @@ from collections.abc import AsyncGenerator, Callable, Iterator
 
 import httpx
 import msgspec
-from pydantic import SecretStr
+from pydantic import JsonValue, SecretStr
 
 from connectors.contract import Tokens, TokenStore
 from connectors.errors import AuthFailed, RateLimited, Transient, VendorChanged, VendorError
+
+CONSENT = "consent"
+"""By which name a setting's schema tells the page of `consent`."""
+
+
+def consent(page: str) -> dict[str, JsonValue]:
+    """What is told beside a setting that a user gets by consenting in the browser (``json_schema_extra``): the
+    vendor's page, with {client_id}, {redirect_uri} and {state} to be filled in (RFC 6570)."""
+    return {CONSENT: page}
 
 
 class QueryKey(httpx.Auth):

@@ -25,7 +25,7 @@ from sync.errors import NotFound, SettingsProblem, SettingsRefused
 from sync.office import Office
 from sync.parsing import parse_settings
 from sync.removal import remove_data
-from sync.tokens import StoredTokens
+from sync.tokens import ACCESS_TOKEN, AUTHORIZATION_CODE, REFRESH_TOKEN, StoredTokens
 from sync.uploads import forget_unread, references_of
 from sync.vendor import Unstored, vendor_client
 
@@ -259,9 +259,11 @@ async def _try_out(
     if not health.ok:
         raise SettingsRefused([SettingsProblem(None, health.sentence)])
     if unstored is not None and found.tokens is not None and unstored.tokens != found.tokens(settings):
-        pair = {"access_token": SecretStr(unstored.tokens.access_token)}
+        pair: dict[str, SecretStr | None] = {ACCESS_TOKEN: SecretStr(unstored.tokens.access_token)}
         if unstored.tokens.refresh_token is not None:
-            pair["refresh_token"] = SecretStr(unstored.tokens.refresh_token)
+            pair[REFRESH_TOKEN] = SecretStr(unstored.tokens.refresh_token)
+        if AUTHORIZATION_CODE in found.settings.model_fields:
+            pair[AUTHORIZATION_CODE] = None  # it works once
         settings = settings.model_copy(update=pair)
     return settings, health
 

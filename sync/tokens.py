@@ -17,6 +17,8 @@ from core.secrets import DataKey, Keyring
 from schema.tables import Connection
 
 ACCESS_TOKEN, REFRESH_TOKEN = "access_token", "refresh_token"
+AUTHORIZATION_CODE = "authorization_code"
+"""Where a connector gets its first pair for a code, the setting that holds it until then."""
 
 
 class StoredTokens:

@@ -11,9 +11,12 @@ from strawberry.types.field import StrawberryField
 from api.graphql.enums import ENUMS
 from api.graphql.run import RequestContext
 from api.graphql.scalars import JsonValue
+from connectors.auth import CONSENT
 from connectors.contract import Connector
 from connectors.registry import all_connectors
 from schema.enums import Role
+
+_TOLD_BESIDE = frozenset({"title", "description", CONSENT})
 
 
 @strawberry.type(description="A setting that a user must or may tell to connect a system.")
@@ -24,7 +27,12 @@ class ConnectorSetting:
     required: bool = strawberry.field(description="Whether it must be given.")
     secret: bool = strawberry.field(description="Whether it is stored sealed and never given out again.")
     default: JsonValue | None = strawberry.field(description="What holds if it isn't given; null if nothing does.")
-    jsonSchema: JsonValue = strawberry.field(  # noqa: N815 - GraphQL's spelling
+    consentUrl: str | None = strawberry.field(  # noqa: N815 - GraphQL's spelling
+        description="Where the user's browser is sent to get the value by consenting (OAuth): the vendor's page, a "
+        "URI template (RFC 6570) of `client_id`, `redirect_uri` and `state`. The vendor brings the value to the "
+        "redirect address, as `code` or in the fragment as `access_token`. Null for what is typed or pasted."
+    )
+    jsonSchema: JsonValue = strawberry.field(  # noqa: N815
         description="JSON Schema of its value: type, pattern, least and greatest."
     )
 
@@ -113,5 +121,6 @@ def _setting(name: str, field: FieldInfo, schema: dict[str, Any], *, secret: boo
         required=field.is_required(),
         secret=secret,
         default=default,
-        jsonSchema=JsonValue({key: value for key, value in schema.items() if key not in ("title", "description")}),
+        consentUrl=schema.get(CONSENT),
+        jsonSchema=JsonValue({key: value for key, value in schema.items() if key not in _TOLD_BESIDE}),
     )

@@ -9,8 +9,9 @@ import msgspec
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from connectors.addresses import joined, site_of
-from connectors.auth import RefreshingBearer
+from connectors.auth import RefreshingBearer, consent
 from connectors.contract import ConnectorSettings, Tokens, TokenStore
+from connectors.errors import AuthFailed
 from connectors.zones import ZoneName
 
 _VENDOR_DOMAINS = ("amocrm.ru", "amocrm.com", "kommo.com")
@@ -27,13 +28,24 @@ class AmoCrmSettings(ConnectorSettings):
             "(Kommo: https://your-company.kommo.com)."
         ),
     )
-    access_token: SecretStr = Field(
+    access_token: SecretStr | None = Field(
+        default=None,
         title="Access token",
         description=(
             "amoMarket → ⋯ → Create integration (or your own, already installed) → tab 'Keys and scopes': "
             "make a long-lived token there (nothing else is needed then), or paste the access token "
-            "that you got for the authorization code. Make it as an administrator."
+            "that you got for the authorization code. Make it as an administrator. Empty with a code."
         ),
+    )
+    authorization_code: SecretStr | None = Field(
+        default=None,
+        title="Authorization code",
+        description=(
+            "Instead of tokens: the `code` that an administrator's consent brings to the redirect address, or that "
+            "stands in the tab 'Keys and scopes'. It is good for 20 minutes and for one use: Skvoz gets the tokens "
+            "for it and forgets it."
+        ),
+        json_schema_extra=consent("https://www.amocrm.ru/oauth?client_id={client_id}&state={state}&mode=popup"),
     )
     refresh_token: SecretStr | None = Field(
         default=None,
@@ -105,8 +117,10 @@ class AmoCrmSettings(ConnectorSettings):
             )
             if not value
         ]
-        if self.refresh_token is not None and lacking:
-            raise ValueError(f"To renew the tokens these are needed too: {', '.join(lacking)}.")
+        if self.access_token is None and self.authorization_code is None:
+            raise ValueError("Give an access token, or an authorization code to get one for.")
+        if (self.refresh_token is not None or self.authorization_code is not None) and lacking:
+            raise ValueError(f"To get and renew the tokens these are needed too: {', '.join(lacking)}.")
         return self
 
 
@@ -120,14 +134,19 @@ def account(settings: AmoCrmSettings) -> str:
 
 
 def first_tokens(settings: AmoCrmSettings) -> Tokens:
-    refresh = settings.refresh_token
-    return Tokens(settings.access_token.get_secret_value(), None if refresh is None else refresh.get_secret_value())
+    """The pair that was told; none yet where a code was, for which it is to be got."""
+    access, refresh = settings.access_token, settings.refresh_token
+    if access is None or settings.authorization_code is not None:
+        return Tokens("")
+    return Tokens(access.get_secret_value(), None if refresh is None else refresh.get_secret_value())
 
 
 def auth(settings: AmoCrmSettings, tokens: TokenStore) -> httpx.Auth:
-    """Signs requests, and renews the pair when the access token has expired (after 24 hours)."""
+    """Signs requests, gets the pair for an authorization code, and renews it when the access token has expired
+    (after 24 hours)."""
+    code = settings.authorization_code
 
-    def ask(pair: Tokens) -> httpx.Request:
+    def ask(**grant: str | None) -> httpx.Request:
         secret = settings.client_secret
         return httpx.Request(
             "POST",
@@ -135,13 +154,34 @@ def auth(settings: AmoCrmSettings, tokens: TokenStore) -> httpx.Auth:
             json={
                 "client_id": settings.client_id,
                 "client_secret": None if secret is None else secret.get_secret_value(),
-                "grant_type": "refresh_token",
-                "refresh_token": pair.refresh_token,
+                **grant,
                 "redirect_uri": settings.redirect_uri,
             },
         )
 
-    return RefreshingBearer(tokens, ask, _pair, system="amoCRM")
+    def renew(pair: Tokens) -> httpx.Request:
+        return ask(grant_type="refresh_token", refresh_token=pair.refresh_token)
+
+    if code is None:
+        return RefreshingBearer(tokens, renew, _pair, system="amoCRM")
+    told = code.get_secret_value()
+    return RefreshingBearer(
+        tokens,
+        renew,
+        _pair,
+        system="amoCRM",
+        grant=lambda: ask(grant_type="authorization_code", code=told),
+        refusal=_code_refused,
+    )
+
+
+def _code_refused(answer: httpx.Response) -> AuthFailed | None:
+    if answer.status_code not in (400, 401, 403):
+        return None
+    return AuthFailed(
+        "amoCRM gives no tokens for the authorization code: it is good for 20 minutes and for one use, and goes "
+        "with the integration's ID, secret key and redirect address. Give the consent again."
+    )
 
 
 class _Pair(msgspec.Struct):

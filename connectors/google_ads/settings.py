@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import httpx
 import msgspec
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from connectors.addresses import ApiAddress
-from connectors.auth import RefreshingBearer
+from connectors.auth import RefreshingBearer, consent
 from connectors.contract import ConnectorSettings, Tokens, TokenStore
 from connectors.errors import AuthFailed, VendorError
 
@@ -36,11 +36,31 @@ class GoogleAdsSettings(ConnectorSettings):
         description="Stands beside the OAuth client ID.",
         min_length=1,
     )
-    refresh_token: SecretStr = Field(
+    authorization_code: SecretStr | None = Field(
+        default=None,
+        title="Authorization code",
+        description=(
+            "Instead of a refresh token: the `code` that a user's consent brings to the redirect address. It is "
+            "good for some minutes and for one use: Skvoz gets the refresh token for it and forgets it."
+        ),
+        json_schema_extra=consent(
+            "https://accounts.google.com/o/oauth2/v2/auth?client_id={client_id}&redirect_uri={redirect_uri}"
+            "&state={state}&response_type=code&scope=https%3A%2F%2Fwww.googleapis.com%2Fauth%2Fadwords"
+            "&access_type=offline&prompt=consent"
+        ),
+    )
+    redirect_uri: str | None = Field(
+        default=None,
+        title="Redirect address",
+        description="With an authorization code only: the address that it was brought to, letter for letter.",
+    )
+    refresh_token: SecretStr | None = Field(
+        default=None,
         title="Refresh token",
         description=(
-            "What the consent of a user gave, with the scope https://www.googleapis.com/auth/adwords "
-            "and access_type=offline. Of a project in the state 'testing' it is good for seven days only."
+            "Empty with an authorization code. What the consent of a user gave, with the scope "
+            "https://www.googleapis.com/auth/adwords and access_type=offline. Of a project in the state 'testing' "
+            "it is good for seven days only."
         ),
         min_length=1,
     )
@@ -92,6 +112,14 @@ class GoogleAdsSettings(ConnectorSettings):
             raise ValueError("A customer ID has ten digits, such as 123-456-7890.")
         return digits
 
+    @model_validator(mode="after")
+    def _has_a_consent(self) -> GoogleAdsSettings:
+        if self.authorization_code is not None and not self.redirect_uri:
+            raise ValueError("An authorization code goes with the redirect address that it was brought to.")
+        if self.refresh_token is None and self.authorization_code is None:
+            raise ValueError("Give a refresh token, or an authorization code to get one for.")
+        return self
+
 
 def base_url(settings: GoogleAdsSettings) -> str:
     return settings.base_url.rstrip("/")
@@ -103,30 +131,41 @@ def account(settings: GoogleAdsSettings) -> str:
 
 
 def first_tokens(settings: GoogleAdsSettings) -> Tokens:
-    access = settings.access_token
-    return Tokens("" if access is None else access.get_secret_value(), settings.refresh_token.get_secret_value())
+    """What was told; none yet where a code was, for which the pair is to be got."""
+    access, refresh = settings.access_token, settings.refresh_token
+    if refresh is None or settings.authorization_code is not None:
+        return Tokens("")
+    return Tokens("" if access is None else access.get_secret_value(), refresh.get_secret_value())
 
 
 def auth(settings: GoogleAdsSettings, tokens: TokenStore) -> httpx.Auth:
-    """Signs requests, and gets a new access token when there is none or it has expired (after an hour)."""
+    """Signs requests, gets the pair for an authorization code, and a new access token when there is none or it has
+    expired (after an hour)."""
+    code, kept = settings.authorization_code, settings.refresh_token
+
+    def ask(**grant: str) -> httpx.Request:
+        client = {"client_id": settings.client_id, "client_secret": settings.client_secret.get_secret_value()}
+        return httpx.Request("POST", settings.oauth_url, data=grant | client)
 
     def refresh(pair: Tokens) -> httpx.Request:
-        return httpx.Request(
-            "POST",
-            settings.oauth_url,
-            data={
-                "grant_type": "refresh_token",
-                "client_id": settings.client_id,
-                "client_secret": settings.client_secret.get_secret_value(),
-                "refresh_token": pair.refresh_token or "",
-            },
-        )
+        return ask(grant_type="refresh_token", refresh_token=pair.refresh_token or "")
+
+    def exchange() -> httpx.Request:
+        told = "" if code is None else code.get_secret_value()
+        return ask(grant_type="authorization_code", code=told, redirect_uri=settings.redirect_uri or "")
 
     def pair(answer: httpx.Response) -> Tokens:
         told = msgspec.json.decode(answer.content, type=_Pair)
-        return Tokens(told.access_token, told.refresh_token or settings.refresh_token.get_secret_value())
+        renewing = told.refresh_token or (None if kept is None else kept.get_secret_value())
+        if renewing is None:
+            raise AuthFailed(
+                "Google gave no refresh token with the code: ask for the consent with access_type=offline and "
+                "prompt=consent"
+            )
+        return Tokens(told.access_token, renewing)
 
-    return RefreshingBearer(tokens, refresh, pair, system="Google", refusal=_refusal)
+    grant = None if code is None else exchange
+    return RefreshingBearer(tokens, refresh, pair, system="Google", grant=grant, refusal=_refusal)
 
 
 class _Pair(msgspec.Struct):

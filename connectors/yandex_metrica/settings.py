@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field, SecretStr
 
 from connectors.addresses import ApiAddress
+from connectors.auth import consent
 from connectors.contract import ConnectorSettings
 
 
@@ -18,6 +19,10 @@ class MetricaSettings(ConnectorSettings):
             "It is good for about a year."
         ),
         min_length=1,
+        json_schema_extra=consent(
+            "https://oauth.yandex.ru/authorize?response_type=token&client_id={client_id}&redirect_uri={redirect_uri}"
+            "&state={state}"
+        ),
     )
     counter_id: str = Field(
         title="Counter's number",

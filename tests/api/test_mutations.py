@@ -102,7 +102,7 @@ async def test_an_expired_key_opens_nothing(api: Api) -> None:
 async def test_the_catalogue_has_what_a_form_needs(api: Api) -> None:
     data = await api.data(
         """{ connectors { key title verifiedBy streams { name title makes }
-             settings { name title description required secret default jsonSchema } } }"""
+             settings { name title description required secret default consentUrl jsonSchema } } }"""
     )
     calltouch = next(each for each in data["connectors"] if each["key"] == "calltouch")
     settings = {each["name"]: each for each in calltouch["settings"]}
@@ -112,3 +112,13 @@ async def test_the_catalogue_has_what_a_form_needs(api: Api) -> None:
     assert settings["time_zone"]["default"] == "Europe/Moscow"
     assert settings["site_id"]["jsonSchema"]["pattern"] == r"^\d{1,12}$"
     assert all(each["description"] for each in calltouch["settings"])
+    got = {
+        (each["key"], one["name"]): one["consentUrl"]
+        for each in data["connectors"]
+        for one in each["settings"]
+        if one["consentUrl"]
+    }
+    assert got.keys() >= {("amocrm", "authorization_code"), ("google_ads", "authorization_code")}
+    assert got["yandex_metrica", "token"].startswith("https://oauth.yandex.ru/authorize?response_type=token&")
+    assert all("{client_id}" in each and "{state}" in each for each in got.values())
+    assert not any("consent" in one["jsonSchema"] for each in data["connectors"] for one in each["settings"])

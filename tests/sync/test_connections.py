@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import httpx
 import pytest
 
 from sandbox.server import Sandbox
@@ -62,6 +63,31 @@ async def test_a_wrong_secret_is_told_in_a_sentence_and_nothing_is_stored(
     assert all(sentence.endswith((".", "!")) and len(sentence) > 20 for sentence in sentences), sentences
     assert "wrong" not in " ".join(sentences).replace("wrong with", "")
     assert await bench.value("select count(*) from connection") == 0
+
+
+def consented(told: dict[str, Any]) -> str:
+    """The code that the account's owner gets by consenting."""
+    return str(httpx.post(f"{told['base_url']}/_authorize").json()["code"])
+
+
+async def test_a_consents_code_becomes_tokens_and_is_forgotten(bench: Bench, market: Sandbox) -> None:
+    told = settings_of(market, "amocrm")
+    keys = ("base_url", "client_id", "client_secret", "redirect_uri")
+    values = {name: told[name] for name in keys} | {"authorization_code": consented(told)}
+    connection, _ = await create_connection(bench.office, bench.workspace, "amocrm", None, values)
+    settings = (await open_connection(bench.office, bench.workspace, connection)).settings
+    assert (settings.authorization_code, settings.refresh_token is None) == (None, False)
+    assert (await check_connection(bench.office, bench.workspace, connection)).ok
+    with pytest.raises(SettingsRefused) as refused:  # it works once
+        await create_connection(bench.office, bench.workspace, "amocrm", None, values)
+    assert "Give the consent again." in refused.value.problems[0].sentence
+    again = {"authorization_code": consented(told)}
+    await update_connection(bench.office, bench.workspace, connection, values=again)
+    renewed = (await open_connection(bench.office, bench.workspace, connection)).settings
+    assert renewed.access_token != settings.access_token
+    for lacking in ({"client_secret": None}, {"authorization_code": None}):
+        with pytest.raises(SettingsRefused):
+            await create_connection(bench.office, bench.workspace, "amocrm", None, values | lacking)
 
 
 @pytest.mark.parametrize("vendor", VENDORS)

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 from uuid import UUID
 
 import httpx
 import pytest
 from pydantic import ValidationError
 
-from connectors.contract import Position, Start, VendorResponse
+from connectors.contract import Position, Start, Tokens, VendorResponse
 from connectors.errors import (
     AuthFailed,
     BadRecord,
@@ -279,3 +281,50 @@ async def test_the_check_tells_where_history_begins(session_to: Any) -> None:
     health = await CONNECTOR.check(session_to(replace(CONNECTOR, auth=None), old, lambda _: vendor))
     assert health.sentence == "Google Ads answers for 1: costs in EUR, days of Europe/Berlin."
     assert "37 months" in health.warnings[0]
+
+
+class Kept:
+    """A token store in memory, which is its own lease."""
+
+    def __init__(self, tokens: Tokens | None) -> None:
+        self.tokens = tokens or Tokens("")
+
+    async def current(self) -> Tokens:
+        return self.tokens
+
+    @asynccontextmanager
+    async def lease(self) -> AsyncIterator[Kept]:
+        yield self
+
+    async def store(self, tokens: Tokens) -> None:
+        self.tokens = tokens
+
+
+@pytest.mark.parametrize("refresh", ["1//r", None])
+async def test_a_consents_code_gives_the_refresh_token(refresh: str | None) -> None:
+    values = {name: value for name, value in KEYS.items() if name != "refresh_token"}
+    settings = GoogleAdsSettings(**values, authorization_code="4/code", redirect_uri="https://a.example/back")
+    asked: list[dict[str, list[str]]] = []
+
+    def vendor(request: httpx.Request) -> httpx.Response:
+        if request.url.host != "oauth2.googleapis.com":
+            return httpx.Response(200 if request.headers["Authorization"] == "Bearer a" else 401)
+        asked.append(parse_qs(request.content.decode()))
+        return httpx.Response(200, json={"access_token": "a"} | ({"refresh_token": refresh} if refresh else {}))
+
+    assert CONNECTOR.auth is not None
+    assert CONNECTOR.tokens is not None
+    store = Kept(CONNECTOR.tokens(settings))
+    auth, transport = CONNECTOR.auth(settings, store), httpx.MockTransport(vendor)
+    async with httpx.AsyncClient(base_url=settings.base_url, auth=auth, transport=transport) as http:
+        if refresh is None:
+            with pytest.raises(AuthFailed, match="prompt=consent"):
+                await http.get("/")
+            return
+        assert (await http.get("/")).status_code == 200
+    assert store.tokens == Tokens("a", "1//r")
+    told = {"grant_type": "authorization_code", "code": "4/code", "redirect_uri": "https://a.example/back"}
+    assert asked == [{name: [value] for name, value in (told | {"client_id": "c", "client_secret": "s"}).items()}]
+    for lacking in ({"authorization_code": "4/code"}, {}):
+        with pytest.raises(ValueError, match="authorization code"):
+            GoogleAdsSettings(**values, **lacking)
