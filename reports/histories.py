@@ -34,7 +34,10 @@ where workspace_id = %(workspace)s and {whose} and deleted_at is null
 and (channel is not null or campaign_id is not null)
 """
 _DEALS = """
-select client_id, coalesce(closed_at, created_at), id, created_at, amount, currency, channel, campaign_id
+select client_id, coalesce(closed_at, created_at), id, created_at, amount, currency, channel, campaign_id, (
+    select card.client_id from contact card
+    where card.workspace_id = deal.workspace_id and card.id = deal.contact_id and card.deleted_at is null
+)
 from deal where workspace_id = %(workspace)s and {whose} and status = 'won' and deleted_at is null
 """
 _INVOICES = """
@@ -107,7 +110,7 @@ async def read(
     histories = await _read_clients(conn, terms, {*clients, *(person for _, person in pairs)})
     touches = {person: touches_of(histories[person]) for _, person in pairs}
     for company, person in sorted(pairs):
-        histories[company].others.extend(touches[person])
+        histories[company].people[person] = touches[person]
     own = {client: histories[client] for client in clients}
     return await _read_nobodys(conn, terms, own, pairs, set(records))
 
@@ -180,8 +183,9 @@ def _lead(row: tuple[Any, ...]) -> Told:
 
 
 def _deal(row: tuple[Any, ...], terms: Terms) -> WonDeal:
-    _, at, record, created_at, amount, currency, channel, campaign = row
-    return WonDeal(at, record, created_at, amount or Decimal(0), currency or terms.currency, channel, campaign)
+    _, at, record, created_at, amount, currency, channel, campaign, person = row
+    money = currency or terms.currency
+    return WonDeal(at, record, created_at, amount or Decimal(0), money, channel, campaign, person)
 
 
 def _invoice(row: tuple[Any, ...], terms: Terms) -> PaidInvoice:

@@ -10,7 +10,9 @@ which one made it:
 - *Only inbound calls count*, and no deleted record does. An outbound call is the business's own doing.
 - *Touches* are visits, and calls, leads and orders that name an origin. A visit without any is direct.
 - *The window* ends with the conversion and includes it: an own origin is a touch at the conversion's instant.
-- *People bring their company's deals*: touches of persons whose cards hang on the company's count for it.
+- *People bring their company's deals*: touches of persons whose cards hang on the company's count for it. Of a
+  deal that names one of them as its contact, only that person's and the company's own do, unless the person has
+  none within the window: colleagues who came for something else didn't bring it.
 - *A deal's own origin* was typed or copied at its creation and is weaker evidence than anything seen: it is a
   touch at that instant only where the window holds no other touch but direct ones.
 - *A new client* is the first won deal ever of a client. A deal is won when it was closed; where the CRM keeps
@@ -38,7 +40,7 @@ import xxhash
 
 from schema.enums import Channel, ConversionKind, RecordKind
 
-RULES = "1"
+RULES = "2"
 """Version of the rules above. A path made by other rules is replaced when it is next settled."""
 
 SAME_CALL = timedelta(seconds=120)
@@ -83,7 +85,7 @@ class Told(NamedTuple):
 
 
 class WonDeal(NamedTuple):
-    """A won deal; ``amount`` in ``currency``."""
+    """A won deal; ``amount`` in ``currency``. ``person`` is the client whose card the deal names as its contact."""
 
     at: datetime
     record_id: UUID
@@ -92,6 +94,7 @@ class WonDeal(NamedTuple):
     currency: str
     channel: str | None
     campaign_id: UUID | None
+    person: UUID | None = None
 
 
 class PaidInvoice(NamedTuple):
@@ -108,7 +111,7 @@ class PaidInvoice(NamedTuple):
 class History:
     """All of one client that figures depend on; of records without a client where ``client_id`` is None.
 
-    ``others`` are the touches of the persons who belong to it, if it is a company.
+    ``people`` are the persons who belong to it, if it is a company, with their touches.
     """
 
     client_id: UUID | None
@@ -118,7 +121,7 @@ class History:
     orders: list[Touch] = field(default_factory=list)
     deals: list[WonDeal] = field(default_factory=list)
     invoices: list[PaidInvoice] = field(default_factory=list)
-    others: list[Touch] = field(default_factory=list)
+    people: dict[UUID, list[Touch]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,9 +170,10 @@ def make_paths(history: History, *, window_days: int, currency: str) -> list[Pat
         money: str = currency,
         opened: datetime | None = None,
         until: datetime | None = None,
+        person: UUID | None = None,
     ) -> Path:
         end = until or at
-        touches, older = seen.before(end, own)
+        touches, older = seen.before(end, own, person)
         lead = bisect_left(asked, end - window)
         lead_at = asked[lead] if lead < len(asked) and asked[lead] <= end else None
         return Path(
@@ -200,9 +204,21 @@ def make_paths(history: History, *, window_days: int, currency: str) -> list[Pat
         own = _origin_of(deal)
         opened = min(deal.created_at, deal.at)
         if number == 0 and history.client_id is not None:
-            made.append(path(ConversionKind.NEW_CLIENT, deal.at, deal.record_id, own, opened=opened))
-        won = ConversionKind.WON_DEAL
-        made.append(path(won, deal.at, deal.record_id, own, value=deal.amount, money=deal.currency, opened=opened))
+            made.append(
+                path(ConversionKind.NEW_CLIENT, deal.at, deal.record_id, own, opened=opened, person=deal.person)
+            )
+        made.append(
+            path(
+                ConversionKind.WON_DEAL,
+                deal.at,
+                deal.record_id,
+                own,
+                value=deal.amount,
+                money=deal.currency,
+                opened=opened,
+                person=deal.person,
+            )
+        )
     deals = {deal.record_id: deal for deal in history.deals}
     for invoice in history.invoices:
         of = deals.get(invoice.deal_id) if invoice.deal_id is not None else None
@@ -216,6 +232,7 @@ def make_paths(history: History, *, window_days: int, currency: str) -> list[Pat
                 money=invoice.currency,
                 opened=None if of is None else min(of.created_at, of.at, invoice.at),
                 until=None if of is None or of.at >= invoice.at else of.at,
+                person=None if of is None else of.person,
             )
         )
     return made
@@ -234,32 +251,54 @@ def _touches(history: History, calls: list[list[Told]], leads: list[list[Told]])
 
 
 class _Seen:
-    """The touches of a history, ready to be cut by a window."""
+    """The touches of a history, ready to be cut by a window: of everyone, and of each of its people by himself."""
 
     def __init__(
         self, history: History, calls: list[list[Told]], leads: list[list[Told]], window: timedelta
     ) -> None:
         self._window = window
         self._alone = history.client_id is None
-        touches = [] if self._alone else [*_touches(history, calls, leads), *history.others]
-        self._touches = sorted(touches, key=_in_order)
-        self._times = [touch.at for touch in self._touches]
+        self._own = [] if self._alone else _touches(history, calls, leads)
+        self._people = history.people
+        self._everyone = _InOrder([*self._own, *(touch for theirs in self._people.values() for touch in theirs)])
+        self._by_person: dict[UUID, _InOrder] = {}
 
-    def before(self, at: datetime, own: Touch | None) -> tuple[tuple[Touch, ...], bool]:
-        """The touches within the window that ends at ``at``, and whether there were older ones.
+    def before(self, at: datetime, own: Touch | None, person: UUID | None = None) -> tuple[tuple[Touch, ...], bool]:
+        """The touches within the window that ends at ``at``, and whether there were older ones; of all its people
+        those of ``person`` alone, if he has any.
 
         ``own`` is the conversion's own origin; a call's or lead's is among the touches already.
         """
         opens = at - self._window
-        first = bisect_left(self._times, opens)
-        touches = tuple(self._touches[first : bisect_right(self._times, at)])
+        touches, older = self._of(person, opens, at).within(opens, at)
         is_evidence = own is not None and (self._alone or own.kind is RecordKind.DEAL)
         if own is not None and is_evidence and all(touch.direct for touch in touches):
             if opens <= own.at <= at:
                 touches = tuple(sorted((*touches, own), key=_in_order))
             elif own.at < opens:
                 return touches, True
-        return touches, first > 0
+        return touches, older
+
+    def _of(self, person: UUID | None, opens: datetime, at: datetime) -> _InOrder:
+        theirs = self._people.get(person, ()) if person is not None else ()
+        if person is None or not any(opens <= touch.at <= at for touch in theirs):
+            return self._everyone
+        if person not in self._by_person:
+            self._by_person[person] = _InOrder([*self._own, *theirs])
+        return self._by_person[person]
+
+
+class _InOrder:
+    """Touches in the order of time."""
+
+    def __init__(self, touches: Iterable[Touch]) -> None:
+        self._touches = sorted(touches, key=_in_order)
+        self._times = [touch.at for touch in self._touches]
+
+    def within(self, opens: datetime, at: datetime) -> tuple[tuple[Touch, ...], bool]:
+        """Those from ``opens`` to ``at``, and whether there were older ones."""
+        first = bisect_left(self._times, opens)
+        return tuple(self._touches[first : bisect_right(self._times, at)]), first > 0
 
 
 def _told_once(records: Sequence[Told], within: timedelta) -> list[list[Told]]:

@@ -136,7 +136,7 @@ async def test_the_receipt_of_leads_leads_down_to_touches_and_records(api: Api) 
         "touch_campaigns": [uuid("Gcampaign", 1), NIL, NIL],
         "had_older_touches": False,
         "window_days": 90,
-        "rules": "1",
+        "rules": "2",
         "digest": b"x",
         "credited": 1,
         "day": START.date(),

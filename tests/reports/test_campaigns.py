@@ -126,7 +126,7 @@ async def test_a_receipt_goes_down_to_the_source_records(shop: Account) -> None:
     (touch,) = item["touches"]
     assert (touch["kind"], touch["credited"], touch["source"]["external_id"]) == ("visit", True, "v0")
     assert touch["campaign_id"] == str(ident("brand"))
-    assert (item["rules"], item["cause"], item["window_days"]) == ("1", "first", 90)
+    assert (item["rules"], item["cause"], item["window_days"]) == ("2", "first", 90)
 
 
 async def test_a_receipt_of_cost_shows_the_revisions(shop: Account) -> None:

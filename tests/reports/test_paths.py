@@ -224,3 +224,17 @@ def test_what_brought_a_deal_brought_the_invoices_that_are_paid_of_it() -> None:
     later = found[ident("later")]
     assert (later.occurred_at, later.window_until, later.value) == (day(200), day(10), Decimal(40))
     assert found[ident("ahead")].window_until is None
+
+
+def test_colleagues_of_the_deals_contact_didnt_bring_it() -> None:
+    bella, carl = ident("bella"), ident("carl")
+    people = {bella: [visit(day(1), BRAND), visit(day(2))], carl: [visit(day(5), SALE)]}
+    by_bella = deal("d", day(10))._replace(person=bella)
+
+    def brought(at: datetime, person: UUID | None) -> UUID:
+        history = History(ANNA, people=people, deals=[by_bella._replace(at=at, person=person)])
+        return last_non_direct(paths(history, ConversionKind.WON_DEAL)[0]).campaign_id
+
+    assert brought(day(10), bella) == BRAND
+    assert brought(day(10), None) == brought(day(10), ident("stranger")) == SALE
+    assert brought(day(94), bella) == SALE, "nothing of hers is within the window"

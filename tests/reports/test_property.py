@@ -94,6 +94,7 @@ COMPANIES = steps(
         st.just("10.01"),
         st.just("won"),
         st.just("RUB"),
+        one_of(None, "anna", "bella"),
     ),
     a_contact,
     a_company,
@@ -170,10 +171,19 @@ class Loader:
         await self._touch("sales_order", f"o{n}", "order")
 
     async def _deal(
-        self, n: int, client: str | None, at: float, origin: dict[str, Any], amount: Any, status: str, money: str
+        self,
+        n: int,
+        client: str | None,
+        at: float,
+        origin: dict[str, Any],
+        amount: Any,
+        status: str,
+        money: str,
+        contact: str | None = None,
     ) -> None:
         await self._touch("deal", f"d{n}", "deal")
-        await self.account.deal(f"d{n}", client, day(at), amount, status=status, currency=money, **origin)
+        more = {"status": status, "currency": money, "contact_id": ident(f"{contact}-card") if contact else None}
+        await self.account.deal(f"d{n}", client, day(at), amount, **more, **origin)
         await self._touch("deal", f"d{n}", "deal")
 
     async def _invoice(self, n: int, client: str | None, paid: float | None, deal: int | None, amount: str) -> None:
@@ -240,7 +250,8 @@ async def plain_count(account: Account) -> Counter[tuple[Any, ...]]:
         " where deleted_at is null order by created_at, id"
     )
     deals = await account.rows(
-        "select id, client_id, closed_at, channel, campaign_id, coalesce(amount, 0), currency, created_at from deal"
+        "select id, client_id, closed_at, channel, campaign_id, coalesce(amount, 0), currency, created_at,"
+        " (select client_id from contact where contact.id = contact_id) from deal"
         " where status = 'won' and deleted_at is null order by closed_at, id"
     )
     orders = await account.rows(
@@ -273,9 +284,17 @@ async def plain_count(account: Account) -> Counter[tuple[Any, ...]]:
     for figure, client, at, own in met:
         counts[_credit(everything, client, at, own if client is None else None), figure] += 1
     known = set()
-    for record, client, at, channel, campaign, amount, currency, created in deals:
+    people = {(company, person) for company, person in belongs if company != person}
+
+    def concerned(client: Any, person: Any, at: Any) -> dict[Any, list[Any]]:
+        theirs = seen.get(person, []) if (client, person) in people else []
+        if any(at - timedelta(days=90) <= touch[0] <= at for touch in theirs):
+            return {client: [*seen.get(client, []), *theirs]}
+        return everything
+
+    for record, client, at, channel, campaign, amount, currency, created, person in deals:
         own = (created, 4, record, channel, campaign) if channel or campaign else None
-        key = _credit(everything, client, at, own)
+        key = _credit(concerned(client, person, at), client, at, own)
         counts[key, "won_deals"] += 1
         counts[key, "revenue"] += amount if currency == "RUB" else Decimal(0)  # type: ignore[assignment]
         if client is not None and client not in known:
@@ -286,11 +305,11 @@ async def plain_count(account: Account) -> Counter[tuple[Any, ...]]:
         "select client_id, paid_at, amount, deal_id from invoice where paid_at is not null and deleted_at is null"
     ):
         won = of.get(deal)
-        own, until = None, at
+        own, until, person = None, at, None
         if client is not None and won is not None and won[1] == client:
             own = (won[7], 4, won[0], won[3], won[4]) if won[3] or won[4] else None
-            until = min(won[2], at)
-        where = _credit(everything, client, until, own)[1]
+            until, person = min(won[2], at), won[8]
+        where = _credit(concerned(client, person, until), client, until, own)[1]
         counts[((at + timedelta(hours=3)).date(), where), "paid_invoices"] += 1
         counts[((at + timedelta(hours=3)).date(), where), "paid_amount"] += amount
     for campaign, on, cost in await account.rows(
