@@ -134,13 +134,13 @@ def test_an_export_takes_time_and_comes_in_parts(serve: Callable[..., Metrica]) 
     for n in range(5):
         metrica.stage.happen(visited(65 + n, MIDNIGHT + timedelta(hours=5 + n), AD))
     id = metrica.create().json()["log_request"]["request_id"]
-    assert metrica.ask("GET", f"/logrequest/{id}/part/0/download").status_code == 404
+    assert metrica.ask("GET", f"/logrequest/{id}/part/0/download").status_code == 400
     assert [metrica.state(id)["status"] for _ in range(3)] == ["created", "awaiting_retry", "processed"]
     parts = metrica.state(id)["parts"]
     texts = [metrica.ask("GET", f"/logrequest/{id}/part/{n}/download").text for n in (0, 1)]
     assert [part["size"] for part in parts] == [len(text.encode()) for text in texts]
     assert [len(text.splitlines()) for text in texts] == [4, 3]  # each with its header
-    assert metrica.ask("GET", f"/logrequest/{id}/part/2/download").status_code == 404
+    assert metrica.ask("GET", f"/logrequest/{id}/part/2/download").status_code == 400
 
 
 def test_the_list_is_common_to_all_logins_and_cleaning_is_final(serve: Callable[..., Metrica]) -> None:
@@ -151,7 +151,7 @@ def test_the_list_is_common_to_all_logins_and_cleaning_is_final(serve: Callable[
     assert colleague.ask("POST", f"/logrequest/{id}/clean").status_code == 400  # not ready yet
     metrica.state(id)
     assert colleague.ask("POST", f"/logrequest/{id}/clean").json()["log_request"]["status"] == "cleaned_by_user"
-    assert metrica.ask("GET", f"/logrequest/{id}/part/0/download").status_code == 404
+    assert metrica.ask("GET", f"/logrequest/{id}/part/0/download").status_code == 400
     other = metrica.create().json()["log_request"]["request_id"]
     assert metrica.ask("POST", f"/logrequest/{other}/cancel").json()["log_request"]["status"] == "canceled"
 

@@ -193,9 +193,11 @@ class _Desk:
 
     async def download(self, request: Request) -> Response:
         export = self._export(request.path_params["export"])
-        parts = self._parts(export) if export["status"] == READY else []
+        if export["status"] != READY:
+            raise MetricaError("invalid_parameter", "Only log of requests in status 'processed' can be downloaded")
+        parts = self._parts(export)
         if request.path_params["part"] >= len(parts):
-            raise MetricaError("not_found", "Entity not found")
+            raise MetricaError("invalid_parameter", "Incorrect part number", "part_number")
         return Response(parts[request.path_params["part"]], media_type="text/tab-separated-values")
 
     async def clean(self, request: Request) -> Response:
@@ -329,6 +331,17 @@ class _Desk:
         sampled = query.get("accuracy", "medium") not in ("full", "1", "high")
         return _json(
             {
+                "query": {
+                    "ids": [self._counter],
+                    "dimensions": ["ym:s:date"],
+                    "metrics": metrics,
+                    "sort": ["ym:s:date"],
+                    "date1": str(first),
+                    "date2": str(last),
+                    "limit": limit,
+                    "offset": offset,
+                    "attribution": query.get("attribution", "LastSign"),
+                },
                 "data": data[offset - 1 : offset - 1 + limit],
                 "total_rows": len(data),
                 "sampled": sampled,
