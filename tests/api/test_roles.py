@@ -27,9 +27,11 @@ async def test_an_analyst_sees_personal_data_masked(api: Api) -> None:
         ],
     )
     await api.market.call(700, 1, recording_url="https://records/1", comment="Пётр просил перезвонить")
+    await api.market.deal(700, 1, title="Call from +79161234512")
     query = f"""{{ client(id: "{ONE}") {{ name phone email
         contacts {{ nodes {{ name phones emails custom }} }}
-        calls(first: 1) {{ nodes {{ clientPhone recordingUrl comment trackingPhone }} }} }} }}"""
+        calls(first: 1) {{ nodes {{ clientPhone recordingUrl comment trackingPhone }} }}
+        deals(filter: {{id: {{eq: "Deal:{uuid("deal", 700)}"}}}}) {{ nodes {{ title }} }} }} }}"""
     clear = (await api.data(query))["client"]
     assert clear["phone"] == "+79160000001"
     assert clear["contacts"]["nodes"][0]["phones"] == ["+79161234512", "+4915112345678", "112"]
@@ -53,6 +55,7 @@ async def test_an_analyst_sees_personal_data_masked(api: Api) -> None:
                 {"clientPhone": "+7 9** ***-**-01", "recordingUrl": None, "comment": None, "trackingPhone": None}
             ]
         },
+        "deals": {"nodes": [{"title": None}]},
     }
 
 
@@ -63,6 +66,8 @@ async def test_an_analyst_sees_personal_data_masked(api: Api) -> None:
         '{ clients(filter: {or: [{not: {name: {startsWith: "C"}}}]}) { totalCount } }',
         "{ clients(orderBy: [{field: NAME}]) { nodes { id } } }",
         '{ calls(filter: {clientPhone: {eq: "1"}}) { totalCount } }',
+        '{ deals(filter: {title: {contains: "916"}}) { totalCount } }',
+        "{ deals { groupBy(by: [{dimension: TITLE}]) { level } } }",
         f'{{ client(id: "{ONE}") {{ contacts(filter: {{emails: {{has: "a@b.c"}}}}) {{ totalCount }} }} }}',
         '{ leads(filter: {phones: {has: "1"}}) { totalCount } }',
     ],

@@ -75,7 +75,7 @@ async def test_a_consents_code_becomes_tokens_and_is_forgotten(bench: Bench, mar
     keys = ("base_url", "client_id", "client_secret", "redirect_uri")
     values = {name: told[name] for name in keys} | {"authorization_code": consented(told)}
     connection, _ = await create_connection(bench.office, bench.workspace, "amocrm", None, values)
-    settings = (await open_connection(bench.office, bench.workspace, connection)).settings
+    settings: Any = (await open_connection(bench.office, bench.workspace, connection)).settings
     assert (settings.authorization_code, settings.refresh_token is None) == (None, False)
     assert (await check_connection(bench.office, bench.workspace, connection)).ok
     with pytest.raises(SettingsRefused) as refused:  # it works once
@@ -83,7 +83,7 @@ async def test_a_consents_code_becomes_tokens_and_is_forgotten(bench: Bench, mar
     assert "Give the consent again." in refused.value.problems[0].sentence
     again = {"authorization_code": consented(told)}
     await update_connection(bench.office, bench.workspace, connection, values=again)
-    renewed = (await open_connection(bench.office, bench.workspace, connection)).settings
+    renewed: Any = (await open_connection(bench.office, bench.workspace, connection)).settings
     assert renewed.access_token != settings.access_token
     for lacking in ({"client_secret": None}, {"authorization_code": None}):
         with pytest.raises(SettingsRefused):
