@@ -44,7 +44,8 @@ class UserRecord(_Record, frozen=True, kw_only=True):
 
 
 class ContactRecord(_Record, frozen=True, kw_only=True):
-    """A person's card in a CRM or call tracker."""
+    """A person's card in a CRM or call tracker. ``company`` is the firm that it hangs on, the main one of several;
+    ``companies`` are the others that it also names. ``position`` is the person's in the main firm."""
 
     name: str | None = None
     first_name: str | None = None
@@ -55,6 +56,7 @@ class ContactRecord(_Record, frozen=True, kw_only=True):
     emails: tuple[str, ...] = ()
     messengers: tuple[str, ...] = ()
     company: str | None = None
+    companies: tuple[str, ...] = ()
     responsible: str | None = None
     created_at: datetime | None = None
     traffic: Traffic | None = None

@@ -58,9 +58,13 @@ async def remove_data(conn: Conn, workspace_id: UUID, connection_id: UUID) -> No
         await _clear(conn, target.table, key)
     for table in (*_EVIDENCE, *_OWN_FIELDS):
         await _clear(conn, table, key)
-    await conn.execute(
-        "delete from assignment where workspace_id = %s and record_id = any(%s)", (workspace_id, gone)
-    )
+    for table, card in (("assignment", "record_id"), ("affiliation", "contact_id")):
+        await conn.execute(
+            sql.SQL("delete from {} where workspace_id = %s and {} = any(%s)").format(
+                sql.Identifier(table), sql.Identifier(card)
+            ),
+            (workspace_id, gone),
+        )
     await settle_visits(conn, workspace_id, {*visits, *others})
     await settle_orphans(conn, workspace_id, told)
     await _remove_spend(conn, key)

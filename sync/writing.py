@@ -13,6 +13,7 @@ from reports.counts import settle_spend, settle_visits
 from reports.settle import mark, settle_orphans
 from schema.enums import ChangeKind, ChangeType, RecordKind
 from schema.ids import campaign_id
+from sync.affiliations import write_affiliations
 from sync.copying import replace
 from sync.feed import Changes, type_of
 from sync.identity import absorb, candidate_of, refresh_golden
@@ -64,7 +65,9 @@ async def write_mapped(conn: Conn, loading: Loading, source: Source, mapped: Map
             changes.add(type_of(of_kind), what, done)
         if of_kind is RecordKind.ORDER:
             await write_items(conn, loading.workspace_id, [placed[id] for done in written.values() for id in done])
-    await write_assignments(conn, source, mapped.of(RecordKind.CONTACT, RecordKind.COMPANY))
+    cards = mapped.of(RecordKind.CONTACT, RecordKind.COMPANY)
+    await write_assignments(conn, source, cards)
+    await write_affiliations(conn, source, cards)
     followed = await follow(
         conn, loading.workspace_id, {id: TARGETS[type(placed.record)][0] for id, placed in followers.items()}
     )

@@ -114,6 +114,7 @@ def contact(settings: AmoCrmSettings, body: bytes) -> Mapped:
             emails=fields.texts(held, fields.EMAIL),
             messengers=fields.messengers(held),
             company=_main(row.embedded.companies if row.embedded else None),
+            companies=_others(row.embedded.companies if row.embedded else None),
             responsible=_ref(row.responsible_user_id),
             created_at=_moment(row.created_at),
             traffic=fields.traffic(held),
@@ -246,6 +247,12 @@ def _main(links: list[wire.Linked] | None) -> str | None:
     """The main one of the linked cards, else the first."""
     chosen = next((each for each in links or () if each.is_main), None) or next(iter(links or ()), None)
     return None if chosen is None else str(chosen.id)
+
+
+def _others(links: list[wire.Linked] | None) -> tuple[str, ...]:
+    """The linked cards but for the main one."""
+    main = _main(links)
+    return tuple(id for each in links or () if (id := str(each.id)) != main)
 
 
 def _loss_reason(embedded: wire.Embedded) -> str | None:

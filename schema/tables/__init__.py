@@ -37,7 +37,7 @@ from schema.tables.inbox import Door, ReceivedWebhook
 from schema.tables.interactions import Call, Lead, Message, Visit
 from schema.tables.marketing import Ad, AdGroup, AdSpend, Campaign, CampaignName, InvalidClicks, Keyword
 from schema.tables.outbox import Conflict, Delivery, Outbox, OutboxAttempt, WriteRule
-from schema.tables.parties import Assignment, Company, Contact, User
+from schema.tables.parties import Affiliation, Assignment, Company, Contact, User
 from schema.tables.reporting import CostRule, FrozenPeriod, ManualCost, OwnMetric, Plan, RuleSet
 from schema.tables.sales import Deal, Invoice, Order, OrderItem, Payment, Pipeline, Stage, StageChange
 from schema.tables.verification import Verification, VerificationPart, VerificationStream
@@ -47,6 +47,7 @@ __all__ = [
     "Ad",
     "AdGroup",
     "AdSpend",
+    "Affiliation",
     "ApiToken",
     "Assignment",
     "Base",

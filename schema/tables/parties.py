@@ -75,3 +75,18 @@ class Assignment(InWorkspace, Base):
     valid_from: Mapped[datetime] = mapped_column(primary_key=True)
     valid_until: Mapped[datetime | None]
     user_id: Mapped[UUID]
+
+
+class Affiliation(InWorkspace, Base):
+    """A person belongs to a firm, in a role, from when until when, as the person's card says it: several at a time,
+    if need be. Person and firm are never one client."""
+
+    __tablename__ = "affiliation"
+    __table_args__ = (Index("ix_affiliation_company", "workspace_id", "company_id"),)
+
+    contact_id: Mapped[UUID] = mapped_column(primary_key=True, comment="The person's card, which says so.")
+    company_id: Mapped[UUID] = mapped_column(primary_key=True)
+    valid_from: Mapped[datetime] = mapped_column(primary_key=True)
+    valid_until: Mapped[datetime | None]
+    role: Mapped[str | None] = mapped_column(comment="What the person is there; null: the card doesn't say.")
+    main: Mapped[bool] = mapped_column(comment="Whether the card puts this firm before the others.")

@@ -125,3 +125,40 @@ async def test_who_is_a_client_under_his_own_name_and_his_firms_is_two(bench: Be
     assert await client_of_deal(bench, "his own") == ivan
     assert await owner(bench, RecordKind.CALL, "c") == ivan  # a human being calls
     assert await bench.rows("select count(*) from merge_log") == [(0,)]
+
+
+async def test_the_firms_of_a_person_are_kept_with_their_dates(bench: Bench) -> None:
+    """A second firm makes the person nobody else; what a card names no more ends then, and a deleted card all."""
+    ties = """select p.external_id, f.external_id, a.role, a.main, a.valid_from, a.valid_until
+        from affiliation a join contact p on p.workspace_id = a.workspace_id and p.id = a.contact_id
+        join company f on f.workspace_id = a.workspace_id and f.id = a.company_id order by a.valid_from, 2"""
+    firms = [firm("a", "ООО Вектор"), firm("b", "ООО Ромашка"), firm("c", "ООО Сом")]
+    anna = person("1", "Анна Орлова", MOBILE, company="a", companies=("b", "a"), position="Директор")
+    await load(bench, [*firms, anna, deal("for b", company="b", contact="1"), deal("her own", contact="1")])
+    begun = [("1", "a", "Директор", True, at(0), None), ("1", "b", None, False, at(0), None)]
+    assert await bench.rows(ties) == begun
+    client, ours = await client_of_person(bench, "1"), await client_of_firm(bench, "b")
+
+    moved = person(
+        "1", "Анна Орлова", MOBILE, company="b", companies=("c",), position="Бухгалтер", updated_at=at(9)
+    )
+    await load(bench, [moved])
+    ended = [(*tie[:5], at(9)) for tie in begun]
+    assert await bench.rows(ties) == [
+        *ended,
+        ("1", "b", "Бухгалтер", True, at(9), None),
+        ("1", "c", None, False, at(9), None),
+    ]
+    await load(bench, [firm("c", "ООО Сом", updated_at=at(12), deleted=True)])
+    await load(bench, [person("1", "Анна Орлова", MOBILE, company="b", updated_at=at(15), deleted=True)])
+    rows = await bench.rows(ties)
+    assert {(firm, until) for _, firm, _, _, _, until in rows} == {
+        *((tie[1], at(9)) for tie in ended),
+        ("b", at(15)),
+        ("c", at(12)),
+    }
+    await load(bench, [anna])
+    assert await client_of_person(bench, "1") == client
+    assert len({client, ours, await client_of_firm(bench, "a")}) == 3
+    assert await client_of_deal(bench, "for b") == ours
+    assert await client_of_deal(bench, "her own") == client

@@ -248,6 +248,8 @@ _ASSIGNMENTS = many(
     "Who has been in charge of the card and when, newest first.",
 )
 
+_AFFILIATED = "Every firm that the card names or named, each with the role and the dates, the newest first."
+
 CONTACT = Entity(
     name="Contact",
     table=table_of(t.Contact),
@@ -266,7 +268,13 @@ CONTACT = Entity(
         column(t.Contact.emails, "E-mails.", mask=Mask.EMAIL, filterable=True, form=Form.EMAIL),
         column(t.Contact.created_at, "When the card was made in the CRM.", filterable=True, sortable=True),
         one("client", "Client", t.Contact.client_id, "The client whose card it is."),
-        one("company", "Company", t.Contact.company_id, "The organisation that the card hangs on."),
+        one(
+            "company",
+            "Company",
+            t.Contact.company_id,
+            "The organisation that it hangs on; of several, the main one.",
+        ),
+        many("companies", "Affiliation", t.Affiliation.contact_id, _AFFILIATED),
         one("responsible", "User", t.Contact.responsible_id, "The employee in charge of the card."),
         many("deals", "Deal", t.Deal.contact_id, "Deals that name this contact, newest first."),
         many("calls", "Call", t.Call.contact_id, "Calls filed under this contact, newest first."),
@@ -298,6 +306,12 @@ COMPANY = Entity(
         one("client", "Client", t.Company.client_id, "The client whose card it is."),
         one("responsible", "User", t.Company.responsible_id, "The employee in charge of the card."),
         many("people", "Contact", t.Contact.company_id, "Cards of the people who work there."),
+        many(
+            "contacts",
+            "Affiliation",
+            t.Affiliation.company_id,
+            "Everybody who belongs to it or did, also those whose card puts another firm first; the newest first.",
+        ),
         many("deals", "Deal", t.Deal.company_id, "Deals that name this company, newest first."),
         many("calls", "Call", t.Call.company_id, "Calls filed under this company, newest first."),
         many("leads", "Lead", t.Lead.company_id, "Leads of this company, newest first."),
@@ -367,4 +381,41 @@ ASSIGNMENT = Entity(
     ),
 )
 
-ENTITIES = (CLIENT, CLIENT_FIELD, IDENTIFIER, MERGE, CONTACT, COMPANY, USER, ASSIGNMENT)
+_CONNECTION_OF_CONTACT = (
+    "(select c.connection_id from contact c where c.workspace_id = {x}.workspace_id and c.id = {x}.contact_id)"
+)
+
+AFFILIATION = Entity(
+    name="Affiliation",
+    table=(
+        "(select a.*, md5(concat_ws('/', a.contact_id, a.company_id, a.valid_from))::uuid as id from affiliation a)"
+    ),
+    node=False,
+    description=(
+        "A person belongs to a firm, in a role, from one time until another, as the person's card says it. Person "
+        "and firm stay two clients: whose a deal is, the deal's own company and contact tell."
+    ),
+    order=(("validFrom", True),),
+    own=(
+        "exists(select from contact oc "
+        "left join client k on k.workspace_id = oc.workspace_id and k.id = oc.client_id "
+        "where oc.workspace_id = {x}.workspace_id and oc.id = {x}.contact_id "
+        "and (oc.responsible_id = any(%(own)s::uuid[]) or k.responsible_id = any(%(own)s::uuid[])))"
+    ),
+    fields=(
+        column(t.Affiliation.role, "What the person is there; null where the card doesn't say.", filterable=True),
+        column(t.Affiliation.main, "Whether the card puts this firm before the others.", filterable=True),
+        column(t.Affiliation.valid_from, "From when.", filterable=True, sortable=True),
+        column(t.Affiliation.valid_until, "Until when; null: still so.", filterable=True, sortable=True),
+        one("contact", "Contact", t.Affiliation.contact_id, "The person's card."),
+        one("company", "Company", t.Affiliation.company_id, "The firm's card."),
+        One(
+            name="source",
+            target="ConnectedSystem",
+            description="The system whose card says so.",
+            on=f"{{t}}.id = {_CONNECTION_OF_CONTACT}",
+        ),
+    ),
+)
+
+ENTITIES = (CLIENT, CLIENT_FIELD, IDENTIFIER, MERGE, CONTACT, COMPANY, USER, ASSIGNMENT, AFFILIATION)
