@@ -124,7 +124,7 @@ def campaign_report_statement(
     if credits_json is not None:
         params["report_credits"] = credits_json
         cells += f" union all {_GIVEN}"
-    figures = FIGURES
+    figures: tuple[str, ...] = FIGURES
     if fraud:
         figures = (*FIGURES, *FRAUD)
         zeros = ", ".join(f"0 as {figure}" for figure in FIGURES)
