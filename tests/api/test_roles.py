@@ -55,7 +55,7 @@ async def test_an_analyst_sees_personal_data_masked(api: Api) -> None:
                 {"clientPhone": "+7 9** ***-**-01", "recordingUrl": None, "comment": None, "trackingPhone": None}
             ]
         },
-        "deals": {"nodes": [{"title": None}]},
+        "deals": {"nodes": [{"title": "C*** f*** +7***"}]},
     }
 
 

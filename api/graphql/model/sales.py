@@ -17,7 +17,7 @@ DEAL = Entity(
     own=OWN_RECORD,
     fields=(
         node_id("Deal"),
-        column(t.Deal.title, "Title in the CRM.", mask=Mask.HIDDEN, filterable=True, sortable=True),
+        column(t.Deal.title, "Title in the CRM.", mask=Mask.NAME, filterable=True, sortable=True),
         column(t.Deal.kind, "What the deal is to the relation with the client.", enum=DealKind, filterable=True),
         column(t.Deal.status, "Whether it is open, won or lost.", enum=DealStatus, filterable=True),
         column(t.Deal.amount, "Sum of the deal in `currency`.", filterable=True, sortable=True, money="currency"),
