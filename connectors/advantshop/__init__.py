@@ -13,7 +13,8 @@ from connectors.contract import Connector, RateLimit
 CONNECTOR = Connector(
     key="advantshop",
     title="ADVANTSHOP",
-    description="Online shop: customers, orders with items, statuses and sources, the sales and payments they are.",
+    description="Online shop: customers, orders with items, statuses and sources, the sales and payments they are. "
+    "Leads aren't read: its API and its webhooks tell of none.",
     docs_url="https://www.advantshop.net/help/pages/how-to-use-api",
     settings=AdvantshopSettings,
     streams=STREAMS,
