@@ -12,7 +12,7 @@ from core.database import PsycopgConnection
 from reports.campaigns import campaign_report
 from reports.facts import day_of
 from reports.rollups import FIGURES
-from reports.rulebook import grouping
+from reports.standing import standing
 from reports.terms import Terms
 from schema.enums import Channel, Unattributed
 from schema.traffic import UTM_PLATFORM
@@ -50,16 +50,20 @@ from visit v join settled_visit s on s.workspace_id = v.workspace_id and s.visit
 where v.workspace_id = %(workspace)s and v.campaign_id is null and v.deleted_at is null
 and (v.click_id is not null or v.channel = any(%(paid)s))
 and v.started_at >= %(report_start)s::date - 2 and v.started_at < %(report_end)s::date + 3
+and (%(known)s::timestamptz is null or v.loaded_at <= %(known)s)
 and {day_of("v.started_at")} between %(report_start)s and %(report_end)s
 group by 1 order by 2 desc, 1 limit 100
 """  # noqa: S608
 
 
 async def audit(conn: PsycopgConnection, terms: Terms, start: date, end: date) -> list[TagFinding]:
-    """What is wrong with the tags of these days, in the order of faults, each with the most at stake first."""
+    """What is wrong with the tags of these days, in the order of faults, each with the most at stake first.
+
+    Days that lie in a closed period are as known when it was closed, by the rules of that moment."""
     connected = {row[0] async for row in await conn.execute(_CONNECTED, (terms.workspace_id,))}
-    meant = (await grouping(conn, terms.workspace_id)).meant
-    report = await campaign_report(conn, terms.workspace_id, start, end)
+    held = await standing(conn, terms.workspace_id, start, end)
+    meant = held.rules.meant
+    report = await campaign_report(conn, terms.workspace_id, start, end, as_known_at=held.as_known_at)
     found, brought = [], dict.fromkeys(("leads", "won_deals", "revenue"), Decimal(0))
     for row in report.rows:
         if row.campaign_id is None:
@@ -81,6 +85,7 @@ async def audit(conn: PsycopgConnection, terms: Terms, start: date, end: date) -
         "report_start": start,
         "report_end": end,
         "report_zone": terms.zone.key,
+        "known": held.as_known_at,
     }
     for name, visits in await (await conn.execute(_UNTAGGED.encode(), parameters)).fetchall():
         found.append(_finding(TagFault.UNTAGGED_ADS, None, name, {"visits": Decimal(visits)}))

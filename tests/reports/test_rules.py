@@ -12,6 +12,7 @@ from reports.ad_tags import rules_of_ads
 from reports.by_model import models_report
 from reports.campaigns import Grain, campaign_report
 from reports.dimensions import Dimension
+from reports.freezing import freeze
 from reports.grouped import grouped_statement
 from reports.plans import Planned, plan_and_fact, remove_plan, set_plan
 from reports.receipt import Whose, receipt_statement
@@ -163,6 +164,10 @@ async def test_the_audit_of_tags(account: Account) -> None:
     faults = {each.fault for each in await audit(account.conn, terms, *MARCH)}
     assert TagFault.UNKNOWN_CAMPAIGN not in faults
     assert len(await known_campaigns(account.conn, WORKSPACE)) == 3
+    (before,) = await account.rows("select created_at - interval '1 microsecond' from rule_set")
+    await freeze(account.conn, WORKSPACE, *MARCH, before[0], "key")
+    closed = await audit(account.conn, terms, *MARCH)
+    assert TagFault.UNKNOWN_CAMPAIGN in {each.fault for each in closed}, "the rule came after the closing"
 
 
 async def test_plan_and_fact(account: Account) -> None:
