@@ -1,11 +1,11 @@
 """How right identity is: the clients of a synced sandbox against the truth of its world.
 
-    python -m bench.identity_truth
-    python -m bench.identity_truth SEED
+    python -m bench.identity_truth [--seeds 1 2 3] [--levels low normal high] [--wrong]
     python -m bench.identity_truth SANDBOX_HOME DATABASE_URL
 
-Without arguments it makes a world of each level of mess, syncs it, and writes the table in docs/identity.md, beside
-what exact keys alone would do. With a SEED it does the same in other worlds, and writes nothing.
+It makes a world of each level of mess from each seed, syncs it, and writes the table in docs/identity.md, beside
+what exact keys alone would do. With seeds or levels of one's choice it writes nothing. ``--wrong`` tells each
+client here that is several people in truth: its records, whose they are, and the keys that they have in common.
 
 Counted are persons' records (contacts, leads, calls, visits) of all connections that read from the sandbox.
 *Pairwise*: of the pairs of records that are one client here, the share that is one person in truth (precision),
@@ -16,14 +16,15 @@ could place (visits apart: a call or lead from a number that several people use)
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 import os
 import subprocess
 import sys
 import tempfile
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -45,7 +46,9 @@ from sync.office import create_workspace, open_office
 from sync.run import run_connection
 
 CONNECTORS = ("calltouch", "bitrix24", "amocrm")  # those whose records are about people
-CALLS, DAYS, START, SEED = 3_000, 180, "2026-01-01", 1
+CALLS, DAYS, START = 3_000, 180, "2026-01-01"
+SEED = 1
+SEEDS, LEVELS = (SEED, 2, 3, 4, 5), ("low", "normal", "high")
 PAGE = Path(__file__).parents[1] / "docs" / "identity.md"
 BEGIN, END = "<!-- measured: bench/identity_truth.py -->", "<!-- end -->"
 
@@ -216,8 +219,9 @@ def by_splink(url: str) -> dict[str, dict[str, str]]:
         return clusters
 
 
-async def synced(home: Path, mess: str, seed: int = SEED) -> dict[str, list[Placed]]:
-    """A world of that mess, synced into a new database: its records as Skvoz and its peers place them."""
+async def synced(home: Path, mess: str, seed: int, *, wrong: bool = False) -> dict[str, list[Placed]]:
+    """A world of that mess, synced into a new database: its records as Skvoz and its peers place them. With
+    ``wrong``, what Skvoz gets wrong is printed."""
     market = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "sandbox", "--home", str(home / "sandbox"), "--port", "0", "--limits", "0"),
         *("--mess", mess, "--seed", str(seed), "--calls", str(CALLS), "--start", START, "--days", str(DAYS)),
@@ -250,22 +254,45 @@ async def synced(home: Path, mess: str, seed: int = SEED) -> dict[str, list[Plac
                 if weights is not None:
                     await weigh_again(driver(db), workspace, weights.version, "bench")
             found["Skvoz, learnt weights"] = placed_records(home / "sandbox", url)
+            if wrong:
+                print("\n".join(wrong_clients(found["Skvoz, learnt weights"], url)), flush=True)
             return found
     finally:
         market.terminate()
         await market.wait()
 
 
-def table(levels: Mapping[str, Mapping[str, Scores]]) -> str:
-    """Markdown, a row a level and way."""
+def wrong_clients(placed: Iterable[Placed], url: str) -> Iterator[str]:
+    """What each client that is several people in truth consists of, in lines: the records with their person in
+    truth, and the keys that another of them has too."""
+    of_client: dict[str, list[Placed]] = defaultdict(list)
+    for one in placed:
+        of_client[one.client].append(one)
+    with psycopg.connect(url) as connection:
+        rows = {str(row[0]): row for row in connection.execute(_MEMBERS).fetchall()}
+    for client, ones in of_client.items():
+        if len({one.person for one in ones}) == 1:
+            continue
+        yield f"Client {client}"
+        told = [(one, *rows[one.record][3:]) for one in ones if one.record in rows]
+        carried = Counter(key for *_, kinds, values in told for key in zip(kinds or (), values or (), strict=True))
+        for one, at, name, kinds, values in sorted(told, key=lambda row: row[1]):
+            common = [f"{k} {v}" for k, v in zip(kinds or (), values or (), strict=True) if carried[k, v] > 1]
+            what = f"{one.kind} {at:%d.%m. %H:%M} {name or ''}"
+            yield f"    person {one.person}: {what} | {'; '.join(sorted(common))}"
+
+
+def table(levels: Mapping[tuple[int, str], Mapping[str, Scores]]) -> str:
+    """Markdown, a row a world and way."""
     lines = [
-        "| mess | matched by | clients / people | precision | recall | F1 | B-cubed precision | recall | F1 |",
-        "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+        "| seed | mess | matched by | clients / people | precision | recall | F1"
+        " | B-cubed precision | recall | F1 |",
+        "| ---: | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
-    for mess, ways in levels.items():
+    for (seed, mess), ways in levels.items():
         for title, s in ways.items():
             lines.append(
-                f"| {mess} | {title} | {s.clients:,} / {s.people:,} | {s.precision:.5f} | {s.recall:.4f}"
+                f"| {seed} | {mess} | {title} | {s.clients:,} / {s.people:,} | {s.precision:.5f} | {s.recall:.4f}"
                 f" | {s.f1:.4f} | {s.b_precision:.5f} | {s.b_recall:.4f} | {s.b_f1:.4f} |"
             )
     return "\n".join(lines)
@@ -278,23 +305,26 @@ def _usual_and_best(ways: Mapping[str, Scores]) -> dict[str, Scores]:
     return {way: s for way, s in ways.items() if way not in splinks or way in shown}
 
 
-async def measured(seed: int = SEED) -> dict[str, dict[str, Scores]]:
-    """The scores of every way at each level of mess."""
-    levels = {}
-    for mess in ("low", "normal", "high"):
-        with tempfile.TemporaryDirectory(prefix="skvoz-") as home:
-            ways = {way: score(placed) for way, placed in (await synced(Path(home), mess, seed)).items()}
-            levels[mess] = _usual_and_best(ways)
-            print(table({mess: levels[mess]}), flush=True)
-    return levels
+async def measured(
+    seeds: Sequence[int] = SEEDS, levels: Sequence[str] = LEVELS, *, wrong: bool = False
+) -> dict[tuple[int, str], dict[str, Scores]]:
+    """The scores of every way in the world of each seed at each level of mess."""
+    worlds = {}
+    for seed in seeds:
+        for mess in levels:
+            with tempfile.TemporaryDirectory(prefix="skvoz-") as home:
+                placed = await synced(Path(home), mess, seed, wrong=wrong)
+                worlds[seed, mess] = _usual_and_best({way: score(records) for way, records in placed.items()})
+                print(table({(seed, mess): worlds[seed, mess]}), flush=True)
+    return worlds
 
 
 async def write_table() -> str:
-    """Measure all levels and put the table into the page, where a change for the worse is seen."""
-    levels = await measured()
-    if not any(way.startswith("Splink") for way in levels["low"]):
+    """Measure all worlds and put the table into the page, where a change for the worse is seen."""
+    worlds = await measured()
+    if not any(way.startswith("Splink") for ways in worlds.values() for way in ways):
         print("Splink is left out: `make bench-identity` installs it, or PEERS names a python that has it.")
-    made = table(levels)
+    made = table(worlds)
     page = PAGE.read_text(encoding="utf-8")
     before, _, rest = page.partition(BEGIN)
     PAGE.write_text(f"{before}{BEGIN}\n{made}\n{END}{rest.partition(END)[2]}", encoding="utf-8")
@@ -302,21 +332,34 @@ async def write_table() -> str:
 
 
 def main() -> int:
-    """Print the scores of all records, and without those that only ride along (visits)."""
-    if len(sys.argv) == 1:
-        print(asyncio.run(write_table()))
+    """Measure worlds of one's own, or print the scores of a synced one, with and without the records that only ride
+    along (visits)."""
+    asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    asked.add_argument(
+        "synced", nargs="*", metavar="SANDBOX_HOME DATABASE_URL", help="a world that is synced already"
+    )
+    asked.add_argument("--seeds", type=int, nargs="+", help="worlds to make, by their seeds")
+    asked.add_argument("--levels", nargs="+", choices=LEVELS, help="levels of mess")
+    asked.add_argument("--wrong", action="store_true", help="tell the clients that are several people in truth")
+    told = asked.parse_args()
+    if not told.synced:
+        if told.seeds or told.levels or told.wrong:
+            asyncio.run(measured(told.seeds or SEEDS, told.levels or LEVELS, wrong=told.wrong))
+        else:
+            print(asyncio.run(write_table()))
         return 0
-    if len(sys.argv) == 2 and sys.argv[1].isdigit():
-        asyncio.run(measured(int(sys.argv[1])))
-        return 0
-    if len(sys.argv) != 3:
-        print(__doc__)
-        return 2
-    placed = placed_records(Path(sys.argv[1]), sys.argv[2])
+    if len(told.synced) != 2:
+        asked.error("name the home of the sandbox and the address of the database")
+    home, url = told.synced
+    placed = placed_records(Path(home), url)
     counts = Counter(one.kind for one in placed)
     print(", ".join(f"{count} {kind}s" for kind, count in sorted(counts.items())))
     without = [one for one in placed if one.kind != "visit"]
-    print(table({"all": {"Skvoz": score(placed), "without visits": score(without)}}))
+    for title, records in (("all", placed), ("without visits", without)):
+        s = score(records)
+        print(f"{title}: precision {s.precision:.5f}, recall {s.recall:.4f}, F1 {s.f1:.4f}")
+    if told.wrong:
+        print("\n".join(wrong_clients(placed, url)))
     return 0
 
 

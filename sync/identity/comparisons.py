@@ -109,14 +109,15 @@ _CORROBORATING = {
 def rests_on_a_name_alone(vector: Vector) -> bool:
     """Whether too little but the name speaks for two records whose phones or mailboxes are others.
 
-    To have come within half an hour makes up for one that differs, not for both, nor for a name that differs too.
+    To have come within half an hour makes up for one that differs, not for both, nor for a name that differs too,
+    nor for phones on two cards of one employee: he knows whom he had just before.
     """
     found = dict(zip(COMPARISONS, vector, strict=True))
     others = [found["phone"], found["email"]].count("differ")
     if not others:
         return False
     agree = {comparison for comparison, levels in _CORROBORATING.items() if found[comparison] in levels}
-    return not agree or (agree == {"time"} and (others == 2 or found["name"] != "full"))
+    return not agree or (agree == {"time"} and (others == 2 or found["name"] != "full" or found["staff"] == "same"))
 
 
 def words_in_common(one: Traits, other: Traits) -> tuple[str, ...]:

@@ -2,8 +2,9 @@
 
 A key never joins two groups that are clearly different people already, so what a stronger key says about a record
 comes before what a weaker one says. A landline joins no call that tells more about its caller. A phone alone joins
-no caller to somebody whom the site knew as another visitor these days: it may be borrowed. And a CRM that hangs a
-call on a card has found it by the phone: that says no more than the phone does.
+no caller to somebody whom the site knew as another visitor these days, or not at all, nor to its owner if the call
+led to somebody else's card: it may be borrowed. And a CRM that hangs a call on a card has found it by the phone:
+that says no more than the phone does.
 
 Keys are taken in one order that follows from the data alone (strength, number of carriers, value), so the groups
 don't depend on the order in which records came.
@@ -22,7 +23,7 @@ from uuid import UUID
 from schema.enums import ClientKind, IdentifierKind, RecordKind
 from sync.identity.clusters import Apart, Member, NodeKey, carriers_of, is_decision, name_several_people
 from sync.identity.keys import is_landline
-from sync.identity.likely import edges_of, is_probable, unexplained, without_rivals
+from sync.identity.likely import doubted, edges_of, is_probable, unexplained, without_rivals
 from sync.identity.names import clearly_differ
 
 STRENGTH = {
@@ -89,6 +90,7 @@ def partition(
     for component, visitors in _components(members, joins, carriers):
         if (len(component) > 1 or component[0] in likely) and (
             visitors > 1
+            or (visitors and _came_after_a_card(component))
             or _several_people(component)
             or (likely and not likely.isdisjoint(component))
             or (bound and any(member.record_id in bound for member in component))
@@ -107,9 +109,11 @@ def partition(
         for edge in without_rivals(calls, grouping.group_of):
             if edge.applies:
                 grouping.join(Join(MADE_OF_CALL, 2, edge.key, [edge.one, edge.other]))
+        borrowed = doubted(edges, carriers, shared)
         for join in ordered:
             if join.strength > MADE_OF_CALL:
-                grouping.join(join)
+                who = [member for member in join.who if member not in borrowed] if borrowed else join.who
+                grouping.join(join._replace(who=who) if join.key.kind == IdentifierKind.PHONE else join)
         for edge in edges:
             if edge.applies and not edge.of_call:
                 grouping.join(Join(ALIKE, 2, edge.key, [edge.one, edge.other]))
@@ -152,6 +156,21 @@ def _tells_only_a_landline(member: Member) -> bool:
         key.kind == IdentifierKind.VENDOR or (key.kind == IdentifierKind.PHONE and is_landline(key.value))
         for key in member.keys
     )
+
+
+def _came_after_a_card(component: Sequence[Member]) -> bool:
+    """Whether the site knew somebody within two weeks after a card was made, who may be another than its owner."""
+    carded = [member.at for member in component if _is_card(member)]
+    return bool(carded) and any(
+        timedelta() < member.at - at <= OTHER_VISITOR_WITHIN
+        for member in component
+        if any(key.kind == IdentifierKind.VISITOR for key in member.keys)
+        for at in carded
+    )
+
+
+def _is_card(member: Member) -> bool:
+    return member.record_kind == RecordKind.CONTACT and member.name is not None
 
 
 def _several_people(component: Sequence[Member]) -> bool:
@@ -198,12 +217,14 @@ def _components(
 
 @dataclass(slots=True)
 class _Group:
-    """``seen``: the first and the last time that a record told the group's visitors."""
+    """``seen``: the first and the last time that a record told the group's visitors; ``carded``: when the first
+    card with a name was made."""
 
     members: list[Member]
     names: frozenset[str]
     visitors: frozenset[str]
     seen: tuple[datetime, datetime]
+    carded: datetime | None = None
     sides: frozenset[tuple[int, bool]] = field(default_factory=frozenset)
 
 
@@ -215,7 +236,8 @@ class _Groups:
         for member in members:
             names = frozenset((member.name,)) if member.name else frozenset[str]()
             visitors = frozenset(key.value for key in member.keys if key.kind == IdentifierKind.VISITOR)
-            self.group_of[member] = _Group([member], names, visitors, (member.at, member.at))
+            carded = member.at if _is_card(member) else None
+            self.group_of[member] = _Group([member], names, visitors, (member.at, member.at), carded)
         if apart:
             group_of = {member.record_id: group for member, group in self.group_of.items()}
             for number, decision in enumerate(apart):
@@ -276,6 +298,7 @@ class _Groups:
         largest.names = _fullest(names, kind) if len(names) > 1 else names
         knowing = [group for group in groups if group.visitors] or groups
         largest.seen = min(group.seen[0] for group in knowing), max(group.seen[1] for group in knowing)
+        largest.carded = min((group.carded for group in groups if group.carded), default=None)
         largest.visitors = frozenset[str]().union(*(group.visitors for group in groups))
         largest.sides = frozenset[tuple[int, bool]]().union(*(group.sides for group in groups))
         for group in groups:
@@ -304,13 +327,30 @@ class _Odds:
             return all(
                 clearly_differ(name, other_name, self._kind) for name in one.names for other_name in other.names
             )
-        return bool(
-            self._visitors
-            and one.visitors
-            and other.visitors
-            and one.visitors.isdisjoint(other.visitors)
-            and max(one.seen[0], other.seen[0]) - min(one.seen[1], other.seen[1]) <= OTHER_VISITOR_WITHIN
+        return self._visitors and (
+            _other_visitors(one, other) or _unknown_to_the_site(one, other) or _unknown_to_the_site(other, one)
         )
+
+
+def _other_visitors(one: _Group, other: _Group) -> bool:
+    """Whether the site knew two groups as different visitors at about one time."""
+    return bool(
+        one.visitors
+        and other.visitors
+        and one.visitors.isdisjoint(other.visitors)
+        and max(one.seen[0], other.seen[0]) - min(one.seen[1], other.seen[1]) <= OTHER_VISITOR_WITHIN
+    )
+
+
+def _unknown_to_the_site(owner: _Group, caller: _Group) -> bool:
+    """Whether a caller whom the site knows came soon after the card of an owner whom it has never seen: had the
+    owner come by the site, his first call would tell."""
+    return bool(
+        owner.carded
+        and not owner.visitors
+        and caller.visitors
+        and timedelta() < caller.seen[0] - owner.carded <= OTHER_VISITOR_WITHIN
+    )
 
 
 def _fullest(names: frozenset[str], kind: str) -> frozenset[str]:

@@ -55,6 +55,7 @@ _ROLE_MAILBOXES = frozenset(
 )
 _NEVER_VISITORS = frozenset({"", "0", "null", "none", "undefined", "nan", "-", "(not set)"})
 _OF_A_PLACE = frozenset({PhoneNumberType.FIXED_LINE, PhoneNumberType.TOLL_FREE, PhoneNumberType.UAN})
+_ONE_CALL = "call:"
 _INN_10 = (2, 4, 10, 3, 5, 9, 4, 6, 8)
 _INN_11 = (7, 2, 4, 10, 3, 5, 9, 4, 6, 8)
 _INN_12 = (3, 7, 2, 4, 10, 3, 5, 9, 4, 6, 8)
@@ -121,7 +122,12 @@ def is_role_mailbox(email: str) -> bool:
 def call_key(phone: str, at: datetime) -> str:
     """One call, whoever logs it: the caller's phone and the minute. Clocks that differ by seconds part some twins,
     and their phone still joins them if it is one person's."""
-    return f"call:{_digest(phone, str(int(at.timestamp()) // 60))}"
+    return f"{_ONE_CALL}{_digest(phone, str(int(at.timestamp()) // 60))}"
+
+
+def is_call_key(value: str) -> bool:
+    """Whether a vendor's key is a call that several systems may log (`call_key`)."""
+    return value.startswith(_ONE_CALL)
 
 
 def desk_key(phone: str, name: str) -> str:

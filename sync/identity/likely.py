@@ -17,7 +17,7 @@ from uuid import UUID
 
 from schema.enums import IdentifierKind, RecordKind
 from sync.identity.clusters import Apart, Member, NodeKey
-from sync.identity.keys import is_landline
+from sync.identity.keys import is_call_key, is_landline
 from sync.identity.names import clearly_differ
 from sync.identity.traits import SLOT
 
@@ -94,14 +94,43 @@ def unexplained(
             member.record_kind not in _SILENT and member.at <= edge.one.at + _MADE_WITHIN
             for member in _beside(edge.one, carriers, shared)
         )
-        and not any(
-            member.record_kind not in _MADE_OF_NOTHING and timedelta() <= edge.other.at - member.at <= _MADE_WITHIN
-            for member in _beside(edge.other, carriers, shared)
-        )
+        and _came_of_nothing(edge.other, carriers, shared)
     ]
 
 
-_MADE_OF_NOTHING = frozenset({RecordKind.CONTACT.value, RecordKind.COMPANY.value, RecordKind.VISIT.value})
+def doubted(
+    edges: Iterable[Edge], carriers: Mapping[NodeKey, Sequence[Member]], shared: Collection[NodeKey]
+) -> set[Member]:
+    """The calls whose number may have been borrowed: it stands on older cards, but just after the call the one who
+    took it made a card for somebody of another name, which nothing else explains. The number alone doesn't say
+    which of the two called."""
+    found = set[Member]()
+    for edge in edges:
+        if not edge.of_call or edge.other.name is None or not _came_of_nothing(edge.other, carriers, shared):
+            continue
+        owners = [member for member in _beside(edge.one, carriers, shared) if member.name]
+        if any(owner.at < edge.one.at for owner in owners) and all(
+            clearly_differ(owner.name or "", edge.other.name, edge.other.client_kind) for owner in owners
+        ):
+            found.add(edge.one)
+            found.update(twin for key in edge.one.keys if is_call_key(key.value) for twin in carriers[key])
+    return found
+
+
+def _came_of_nothing(
+    card: Member, carriers: Mapping[NodeKey, Sequence[Member]], shared: Collection[NodeKey]
+) -> bool:
+    """Whether no record before a card explains why it was made: nobody called from its number just then, and no
+    form or other card has a key of it."""
+    return not any(
+        timedelta() <= card.at - member.at <= (_MADE_WITHIN if member.record_kind == RecordKind.CALL else _EVER)
+        for member in _beside(card, carriers, shared)
+        if member.record_kind not in _EXPLAINING_NOTHING
+    )
+
+
+_EXPLAINING_NOTHING = frozenset({RecordKind.COMPANY.value, RecordKind.VISIT.value})
+_EVER = timedelta.max
 
 
 def _beside(
@@ -170,6 +199,8 @@ def proposals(
         return []
     number_of = {member: number for number, group in enumerate(groups) for member in group}
     possible = [edge for edge in edges if not edge.of_call] + unexplained(edges, carriers, shared)
+    borrowed = doubted(edges, carriers, shared)
+    possible += [edge for edge in edges if edge.of_call and edge.one in borrowed]
     best: dict[tuple[int, int], Edge] = {}
     for edge in sorted(possible, key=lambda edge: edge.order):
         ends = number_of[edge.one], number_of[edge.other]

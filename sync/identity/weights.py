@@ -90,12 +90,12 @@ SHIPPED = Weights(
         "firm": {"same": 2e-3, "differ": 0.998},
         "time": {"half an hour": 2.5e-4, "a day": 0.011, "apart": 0.99},
         "staff": {"same": 0.15, "differ": 0.85},
-        "caller": {"unknown until the card": 2.3e-6},
+        "caller": {"unknown until the card": 3.5e-7},
     },
     names={},
     rare=1 / 400,
     rare_given=1 / 60,
-    upper=5.0,
+    upper=6.5,
     lower=1.0,
 )
 """What holds until a workspace has learnt its own: figures of a firm with some ten thousand records."""

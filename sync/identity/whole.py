@@ -208,7 +208,7 @@ def split(graph: Graph, shared: Marks, landline: Marks, bound: Places) -> Whole:
     disputed[root[graph.carrier[graph.first[unclear]]]] = True
     named = np.flatnonzero(graph.names)
     disputed |= differ_within(root[named], graph.names[named], size)
-    return Whole(root, disputed | _several_visitors(graph, joins, root))
+    return Whole(root, disputed | _several_visitors(graph, joins, root) | _seen_after_a_card(graph, root))
 
 
 def _joined(graph: Graph, joins: Marks) -> Places:
@@ -259,6 +259,18 @@ def _several_visitors(graph: Graph, joins: Marks, root: Places) -> Marks:
     two = np.flatnonzero(number == 2)
     near[two] = last_begin[two] - first_end[two] <= within
     return near | (number > 2)
+
+
+def _seen_after_a_card(graph: Graph, root: Places) -> Marks:
+    """The components in which the site knew somebody after a card with a name was made: he may not be its owner."""
+    size = len(root)
+    knowing = graph.carrier[(graph.kind == _VISITOR)[graph.key]]
+    cards = np.flatnonzero((graph.record_kinds == _CONTACT) & (graph.names != 0))
+    carded = np.full(size, np.iinfo(np.int64).max)
+    seen = np.full(size, np.iinfo(np.int64).min)
+    np.minimum.at(carded, root[cards], graph.at[cards])
+    np.maximum.at(seen, root[knowing], graph.at[knowing])
+    return seen > carded
 
 
 @dataclass(frozen=True, slots=True)

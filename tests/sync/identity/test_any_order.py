@@ -136,11 +136,23 @@ def expected(final: dict[int, State]) -> dict[frozenset[int], bool]:
     def days_of(group: int) -> list[int]:
         return [5 * number for number, state in final.items() if label[number] == group and state.visitors]
 
+    def came_after_the_card_of(owner: int, caller: int) -> bool:
+        cards = [
+            5 * number
+            for number, state in final.items()
+            if label[number] == owner and state.kind == RecordKind.CONTACT and state.name
+        ]
+        if not cards or visitors_of(owner) or not visitors_of(caller):
+            return False
+        return 0 < min(days_of(caller)) - min(cards) <= 14
+
     def at_odds(a: int, b: int, by_phone: bool) -> bool:
         left, right = names_of(a), names_of(b)
         if left and right:
             return all(differ(x, y) for x in left for y in right)
         seen, seen_too = visitors_of(a), visitors_of(b)
+        if by_phone and (came_after_the_card_of(a, b) or came_after_the_card_of(b, a)):
+            return True
         if not by_phone or not seen or not seen_too or seen & seen_too:
             return False
         days, days_too = days_of(a), days_of(b)

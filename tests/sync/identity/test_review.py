@@ -80,9 +80,14 @@ async def test_a_card_made_of_an_unknown_caller_s_call_is_his(conn: Conn) -> Non
     assert len(await queue(world)) == 2
 
 
-async def test_a_known_caller_is_nobody_else(conn: Conn) -> None:
+async def test_a_known_number_is_its_owner_s_unless_the_call_led_to_another_s_card(conn: Conn) -> None:
     world = World(conn)
-    await world.take(card("0", "Глеб", A, -900, "8"), rung("c", A, 0, "7"), card("1", "Тимур", B, 20, "7"))
+    await world.take(card("0", "Глеб", A, -900, "8"), rung("c", A, 0, "7"))
+    assert await world.call("c", BITRIX) == await world.contact("0")
+    await world.take(card("1", "Тимур", B, 20, "7"))  # borrowed?
+    assert await world.call("c", BITRIX) not in {await world.contact("0"), await world.contact("1")}
+    assert len(await queue(world)) == 1
+    await world.take(form("f", "Тимур", B, -40))  # so he was expected anyway
     assert await world.call("c", BITRIX) == await world.contact("0")
 
 
