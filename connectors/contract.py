@@ -381,12 +381,14 @@ class Write(Generic[S]):
     person or thing, ``read`` the record of ``external_id``. ``result`` gives the id that the answer names; it
     raises WriteRejected when a 200 holds a refusal, and VendorChanged when nothing can be told from it.
     ``lag_seconds``: how long after a write the vendor's search may not show it yet. ``undo`` names the write that
-    takes a create back. ``origin``: the vendor's fields in which traffic is kept, by part of an origin.
+    takes a create or delete back. ``origin``: the vendor's fields in which traffic is kept, by part of an origin.
     ``also_by_match``: further looks for the same, where one question can't ask for it. ``by_party``: looks for the
     client's card, to which the new record is tied: its id becomes the value ``contact`` (or ``company``) of the
-    command, before ``by_match`` is asked. ``prepare``: what must be there first. ``replaces_lists``: phones
-    and e-mails are sent whole, else only those that are to be added. ``resent``: fields that the vendor empties
-    unless they come along: what stands in them goes with every change (needs ``read``).
+    command, before ``by_match`` is asked. ``card``: the write that makes that card where there is none; it goes
+    first, by itself, and the new record waits for it. ``prepare``: what must be there first. ``replaces_lists``:
+    phones and e-mails are sent whole, else only those that are to be added. ``resent``: fields that the vendor
+    empties unless they come along: what stands in them goes with every change, and with a delete (needs ``read``).
+    The undo of a delete sets the field ``deleted``, which its ``read`` tells of what is removed, too.
     """
 
     name: str
@@ -401,6 +403,7 @@ class Write(Generic[S]):
     by_match: Lookup[S] | None = None
     also_by_match: tuple[Lookup[S], ...] = ()
     by_party: tuple[Lookup[S], ...] = ()
+    card: str | None = None
     prepare: Preparation[S] | None = None
     read: Lookup[S] | None = None
     described: Described[S] | None = None

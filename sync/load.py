@@ -33,6 +33,7 @@ from sync.mapped import Loading, Mapped, map_records
 from sync.packing import Packing, packing_of, unpack
 from sync.rows import Source, moment
 from sync.targets import TARGETS
+from sync.writeback.intents import intend_removals
 from sync.writing import settle_unowned, write_mapped
 
 Conn = psycopg.AsyncConnection[tuple[Any, ...]]
@@ -189,7 +190,9 @@ async def _retire(conn: Conn, loading: Loading, external_ids: Sequence[str], cha
     raws = [
         RawRecord(id, await unpack(conn, loading.workspace_id, raw, dictionary)) for id, raw, dictionary in rows
     ]
-    await _end(conn, loading, map_records(loading, raws), changes)
+    ended = map_records(loading, raws)
+    await _end(conn, loading, ended, changes)
+    await intend_removals(conn, loading, {TARGETS[kind][0]: list(placed) for kind, placed in ended.placed.items()})
     return len(rows)
 
 

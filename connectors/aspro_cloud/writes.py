@@ -7,6 +7,7 @@ creation was lost, since Aspro.Cloud itself would make a second one.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -157,9 +158,12 @@ def _update(kind: _Kind) -> Callable[[AsproCloudSettings, Command], VendorReques
     return request
 
 
-def _delete(_settings: AsproCloudSettings, command: Command) -> VendorRequest:
-    """[17] Deletion is a GET there."""
-    return VendorRequest(f"/{LEAD}/delete/{command.external_id}", accept=ANSWERED)
+def _delete(path: str) -> Callable[[AsproCloudSettings, Command], VendorRequest]:
+    def request(_settings: AsproCloudSettings, command: Command) -> VendorRequest:
+        """[17] Deletion is a GET there."""
+        return VendorRequest(f"/{path}/delete/{command.external_id}", accept=ANSWERED)
+
+    return request
 
 
 class _Id(msgspec.Struct):
@@ -248,7 +252,27 @@ def _same_card(settings: AsproCloudSettings, command: Command, response: VendorR
         letters = {one.casefold() for one in texts(*(row.get(name) for name in _EMAILS))}
         alive = text(row.get("type")) == str(PERSON) and text(row.get("merged_to")) in (None, "0")
         if alive and (phones & theirs or emails & letters):
-            return _CONTACT.standing(settings, row, command)
+            return replace(_CONTACT.standing(settings, row, command), kind=RecordKind.CONTACT)
+    return None
+
+
+def _ask_deals(_settings: AsproCloudSettings, command: Command) -> VendorRequest | None:
+    contact = command.values.get("contact")
+    if not contact:
+        return None
+    query: dict[str, str | int | list[str]] = {
+        "filter[contact_id]": str(contact),
+        "filter[active]": _ACTIVE["open"],
+        "limit": LIMIT,
+    }
+    return VendorRequest(f"/{LEAD}/list", query=query)
+
+
+def _open_deal(settings: AsproCloudSettings, command: Command, response: VendorResponse) -> Standing | None:
+    """A filter may be ignored [3]: each deal must name the contact and say that it is open."""
+    for row in _rows(response):
+        if (text(row.get("contact_id")), text(row.get("active"))) == (command.values["contact"], _ACTIVE["open"]):
+            return replace(_DEALS.standing(settings, row, command), kind=RecordKind.DEAL)
     return None
 
 
@@ -264,6 +288,7 @@ def _rows(response: VendorResponse) -> list[Row]:
 
 _CARD_FIELDS = ("first_name", "middle_name", "last_name", "responsible", "phones", "emails")
 _UTM = {part: part for part in ("utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term")}
+_BY_CARD = (_sought(_email), _sought(_end_of_phone("-")), _sought(_end_of_phone("")))
 WRITES: tuple[Write[AsproCloudSettings], ...] = (
     Write(
         name="contact.create",
@@ -275,8 +300,8 @@ WRITES: tuple[Write[AsproCloudSettings], ...] = (
         request=_create(_CONTACT),
         result=_named_id,
         by_marker=_by_mark(_CONTACT),
-        by_match=_sought(_email),
-        also_by_match=(_sought(_end_of_phone("-")), _sought(_end_of_phone(""))),
+        by_match=_BY_CARD[0],
+        also_by_match=_BY_CARD[1:],
         read=_by_id(_CONTACT),
         replaces_lists=True,
     ),
@@ -293,6 +318,17 @@ WRITES: tuple[Write[AsproCloudSettings], ...] = (
         replaces_lists=True,
     ),
     Write(
+        name="contact.delete",
+        title="Remove a contact",
+        entity=RecordKind.CONTACT,
+        operation="delete",
+        idempotency="absolute",
+        fields=(),
+        request=_delete(ACCOUNT),
+        result=_gone_id,
+        read=_by_id(_CONTACT),
+    ),
+    Write(
         name="lead.create",
         title="Make a deal out of a request",
         entity=RecordKind.DEAL,
@@ -302,6 +338,9 @@ WRITES: tuple[Write[AsproCloudSettings], ...] = (
         request=_create(_DEALS),
         result=_named_id,
         by_marker=_by_mark(_DEALS),
+        by_party=_BY_CARD,
+        card="contact.create",
+        by_match=Lookup(_ask_deals, _open_deal),
         read=_by_id(_DEALS),
         undo="deal.delete",
         replaces_lists=True,
@@ -312,10 +351,13 @@ WRITES: tuple[Write[AsproCloudSettings], ...] = (
         entity=RecordKind.DEAL,
         operation="create",
         idempotency="marker",
-        fields=(*_DEAL, *_DEAL_LISTS),
+        fields=(*_DEAL, "first_name", "last_name", *_DEAL_LISTS),
         request=_create(_DEALS),
         result=_named_id,
         by_marker=_by_mark(_DEALS),
+        by_party=_BY_CARD,
+        card="contact.create",
+        by_match=Lookup(_ask_deals, _open_deal),
         read=_by_id(_DEALS),
         undo="deal.delete",
         replaces_lists=True,
@@ -338,7 +380,7 @@ WRITES: tuple[Write[AsproCloudSettings], ...] = (
         operation="delete",
         idempotency="absolute",
         fields=(),
-        request=_delete,
+        request=_delete(LEAD),
         result=_gone_id,
         read=_by_id(_DEALS),
     ),

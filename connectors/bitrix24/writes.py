@@ -77,6 +77,17 @@ WRITES: tuple[Write[Bitrix24Settings], ...] = (
         read=listing("crm.company.list", by_id, COMPANY_CODES),
         described=described("company"),
     ),
+    Write(
+        name="contact.delete",
+        title="Remove a contact",
+        entity=RecordKind.CONTACT,
+        operation="delete",
+        idempotency="absolute",
+        fields=(),
+        request=remove("crm.contact.delete"),
+        result=same_id,
+        read=listing("crm.contact.list", by_id),
+    ),
     *DEAL_WRITES,
     *FOLLOW_UPS,
 )

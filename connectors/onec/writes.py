@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -27,6 +27,7 @@ from connectors.errors import NotPermitted, VendorChanged
 from connectors.onec import metadata
 from connectors.onec.errors import error_as_answer, missing
 from connectors.onec.fields import EMAIL, PHONES, Row
+from connectors.onec.marking import marking
 from connectors.onec.odata import JSON, NO_KEY, any_of, ask, decoded, guid, rows, text
 from connectors.onec.profile import Role
 from connectors.onec.settings import OneCSettings
@@ -39,6 +40,7 @@ _STATUS = {"open": "ВРаботе", "won": "Выиграна", "lost": "Про�
 _LISTS = frozenset({"phones", "emails"})
 _TIMES = frozenset({"created", "closed", "at", "finished_at"})
 _DIRECTIONS = {"inbound": True, "outbound": False}
+_PARTY = RecordKind.COMPANY.value
 _REFERENCES = frozenset({"partner", "contact", "responsible", "stage", "pipeline", "lost_reason", "kind"})
 
 
@@ -78,7 +80,10 @@ def _values(settings: OneCSettings, kind: Kind, command: Command) -> dict[str, A
     role = kind.of(settings)
     told: dict[str, Any] = {}
     for word, value in command.values.items():
-        if word in _LISTS:
+        if word in _LISTS or (word == "first_name" and word not in kind.words):
+            continue
+        if word == _PARTY:
+            told[_property(role, "partner")] = _written(settings, "partner", value)
             continue
         if word == "direction":
             told[_property(role, "inbound")] = _DIRECTIONS.get(str(value), True)
@@ -133,7 +138,7 @@ def _create(kind: Kind) -> Callable[[OneCSettings, Command], VendorRequest]:
             for word, value in (("full_name", name), ("kind", "ЧастноеЛицо")):
                 if word in role.properties:
                     body.setdefault(role.properties[word], value)
-        lines = _contact_lines(settings, command)
+        lines = [] if kind is DEAL else _contact_lines(settings, command)  # a deal's client has a card
         if lines:
             body[_property(role, "contacts")] = lines
         marked = _comment(role)
@@ -269,7 +274,7 @@ def _status_word(row: Row) -> str | None:
 
 def _own_names(kind: Kind, command: Command) -> list[str]:
     """Names of the base itself that a command holds."""
-    known = {*kind.words, *_LISTS, "direction", "status"}
+    known = {*kind.words, *_LISTS, "direction", "status", "first_name", _PARTY}
     return [name for name in command.values if name not in known]
 
 
@@ -297,6 +302,51 @@ def _by_phone(_settings: OneCSettings, role: Role, command: Command) -> str | No
         spellings = dict.fromkeys((str(email).strip(), str(email).strip().lower()))
         tests += [f"{section}/any(d: d/АдресЭП eq {text(spelt)})" for spelt in spellings]
     return " or ".join(tests) or None
+
+
+def _party(kind: Kind) -> Lookup[OneCSettings]:
+    """The partner of whoever has the command's phone or e-mail: a partner, or a contact person of one."""
+    looked = _lookup(kind, _by_phone)
+
+    def request(settings: OneCSettings, command: Command) -> VendorRequest | None:
+        return None if settings.names.role(kind.role) is None else looked.request(settings, _reach(command))
+
+    def found(settings: OneCSettings, command: Command, response: VendorResponse) -> Standing | None:
+        one = looked.found(settings, _reach(command), response)
+        if one is None:
+            return None
+        key = one.external_id if kind is PARTNER else one.values.get("partner")
+        return None if key is None else Standing(key, one.title, kind=RecordKind.COMPANY)
+
+    return Lookup(request, found)
+
+
+def _reach(command: Command) -> Command:
+    """Of a deal's values those by which its client is found: the others are no properties of a card."""
+    return Command(command.key, {name: value for name, value in command.values.items() if name in _LISTS})
+
+
+def _open_deal() -> Lookup[OneCSettings]:
+    """A deal of the partner that is neither won nor lost. What deals' states are called differs, so all of the
+    partner's are asked for."""
+
+    def request(settings: OneCSettings, command: Command) -> VendorRequest | None:
+        party = command.values.get(_PARTY)
+        if not party:
+            return None
+        role = DEAL.of(settings)
+        return ask(role.set, select=role.selected(), where=f"{_property(role, 'partner')} eq {guid(str(party))}")
+
+    def found(settings: OneCSettings, command: Command, response: VendorResponse) -> Standing | None:
+        role = DEAL.of(settings)
+        for record in rows(response):
+            row = Row.of(role, record.body, settings.zone)
+            if not row.deleted and _status_word(row) == "open":
+                standing = _standing(settings, DEAL, row, decoded(record.body), Command(command.key, {}))
+                return replace(standing, kind=RecordKind.DEAL)
+        return None
+
+    return Lookup(request, found)
 
 
 def _described(kind: Kind) -> Described[OneCSettings]:
@@ -337,7 +387,16 @@ WRITES: tuple[Write[OneCSettings], ...] = (
     _write("partner.update", "Change a partner", RecordKind.COMPANY, PARTNER, creates=False),
     _write("contact.create", "Make a contact person", RecordKind.CONTACT, CONTACT, creates=True, lists=True),
     _write("contact.update", "Change a contact person", RecordKind.CONTACT, CONTACT, creates=False),
-    _write("deal.create", "Make a deal (interest)", RecordKind.DEAL, DEAL, creates=True),
+    replace(
+        _write("deal.create", "Make a deal (interest)", RecordKind.DEAL, DEAL, creates=True),
+        fields=(*DEAL.words, "first_name", "phones", "emails"),
+        by_party=(_party(PARTNER), _party(CONTACT)),
+        card="partner.create",
+        by_match=_open_deal(),
+        undo="deal.delete",
+    ),
+    *marking("contact", "a partner or contact person", RecordKind.CONTACT, ("partners", "contacts")),
+    *marking("deal", "a deal (interest)", RecordKind.DEAL, ("deals",)),
     _write("deal.update", "Change a deal (interest)", RecordKind.DEAL, DEAL, creates=False),
     _write("call.create", "Make a telephone call", RecordKind.CALL, CALL, creates=True),
     _write("event.create", "Make an event", RecordKind.MESSAGE, EVENT, creates=True),

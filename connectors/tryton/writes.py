@@ -7,6 +7,7 @@ it the record is found again when the answer to its creation was lost.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -33,6 +34,7 @@ _NAMES = ("first_name", "middle_name", "last_name")
 _MECHANISMS = {"phones": "phone", "emails": "email"}
 _CARD = (*_NAMES, *_MECHANISMS)
 _DEAL = ("title", "comment", "amount", "responsible", "contact", "company")
+_NEW_DEAL = (*_DEAL, *_NAMES, *_MECHANISMS, *TAGS)
 _REQUEST = ("title", "comment", "responsible", *_NAMES, *_MECHANISMS, *TAGS)
 ACTIONS = {  # [9] states are reached by methods
     "lead": "lead",
@@ -91,6 +93,13 @@ def _put_party_away(settings: TrytonSettings, command: Command) -> VendorRequest
     )
 
 
+def _bring_party_back(settings: TrytonSettings, command: Command) -> VendorRequest:
+    active = not command.values["deleted"]
+    return VendorRequest(
+        f"/{PARTY}/{command.external_id}", "PUT", json={"active": active}, headers=headers(settings)
+    )
+
+
 def _card(row: wire.Party) -> Standing | None:
     if not row.active:
         return None
@@ -133,7 +142,7 @@ def _same_card(_settings: TrytonSettings, command: Command, response: VendorResp
         theirs = {_digits(one) for one in card.values["phones"]}
         letters = {str(one).strip().casefold() for one in card.values["emails"]}
         if phones & theirs or emails & letters:
-            return card
+            return replace(card, kind=RecordKind.CONTACT)
     return None
 
 
@@ -152,11 +161,23 @@ def _one_card(_settings: TrytonSettings, _command: Command, response: VendorResp
     return None if response.status == 404 else _card(_decoded(response, wire.Party))
 
 
+def _put_away_or_not(_settings: TrytonSettings, _command: Command, response: VendorResponse) -> Standing | None:
+    if response.status == 404:
+        return None
+    row = _decoded(response, wire.Party)
+    return Standing(str(row.id), row.name or f"#{row.id}", {"deleted": not row.active}, row.changed)
+
+
 # Opportunities ---------------------------------------------------------------------------------------------------
 
 
 def _make_deal(settings: TrytonSettings, command: Command) -> VendorRequest:
-    body = {"company": settings.company, **_deal_fields(command.values), "reference": _mark(command)}
+    """[12] Who it is from stands on the party's card, where it came from in the comment."""
+    values = {name: value for name, value in command.values.items() if name not in (*_CARD, *TAGS)}
+    tags = {tag: str(command.values[tag]) for tag in TAGS if command.values.get(tag)}
+    if tags:
+        values["comment"] = Note(text=str(values.get("comment") or ""), tags=tags).comment()
+    body = {"company": settings.company, **_deal_fields(values), "reference": _mark(command)}
     return _post(settings, f"/{OPPORTUNITY}", body)
 
 
@@ -266,6 +287,23 @@ def _first_deal(_settings: TrytonSettings, _command: Command, response: VendorRe
     return next(deals, None)
 
 
+def _deals_of_party(settings: TrytonSettings, command: Command) -> VendorRequest | None:
+    party = command.values.get("contact") or command.values.get("company")
+    if not party:
+        return None
+    domain = [
+        ["party", "=", int(party)],
+        ["state", "in", ["lead", "opportunity"]],
+        ["company", "=", settings.company],
+    ]
+    return search(settings, OPPORTUNITY, opportunity_fields(settings), domain, limit=1)
+
+
+def _open_deal(settings: TrytonSettings, command: Command, response: VendorResponse) -> Standing | None:
+    deal = _first_deal(settings, command, response)
+    return None if deal is None else replace(deal, kind=RecordKind.DEAL)
+
+
 def _deal_by_id(settings: TrytonSettings, command: Command) -> VendorRequest | None:
     if command.external_id is None:
         return None
@@ -302,12 +340,15 @@ def _known_id(_settings: TrytonSettings, command: Command, _response: VendorResp
 
 
 _BY_ID: Lookup[TrytonSettings] = Lookup(_party_by_id, _one_card)
+_BY_CONTACT: Lookup[TrytonSettings] = Lookup(_party_by_contact, _same_card)
 _DEAL_BY_ID: Lookup[TrytonSettings] = Lookup(_deal_by_id, _one_deal)
 _DEAL_BY_MARK: Lookup[TrytonSettings] = Lookup(_deal_by_mark, _first_deal)
 _Request = Callable[[TrytonSettings, Command], VendorRequest]
 
 
-def _deal_create(name: str, title: str, fields: tuple[str, ...], request: _Request) -> Write[TrytonSettings]:
+def _deal_create(
+    name: str, title: str, fields: tuple[str, ...], request: _Request, *, tied: bool = False
+) -> Write[TrytonSettings]:
     return Write(
         name=name,
         title=title,
@@ -318,9 +359,12 @@ def _deal_create(name: str, title: str, fields: tuple[str, ...], request: _Reque
         request=request,
         result=_named_id,
         by_marker=_DEAL_BY_MARK,
+        by_party=(_BY_CONTACT,) if tied else (),
+        card="contact.create" if tied else None,
+        by_match=Lookup(_deals_of_party, _open_deal) if tied else None,
         read=_DEAL_BY_ID,
         undo="deal.cancel",
-        origin={tag: tag for tag in TAGS} if request is _make_request else {},
+        origin={tag: tag for tag in TAGS},
         lag_seconds=1.0,
     )
 
@@ -351,9 +395,9 @@ WRITES: tuple[Write[TrytonSettings], ...] = (
         request=_make_party,
         result=_named_id,
         by_marker=Lookup(_party_by_mark, _first_card),
-        by_match=Lookup(_party_by_contact, _same_card),
+        by_match=_BY_CONTACT,
         read=_BY_ID,
-        undo="contact.archive",
+        undo="contact.delete",
         lag_seconds=1.0,
     ),
     Write(
@@ -370,7 +414,7 @@ WRITES: tuple[Write[TrytonSettings], ...] = (
         lag_seconds=1.0,
     ),
     Write(
-        name="contact.archive",
+        name="contact.delete",
         title="Put a party away",
         entity=RecordKind.CONTACT,
         operation="delete",
@@ -379,10 +423,23 @@ WRITES: tuple[Write[TrytonSettings], ...] = (
         request=_put_party_away,
         result=_known_id,
         read=_BY_ID,
+        undo="contact.restore",
+        lag_seconds=1.0,
+    ),
+    Write(
+        name="contact.restore",
+        title="Bring a party back that was put away",
+        entity=RecordKind.CONTACT,
+        operation="update",
+        idempotency="absolute",
+        fields=("deleted",),
+        request=_bring_party_back,
+        result=_known_id,
+        read=Lookup(_party_by_id, _put_away_or_not),
         lag_seconds=1.0,
     ),
     _deal_create("lead.create", "Make an opportunity out of a request", _REQUEST, _make_request),
-    _deal_create("deal.create", "Make an opportunity", _DEAL, _make_deal),
+    _deal_create("deal.create", "Make an opportunity", _NEW_DEAL, _make_deal, tied=True),
     _deal_update("deal.update", "Change an opportunity", _DEAL, _change_deal),
     _deal_update("deal.move", "Put an opportunity into another state", ("stage",), _move_deal),
     Write(

@@ -29,7 +29,7 @@ async def check(office: Office, opened: Opened, settings: RuleSettings) -> None:
     if not {settings.write, *settings.also_writes} <= writes.keys():
         known = ", ".join(one.title.lower() for one in opened.connector.writes) or "nothing"
         raise SettingsRefused(
-            [SettingsProblem(None, f"{opened.connector.title} can't take this; what it can do: {known}.")]
+            [SettingsProblem(None, f"{opened.connector.title} {settings.lacking}; what it can do: {known}.")]
         )
     write = writes[settings.write]
     problems: list[SettingsProblem] = []

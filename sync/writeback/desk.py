@@ -45,6 +45,10 @@ on conflict (workspace_id, key) do nothing
 """)
 
 
+_CARD = ":card"
+"""What follows the key of a change in the key of the card that is made for it."""
+
+
 class Overtaken(SkvozError):
     """Somebody has skipped or edited a change while it was looked at: nothing was sent."""
 
@@ -181,6 +185,7 @@ class Desk:
                     "reason": reason,
                 },
             )
+            await self._heard(db, item)
             crash_point("outbox.before_commit")
         crash_point("outbox.after_commit")
 
@@ -220,8 +225,36 @@ class Desk:
                     "external_id": external_id,
                 },
             )
+            if state not in ("pending", "unknown"):
+                await self._heard(db, item)
             if instead is not None:
                 await db.execute(_INSTEAD, self._key | {"id": item.id} | _told(instead))
+
+    async def card(self, item: Item, write: str, values: Mapping[str, Any]) -> tuple[str, str | None, str | None]:
+        """The making of the card that a change waits for, which is put into the outbox once: its state, the card's
+        id there once there is one, and the reason for its state."""
+        key = f"{item.key}{_CARD}"
+        told = {"new": uuid4(), "write": write, "key": key, "order": f"card:{key}", "payload": _json(values)}
+        async with self._held() as db:
+            await db.execute(_INSTEAD, self._key | {"id": item.id} | told)
+            row = (
+                await db.execute(
+                    text("select state, external_id, reason from outbox where workspace_id = :ws and key = :key"),
+                    self._key | {"key": key},
+                )
+            ).one()
+        return tuple(row)
+
+    async def _heard(self, db: AsyncConnection, item: Item) -> None:
+        """Whoever waits for this card needn't wait any longer."""
+        if item.key.endswith(_CARD):
+            await db.execute(
+                text("""
+                update outbox set next_try_at = clock_timestamp()
+                where workspace_id = :ws and key = :key and state = 'pending' and code = 'CARD'
+                """),
+                self._key | {"key": item.key.removesuffix(_CARD)},
+            )
 
     async def made_lately(self, item: Item) -> Standing | None:
         """What we made for the same phone or e-mail so lately that the system's own search may not show it yet."""

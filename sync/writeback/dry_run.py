@@ -123,6 +123,10 @@ def _proposed(rule: Rule, intent: Intent, standing: Standing | None) -> Proposed
         return Proposed(intent, "change" if base else "make", lines)
     if standing is None:
         return Proposed(intent, "nothing: the record isn't there any more", [])
+    if rule.write_named(intent.write).operation == "delete":
+        return Proposed(
+            intent, "remove", [Line(name, value, None) for name, value in standing.values.items() if value]
+        )
     outcome = decide(intent.payload, intent.base, standing, intent.cause_at, rule.settings.policy, rule.region)
     lines = [Line(name, outcome.before.get(name), value) for name, value in outcome.write.items()]
     if outcome.waiting:

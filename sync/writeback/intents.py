@@ -17,6 +17,7 @@ from schema.records import CallRecord, ContactRecord, DealRecord, LeadRecord, Me
 from sync.packing import unpack
 from sync.writeback.causes import Intent, Told, intents_of
 from sync.writeback.echo import Read, recognise
+from sync.writeback.kinds.deletes import DeletedElsewhere
 from sync.writeback.rules import STORED, ClientFields, Rule, rule_of
 from sync.writeback.values import same
 
@@ -71,6 +72,19 @@ async def intend(
     return count
 
 
+async def intend_removals(conn: Conn, loading: Loading, ended: Mapping[RecordKind, Sequence[UUID]]) -> int:
+    """Put into the outbox what the workspace's rules want removed elsewhere because these records were deleted.
+    Returns the number of changes intended."""
+    if not any(ended.values()):
+        return 0
+    count = 0
+    for rule in await enabled_rules(conn, loading.workspace_id):
+        if isinstance(rule.settings, DeletedElsewhere):
+            for intent in await intents_of(conn, rule, Told(ended)):
+                count += await put(conn, rule, intent)
+    return count
+
+
 async def intend_existing(conn: Conn, rule: Rule) -> int:
     """Put into the outbox what a rule wants done because of what is here already, since the rule's beginning."""
     return sum([await put(conn, rule, intent) for intent in await intents_of(conn, rule, None)])
@@ -84,7 +98,7 @@ async def enabled_rules(conn: Conn, workspace_id: UUID) -> list[Rule]:
 
 async def put(conn: Conn, rule: Rule, intent: Intent) -> int:
     """Put one change into the outbox; 0 if it is there already."""
-    looping = await _looping(conn, rule, intent)
+    stopped = await _stopped(conn, rule, intent)
     cursor = await conn.execute(
         "insert into outbox (workspace_id, id, connection_id, rule_id, rule_version, write, key, order_key,"
         " cause_kind, cause_id, cause_at, payload, base, external_id, state, code, reason)"
@@ -105,12 +119,35 @@ async def put(conn: Conn, rule: Rule, intent: Intent) -> int:
             _json(intent.payload),
             None if intent.base is None else _json(intent.base),
             intent.external_id,
-            "failed" if looping else "pending",
-            "LOOP" if looping else None,
-            looping,
+            "pending" if stopped is None else "failed",
+            None if stopped is None else stopped[0],
+            None if stopped is None else stopped[1],
         ),
     )
     return cursor.rowcount
+
+
+async def _stopped(conn: Conn, rule: Rule, intent: Intent) -> tuple[str, str] | None:
+    """Why a person must look before the change may go, as a code and a sentence."""
+    looping = await _looping(conn, rule, intent)
+    if looping is not None:
+        return "LOOP", looping
+    if not isinstance(rule.settings, DeletedElsewhere):
+        return None
+    row = await (
+        await conn.execute(
+            "select (select count(*) from outbox where workspace_id = %(ws)s and connection_id = %(target)s"
+            " and rule_id = %(rule)s and state <> 'skipped' and code is distinct from 'BRAKE'"
+            " and created_at > clock_timestamp() - interval '1 hour'), (select count(*) from contact"
+            " where workspace_id = %(ws)s and connection_id = %(target)s and deleted_at is null)",
+            {"ws": rule.workspace_id, "target": rule.connection_id, "rule": rule.id},
+        )
+    ).fetchone()
+    lately, cards = row or (0, 0)
+    share = rule.settings.most_percent
+    if lately < max(1, int(cards * share / 100)):
+        return None
+    return "BRAKE", f"More than {share:g} % of the cards would go within an hour. Look into it, then replay it."
 
 
 async def _looping(conn: Conn, rule: Rule, intent: Intent) -> str | None:

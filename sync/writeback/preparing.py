@@ -48,6 +48,9 @@ class Ready:
 
 
 _PARTIES = ("contact", "company")
+_CARD = frozenset({"first_name", "middle_name", "last_name", "responsible", *ADDED_ONLY})
+CARD_SECONDS = 300.0
+"""A record looks again for its client's card after this time, if nothing was heard of it."""
 
 
 class Preparation:
@@ -87,7 +90,28 @@ class Preparation:
             other = other or await self.look(item, "look", lookup, command)
         if other is not None:
             return await self._there_already(item, other)
+        nobody = not any(name in command.values for name in _PARTIES)
+        if write.card is not None and nobody and (item.payload.get("phones") or item.payload.get("emails")):
+            return await self._after_its_card(item, write, write.card)
         return self._ready(item, write, command, None)
+
+    async def _after_its_card(self, item: Item, write: Write[Any], card: str) -> Ready | str:
+        """The client's card is a change of its own, which goes first."""
+        making: Write[Any] = self._opened.connector.write(card)
+        values = {name: item.payload[name] for name in making.fields if name in _CARD and name in item.payload}
+        if "name" in making.fields:
+            values["name"] = item.payload.get("first_name") or (values.get("phones") or values["emails"])[0]
+        state, external_id, reason = await self._desk.card(item, card, values)
+        if external_id is not None:
+            told = {**item.payload, making.entity.value: external_id}
+            return self._ready(item, write, replace(item.command, values=told), None)
+        if state in ("pending", "sending", "unknown"):
+            await self._desk.rest(
+                item, "pending", "CARD", "It waits for the client's card.", after_seconds=CARD_SECONDS
+            )
+            return "pending"
+        await self._desk.rest(item, "failed", "CARD", f"The client's card couldn't be made: {reason}")
+        return "failed"
 
     async def _tied(self, item: Item, write: Write[Any]) -> Command:
         """The command with the client's card, where the system has one."""
@@ -151,7 +175,8 @@ class Preparation:
             reason = f"It was worked on since ({', '.join(changed)}), so it isn't removed."
             await self._desk.rest(item, "failed", "CONFLICT", reason)
             return "failed"
-        return self._ready(item, write, item.command, standing.values)
+        resent = {name: standing.values[name] for name in write.resent if name in standing.values}
+        return self._ready(item, write, Command(item.key, resent, item.external_id), standing.values)
 
     async def _standing(self, item: Item, write: Write[Any], values: Mapping[str, Any]) -> Standing | None:
         if write.read is None:

@@ -49,6 +49,11 @@ class Rule:
         """The connector's write that the rule uses."""
         return self.write_named(None)
 
+    @property
+    def writes(self) -> tuple[Write[Any], ...]:
+        """All that can be written into the rule's system."""
+        return all_connectors()[self.connector].writes
+
     def write_named(self, name: str | None) -> Write[Any]:
         """The write that one change of the rule needs."""
         return all_connectors()[self.connector].write(name or self.settings.write)

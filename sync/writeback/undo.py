@@ -19,6 +19,8 @@ from sync.writeback.item import Item
 from sync.writeback.outbox import NotPossible, get_item, put_by_hand
 from sync.writeback.values import ADDED_ONLY, same
 
+_REMOVED = "deleted"
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -66,6 +68,9 @@ async def preview_undo(office: Office, workspace_id: UUID, outbox_id: UUID) -> U
     if write.operation == "delete":
         sentence = f"«{opened.title}»: the record {item.external_id}, which Skvoz made, is removed."
         return UndoPreview(item, "delete", sentence, [Line(name, now.get(name), None) for name in wrote], obstacle)
+    if _REMOVED in write.fields:
+        sentence = f"«{opened.title}»: the record {item.external_id}, which was removed, is there again."
+        return UndoPreview(item, "update", sentence, [Line(_REMOVED, now.get(_REMOVED), False)], obstacle)
     before = item.before or {}
     sentence = f"«{opened.title}»: the record {item.external_id} gets back what stood there before."
     return UndoPreview(
@@ -81,6 +86,8 @@ async def undo(office: Office, workspace_id: UUID, outbox_id: UUID) -> UUID:
     if write.operation == "delete":
         payload: Mapping[str, Any] = {name: item.payload[name] for name in write.fields if name in item.payload}
         base: Mapping[str, Any] = wrote
+    elif _REMOVED in write.fields:
+        payload, base = {_REMOVED: False}, {_REMOVED: True}
     else:
         names = _restorable(item)
         before = item.before or {}
@@ -116,6 +123,7 @@ async def _plan(office: Office, workspace_id: UUID, outbox_id: UUID) -> tuple[It
 
 
 def _wrote(item: Item) -> dict[str, Any]:
+    """What stands there since our change."""
     return dict(item.stored if item.stored is not None else item.payload)
 
 

@@ -9,6 +9,7 @@ from pydantic import Field, TypeAdapter
 
 from sync.writeback.kinds.base import RuleSettings
 from sync.writeback.kinds.cards import ClientFields
+from sync.writeback.kinds.deletes import DeletedElsewhere
 from sync.writeback.kinds.entry import CallToDeal, CallToLead, OrderToDeal, RequestToDeal, RequestToLead
 from sync.writeback.kinds.platform import ClientsToPlatform
 from sync.writeback.kinds.tracker import CostsToTracker, DealMarksCall, LeadToRequest, WonDealToCall
@@ -25,6 +26,7 @@ AnyRule = (
     | CostsToTracker
     | ClientFields
     | ClientsToPlatform
+    | DeletedElsewhere
 )
 _RULE: TypeAdapter[AnyRule] = TypeAdapter(Annotated[AnyRule, Field(discriminator="kind")])
 KINDS: dict[str, type[RuleSettings]] = {
@@ -39,6 +41,7 @@ KINDS: dict[str, type[RuleSettings]] = {
     "costs_to_tracker": CostsToTracker,
     "client_fields": ClientFields,
     "clients_to_platform": ClientsToPlatform,
+    "deleted_elsewhere": DeletedElsewhere,
 }
 
 

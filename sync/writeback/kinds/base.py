@@ -19,13 +19,15 @@ Title = Callable[[UUID], str]
 
 class RuleSettings(BaseModel, ABC):
     """Typed settings of one kind of rule. ``write``: the connector's write that the rule needs; ``also_writes``:
-    those that some of its changes need; ``causes``: the records that can set it off."""
+    those that some of its changes need; ``causes``: the records that can set it off; ``lacking``: what is said of a
+    system without those writes."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
 
     write: ClassVar[str]
     also_writes: ClassVar[tuple[str, ...]] = ()
     causes: ClassVar[frozenset[RecordKind]]
+    lacking: ClassVar[str] = "can't take this"
 
     @abstractmethod
     def sentence(self, target: str, title: Title, language: Language = "en") -> str:
