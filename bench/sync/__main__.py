@@ -7,6 +7,9 @@
 Three loads of the whole journal: *first* (all new), *again* (nothing changed), *1 %* (one call in a hundred has a
 tag more). Every reader is a process of its own and asks the same replayed answers, with no limit of requests.
 The floor is COPY of the very rows that Skvoz wrote, from memory, into like tables with the same indexes.
+
+Then many connections: the CPU of one more run of each where the vendor has nothing new, and the requests a second
+of 1, 2 and 4 workers at two accounts that refuse whatever goes beyond the vendor's limit.
 """
 
 from __future__ import annotations
@@ -24,9 +27,13 @@ import orjson
 from psycopg.conninfo import conninfo_to_dict
 
 from bench.sync.journal import record, replayed
+from connectors.registry import connector
 from core.embedded import acquire
 
 HERE = Path(__file__).parent
+FLEETS_CALLS = 500
+IDLE = 100
+LIMIT = connector("calltouch").limits[0]
 DLT = {"dlt, as it comes": "plain", "dlt, flat, upsert, CSV": "csv", "dlt, fed with Arrow": "arrow"}
 
 
@@ -58,7 +65,32 @@ async def measure(calls: int, kept: Path) -> int:
                 for title, how in DLT.items():
                     results[title] = await _dlt(Path(home), peers, address, folder, how)
     _show(facts, results)
-    return int(None in results.values())
+    idle, scaled = await _fleet(kept / f"journal-{FLEETS_CALLS}")
+    _show_fleet(idle, scaled)
+    return int(None in (*results.values(), idle, scaled))
+
+
+async def _fleet(folder: Path) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+    facts = record(folder, FLEETS_CALLS)
+    command = (sys.executable, "-m", "bench.sync.fleet")
+    with tempfile.TemporaryDirectory(prefix="skvoz-") as home:
+        async with replayed(folder) as address:
+            idle = await _told(*command, "idle", home, facts["site"], address, str(IDLE))
+    with tempfile.TemporaryDirectory(prefix="skvoz-") as home:
+        async with replayed(folder, LIMIT.requests) as one, replayed(folder, LIMIT.requests) as other:
+            scaled = await _told(*command, "scale", home, facts["site"], one, other)
+    return idle, scaled
+
+
+def _show_fleet(idle: dict[str, Any] | None, scaled: dict[str, Any] | None) -> None:
+    print("\n| connections, nothing new | client CPU, s | server CPU, s | s |\n|---|---|---|---|")
+    if idle is None:
+        print("| failed | | | |")
+    else:
+        print(f"| {idle['count']} | {idle['cpu']:.2f} | {idle['server']:.2f} | {idle['seconds']:.1f} |")
+    print(f"\n| workers | requests/s at two accounts of {LIMIT.requests} |\n|---|---|")
+    for workers, pace in (scaled or {"1, 2, 4": None}).items():
+        print(f"| {workers} | {'failed' if pace is None else format(pace, '.1f')} |")
 
 
 async def _dlt(home: Path, peers: str, address: str, folder: Path, how: str) -> dict[str, Any] | None:

@@ -10,6 +10,8 @@ import argparse
 import asyncio
 import hashlib
 import sys
+import time
+from collections import deque
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime, timedelta
@@ -91,10 +93,11 @@ def _name(query: httpx.QueryParams | Mapping[str, str]) -> str:
 
 
 @asynccontextmanager
-async def replayed(folder: Path) -> AsyncIterator[str]:
-    """The journal of ``folder``, served by a process of its own at the address that is given."""
+async def replayed(folder: Path, limit: int = 0) -> AsyncIterator[str]:
+    """The journal of ``folder``, served by a process of its own at the address that is given; ``limit``: as `serve`
+    has it."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "bench.sync.journal", str(folder)), stdout=asyncio.subprocess.PIPE
+        *(sys.executable, "-m", "bench.sync.journal", str(folder), str(limit)), stdout=asyncio.subprocess.PIPE
     )
     try:
         assert process.stdout is not None
@@ -104,13 +107,19 @@ async def replayed(folder: Path) -> AsyncIterator[str]:
         await process.wait()
 
 
-def serve(folder: Path) -> None:
-    """Answer every request of the recording, from memory once it was asked for, until terminated."""
+def serve(folder: Path, limit: int = 0) -> None:
+    """Answer every request of the recording, from memory once it was asked for, until terminated. More than
+    ``limit`` requests in one second are refused as the vendor does (429), if there is one."""
     facts = orjson.loads((folder / "facts.json").read_bytes())
     headers = {"date": format_datetime(datetime.fromisoformat(facts["now"]), usegmt=True)}
     state = {"journal": "first"}
 
+    answered: deque[float] = deque(maxlen=limit)
+
     async def answer(request: Request) -> Response:
+        if limit and len(answered) == limit and time.monotonic() - answered[0] < 1.0:
+            return Response(status_code=429, headers=headers | {"retry-after": "1"})
+        answered.append(time.monotonic())
         path = folder / state["journal"] / _name(request.query_params)
         kind = "requests" if request.url.path.endswith("requests") else "calls"
         content = path.read_bytes() if path.exists() else EMPTY[kind]
@@ -132,4 +141,6 @@ def serve(folder: Path) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
-    serve(parser.parse_args().folder)
+    parser.add_argument("limit", type=int, nargs="?", default=0)
+    given = parser.parse_args()
+    serve(given.folder, given.limit)
