@@ -5,11 +5,12 @@ All models, this one among them, stand in ``reports.models``; which one answers 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from reports.paths import NIL, Path, Touch
+from reports.columns import numbered
+from reports.known import NIL, have_campaigns
+from reports.paths import Paths
 from schema.enums import Channel, Unattributed
 
 
@@ -27,12 +28,26 @@ class Credit:
     channel: str
 
 
-def last_non_direct(path: Path) -> Credit:
-    """The credit by the model that the rollups are kept by."""
-    position = _last_non_direct(path.touches)
-    if position is None:
-        return Credit(0, NIL, _reason_of_no_touch(path), "")
-    return _credit_of(path.touches[position], position + 1)
+def credits_of(paths: Paths) -> list[Credit]:
+    """Where each of these is counted by the model that the rollups are kept by."""
+    touched = paths.credited >= 0
+    chosen = paths.touches.only((paths.starts[:-1] + paths.credited)[touched])
+    distinct, campaigns = numbered(chosen.campaigns)
+    names = [UUID(bytes=id.tobytes()) for id in distinct]
+    found = iter(zip(chosen.channels.tolist(), campaigns.tolist(), strict=True))
+    known = have_campaigns(paths.clients).tolist()
+    counted = []
+    for position, client, older in zip(
+        paths.credited.tolist(), known, paths.had_older_touches.tolist(), strict=True
+    ):
+        if position < 0:
+            counted.append(Credit(0, NIL, _reason_of_no_touch(has_client=client, older=older), ""))
+            continue
+        number, campaign = next(found)
+        channel, campaign_id = paths.words[number], names[campaign]
+        shown = "" if campaign_id != NIL else channel
+        counted.append(Credit(position + 1, campaign_id, _reason(channel, campaign_id), shown))
+    return counted
 
 
 def credit_of_origin(channel: str | None, campaign_id: UUID | None) -> Credit:
@@ -42,25 +57,13 @@ def credit_of_origin(channel: str | None, campaign_id: UUID | None) -> Credit:
     return Credit(1, campaign_id, _reason(channel, campaign_id), "" if campaign_id != NIL else channel)
 
 
-def _last_non_direct(touches: Sequence[Touch]) -> int | None:
-    for position in range(len(touches) - 1, -1, -1):
-        if not touches[position].direct:
-            return position
-    return len(touches) - 1 if touches else None
-
-
-def _credit_of(touch: Touch, position: int) -> Credit:
-    channel = "" if touch.campaign_id != NIL else touch.channel
-    return Credit(position, touch.campaign_id, _reason(touch.channel, touch.campaign_id), channel)
-
-
 def _reason(channel: str, campaign_id: UUID) -> str:
     if campaign_id != NIL:
         return ""
     return Unattributed.DIRECT_ONLY if channel == Channel.DIRECT else Unattributed.NO_CAMPAIGN
 
 
-def _reason_of_no_touch(path: Path) -> Unattributed:
-    if path.client_id is None:
+def _reason_of_no_touch(*, has_client: bool, older: bool) -> str:
+    if not has_client:
         return Unattributed.NO_CLIENT
-    return Unattributed.WINDOW_PASSED if path.had_older_touches else Unattributed.NO_TOUCHES
+    return Unattributed.WINDOW_PASSED if older else Unattributed.NO_TOUCHES

@@ -54,6 +54,11 @@ class Columns:
     def ids(self, number: int) -> Ids:
         return self._fixed(number, "V16").copy()
 
+    def bytes(self, number: int, size: int) -> list[bytes]:
+        """Byte strings of one size that ``string_agg`` laid one after another."""
+        raw = self._values[number] or b""
+        return [raw[begin : begin + size] for begin in range(0, len(raw), size)]
+
     def text(self, number: int) -> str:
         """A text that ``string_agg`` made; empty if there was nothing to aggregate."""
         return (self._values[number] or b"").decode()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import numpy as np
 
@@ -21,7 +21,6 @@ from reports.models import (
     position_based,
     split,
 )
-from reports.paths import Path
 
 MARKOV = Definition(
     "markov",
@@ -42,8 +41,6 @@ SHAPLEY = Definition(
 
 DEFINITIONS: Mapping[str, Definition] = {**MODELS, MARKOV.key: MARKOV, SHAPLEY.key: SHAPLEY}
 """All models by key, with their meaning."""
-
-_MICROSECOND = timedelta(microseconds=1)
 
 
 def chosen(names: Iterable[str]) -> list[str]:
@@ -150,19 +147,6 @@ def credit(
 def _by_unit(units: Ints, parts: Ints, number: int) -> Ints:
     """Exact as long as a sum stays below 2**53: nine thousand million conversions, ninety billion of money."""
     return np.bincount(units, weights=parts, minlength=number).astype(np.int64)
-
-
-def journeys_of(paths: Sequence[Path]) -> Journeys:
-    """Paths as the models read them."""
-    times = [[touch.at for touch in path.touches] for path in paths]
-    ages = [(path.occurred_at - at) // _MICROSECOND for path, seen in zip(paths, times, strict=True) for at in seen]
-    return Journeys(
-        np.cumsum([0, *map(len, times)]),
-        np.array(ages, np.int64),
-        np.array([touch.direct for path in paths for touch in path.touches], np.bool_),
-        np.array([led_to(seen, path.lead_at) for path, seen in zip(paths, times, strict=True)], np.int64),
-        np.array([led_to(seen, path.opened_at) for path, seen in zip(paths, times, strict=True)], np.int64),
-    )
 
 
 def led_to(times: Sequence[datetime], milestone: datetime | None) -> int:

@@ -159,13 +159,20 @@ def last_touch(journeys: Journeys) -> Ints:
 
 def last_non_direct(journeys: Journeys) -> Ints:
     """All to the last touch that isn't direct; to the last direct one only where there is nothing else."""
-    best = np.where(journeys.direct, 0, len(journeys.ages)) + journeys.positions
-    filled = journeys.sizes > 0
-    last = np.full(len(journeys), UNKNOWN)
+    return _all_to(journeys, journeys.at(nearest_non_direct(journeys.starts, journeys.direct)))
+
+
+def nearest_non_direct(starts: Ints, direct: Bools) -> Ints:
+    """The position in each path of the last touch that isn't direct; of the last one where all are, ``UNKNOWN``
+    without touches."""
+    filled = np.diff(starts) > 0
+    found = np.full(len(filled), UNKNOWN)
     if filled.any():
-        highest = np.maximum.reduceat(best, journeys.starts[:-1][filled])
-        last[filled] = highest % len(journeys.ages)
-    return _all_to(journeys, journeys.at(last))
+        begins = starts[:-1][filled]
+        places = np.arange(len(direct))
+        highest = np.maximum.reduceat(np.where(direct, 0, len(direct)) + places, begins)
+        found[filled] = highest % len(direct) - begins
+    return found
 
 
 def linear(journeys: Journeys) -> Ints:

@@ -1,4 +1,6 @@
-"""From what is known of a client to conversions and the touches that may have brought them. Pure functions.
+"""From what is known of clients to conversions and the touches that may have brought them.
+
+Many histories at once, as columns: settling some clients and recomputing all of them is the same code.
 
 The rules that decide a figure stand here and nowhere else; ``RULES`` names their version, and every path says
 which one made it:
@@ -28,17 +30,33 @@ which one made it:
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
-from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from decimal import Decimal
-from typing import NamedTuple
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cached_property
 from uuid import UUID
 
+import numpy as np
 import xxhash
 
-from schema.enums import Channel, ConversionKind, RecordKind
+from reports.columns import Ids
+from reports.known import (
+    DIRECT_WORD,
+    NEVER,
+    NIL,
+    TOUCH_KINDS,
+    UNKNOWN_WORD,
+    Histories,
+    Told,
+    Touches,
+    by_id,
+    have_campaigns,
+    together,
+)
+from reports.models import DAY, Bools, Ints, nearest_non_direct
+from schema.enums import ConversionKind, RecordKind
+
+__all__ = ["NIL", "RULES", "Paths", "conversion_id", "make_paths"]
 
 RULES = "2"
 """Version of the rules above. A path made by other rules is replaced when it is next settled."""
@@ -46,309 +64,364 @@ RULES = "2"
 SAME_CALL = timedelta(seconds=120)
 SAME_LEAD = timedelta(hours=24)
 
-NIL = UUID(int=0)
-"""Stands for "no campaign" where a column can't be empty."""
+KINDS = tuple(ConversionKind)
+"""Kinds of conversions; columns hold their numbers."""
 
-_ORDER_AT_ONE_INSTANT = {
-    RecordKind.VISIT: 0,
-    RecordKind.CALL: 1,
-    RecordKind.LEAD: 2,
-    RecordKind.ORDER: 3,
-    RecordKind.DEAL: 4,
-}
+_MICROSECOND = timedelta(microseconds=1)
+_CALL, _LEAD, _DEAL = (TOUCH_KINDS.index(kind) for kind in (RecordKind.CALL, RecordKind.LEAD, RecordKind.DEAL))
 
 
-class Touch(NamedTuple):
-    """One contact of a client with the business, and where it came from."""
+@dataclass(frozen=True)
+class Paths:
+    """Conversions with their touches within the window, in the order of time: path ``i`` has the touches
+    ``starts[i]`` to ``starts[i + 1]``. The window ends at ``until`` if not with the conversion; moments that aren't
+    known are ``NEVER``. ``also_told_by`` are the ids of further records of a call or lead, by the number of its
+    path."""
 
-    at: datetime
-    kind: RecordKind
-    record_id: UUID
-    channel: str
-    campaign_id: UUID
+    kinds: Ints
+    clients: Ids
+    records: Ids
+    also_told_by: Mapping[int, list[bytes]]
+    at: Ints
+    kopecks: Ints
+    currencies: Ints
+    starts: Ints
+    touches: Touches
+    had_older_touches: Bools
+    lead_at: Ints
+    opened_at: Ints
+    until: Ints
+    words: list[str]
 
-    @property
-    def direct(self) -> bool:
-        return self.channel == Channel.DIRECT and self.campaign_id == NIL
+    def __len__(self) -> int:
+        return len(self.at)
 
+    @cached_property
+    def ids(self) -> list[bytes]:
+        """The ids of the conversions."""
+        prefixes, records = [_prefix(kind) for kind in KINDS], self.records.tobytes()
+        return [
+            xxhash.xxh3_128_digest(prefixes[kind] + records[16 * number : 16 * number + 16])
+            for number, kind in enumerate(self.kinds.tolist())
+        ]
 
-class Told(NamedTuple):
-    """A call or lead as one system tells it. ``teller`` is that system; records of different ``key`` are never
-    the same; ``key`` None says that this one can't be compared."""
-
-    at: datetime
-    record_id: UUID
-    teller: Hashable
-    key: Hashable
-    channel: str | None
-    campaign_id: UUID | None
-
-
-class WonDeal(NamedTuple):
-    """A won deal; ``amount`` in ``currency``. ``person`` is the client whose card the deal names as its contact."""
-
-    at: datetime
-    record_id: UUID
-    created_at: datetime
-    amount: Decimal
-    currency: str
-    channel: str | None
-    campaign_id: UUID | None
-    person: UUID | None = None
-
-
-class PaidInvoice(NamedTuple):
-    """An invoice that was paid in full ``at``; ``amount`` in ``currency``."""
-
-    at: datetime
-    record_id: UUID
-    amount: Decimal
-    currency: str
-    deal_id: UUID | None
-
-
-@dataclass(slots=True)
-class History:
-    """All of one client that figures depend on; of records without a client where ``client_id`` is None.
-
-    ``people`` are the persons who belong to it, if it is a company, with their touches.
-    """
-
-    client_id: UUID | None
-    visits: list[Touch] = field(default_factory=list)
-    calls: list[Told] = field(default_factory=list)
-    leads: list[Told] = field(default_factory=list)
-    orders: list[Touch] = field(default_factory=list)
-    deals: list[WonDeal] = field(default_factory=list)
-    invoices: list[PaidInvoice] = field(default_factory=list)
-    people: dict[UUID, list[Touch]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Path:
-    """A conversion and its touches within the window, in the order of time. The window ends at ``window_until`` if
-    not with the conversion."""
-
-    kind: ConversionKind
-    client_id: UUID | None
-    record_id: UUID
-    also_told_by: tuple[UUID, ...]
-    occurred_at: datetime
-    value: Decimal
-    currency: str
-    touches: tuple[Touch, ...]
-    had_older_touches: bool
-    window_days: int
-    lead_at: datetime | None = None
-    opened_at: datetime | None = None
-    window_until: datetime | None = None
-
-    @property
-    def conversion_id(self) -> UUID:
-        return conversion_id(self.kind, self.record_id)
+    @cached_property
+    def credited(self) -> Ints:
+        """The position of the last touch that isn't direct, or else of the last one; -1 without touches."""
+        return nearest_non_direct(self.starts, self.touches.direct)
 
 
 def conversion_id(kind: ConversionKind, record_id: UUID) -> UUID:
     """A conversion's id follows from what it is and the record that tells of it."""
-    return UUID(bytes=xxhash.xxh3_128_digest(b"conversion\x1f" + kind.encode() + record_id.bytes))
+    return UUID(bytes=xxhash.xxh3_128_digest(_prefix(kind) + record_id.bytes))
 
 
-def make_paths(history: History, *, window_days: int, currency: str) -> list[Path]:
-    """The conversions of one client with their paths. ``currency`` is the workspace's."""
-    calls, leads = _told_once(history.calls, SAME_CALL), _told_once(history.leads, SAME_LEAD)
-    window = timedelta(days=window_days)
-    seen = _Seen(history, calls, leads, window)
-    asked = sorted(group[0].at for group in (*calls, *leads)) if history.client_id is not None else []
-
-    def path(
-        kind: ConversionKind,
-        at: datetime,
-        record: UUID,
-        own: Touch | None,
-        also: Iterable[UUID] = (),
-        value: Decimal = Decimal(0),
-        money: str = currency,
-        opened: datetime | None = None,
-        until: datetime | None = None,
-        person: UUID | None = None,
-    ) -> Path:
-        end = until or at
-        touches, older = seen.before(end, own, person)
-        lead = bisect_left(asked, end - window)
-        lead_at = asked[lead] if lead < len(asked) and asked[lead] <= end else None
-        return Path(
-            kind,
-            history.client_id,
-            record,
-            tuple(also),
-            at,
-            value,
-            money,
-            touches,
-            older,
-            window_days,
-            lead_at,
-            opened,
-            until,
-        )
-
-    made = []
-    for kind, record_kind, groups in (
-        (ConversionKind.CALL, RecordKind.CALL, calls),
-        (ConversionKind.LEAD, RecordKind.LEAD, leads),
-    ):
-        for first, *others in groups:
-            own = _touch_of((first, *others), record_kind)
-            made.append(path(kind, first.at, first.record_id, own, (other.record_id for other in others)))
-    for number, deal in enumerate(sorted(history.deals, key=_in_time)):
-        own = _origin_of(deal)
-        opened = min(deal.created_at, deal.at)
-        if number == 0 and history.client_id is not None:
-            made.append(
-                path(ConversionKind.NEW_CLIENT, deal.at, deal.record_id, own, opened=opened, person=deal.person)
-            )
-        made.append(
-            path(
-                ConversionKind.WON_DEAL,
-                deal.at,
-                deal.record_id,
-                own,
-                value=deal.amount,
-                money=deal.currency,
-                opened=opened,
-                person=deal.person,
-            )
-        )
-    deals = {deal.record_id: deal for deal in history.deals}
-    for invoice in history.invoices:
-        of = deals.get(invoice.deal_id) if invoice.deal_id is not None else None
-        made.append(
-            path(
-                ConversionKind.PAID_INVOICE,
-                invoice.at,
-                invoice.record_id,
-                None if of is None else _origin_of(of),
-                value=invoice.amount,
-                money=invoice.currency,
-                opened=None if of is None else min(of.created_at, of.at, invoice.at),
-                until=None if of is None or of.at >= invoice.at else of.at,
-                person=None if of is None else of.person,
-            )
-        )
-    return made
+def _prefix(kind: ConversionKind) -> bytes:
+    return b"conversion\x1f" + kind.encode()
 
 
-def touches_of(history: History) -> list[Touch]:
-    """What a client's own records tell of contacts with the business, in no order."""
-    calls, leads = _told_once(history.calls, SAME_CALL), _told_once(history.leads, SAME_LEAD)
-    return _touches(history, calls, leads)
+def make_paths(histories: Histories, *, window_days: int, currency: str) -> Paths:
+    """The conversions of these histories with their paths. ``currency`` is the workspace's."""
+    ours = histories.number(currency)
+    groups = [
+        _told_once(_CALL, histories.calls, int(SAME_CALL / _MICROSECOND)),
+        _told_once(_LEAD, histories.leads, int(SAME_LEAD / _MICROSECOND)),
+    ]
+    told = (ConversionKind.CALL, ConversionKind.LEAD)
+    made = [_of_groups(kind, group, ours) for kind, group in zip(told, groups, strict=True)]
+    made += [_of_deals(histories, ours, first=True), _of_deals(histories, ours), _of_invoices(histories)]
+    conversions = _concatenated(made)
+    conversions = conversions.only(histories.asked[conversions.owners])
+    others = {record: rest for group in groups for record, rest in group.others.items()}
+    return _with_touches(histories, groups, conversions, others, window_days * DAY)
 
 
-def _touches(history: History, calls: list[list[Told]], leads: list[list[Told]]) -> list[Touch]:
-    told = [_touch_of(group, RecordKind.CALL) for group in calls]
-    told += [_touch_of(group, RecordKind.LEAD) for group in leads]
-    return [*history.visits, *history.orders, *(touch for touch in told if touch is not None)]
+@dataclass(frozen=True, slots=True)
+class _Conversions:
+    """Conversions before their touches are looked for. ``own`` are their own origins, as far as they are
+    evidence; ``people`` the histories of the persons whose deals they are, or -1; the window ends at ``until`` if
+    not with the conversion."""
+
+    kinds: Ints
+    records: Ids
+    at: Ints
+    until: Ints
+    own: Touches
+    kopecks: Ints
+    currencies: Ints
+    opened_at: Ints
+    people: Ints
+
+    @property
+    def owners(self) -> Ints:
+        return self.own.owners
+
+    def only(self, which: Bools) -> _Conversions:
+        columns = {name: getattr(self, name) for name in self.__slots__}
+        own = columns.pop("own").only(which)
+        return _Conversions(**{name: column[which] for name, column in columns.items()}, own=own)
 
 
-class _Seen:
-    """The touches of a history, ready to be cut by a window: of everyone, and of each of its people by himself."""
-
-    def __init__(
-        self, history: History, calls: list[list[Told]], leads: list[list[Told]], window: timedelta
-    ) -> None:
-        self._window = window
-        self._alone = history.client_id is None
-        self._own = [] if self._alone else _touches(history, calls, leads)
-        self._people = history.people
-        self._everyone = _InOrder([*self._own, *(touch for theirs in self._people.values() for touch in theirs)])
-        self._by_person: dict[UUID, _InOrder] = {}
-
-    def before(self, at: datetime, own: Touch | None, person: UUID | None = None) -> tuple[tuple[Touch, ...], bool]:
-        """The touches within the window that ends at ``at``, and whether there were older ones; of all its people
-        those of ``person`` alone, if he has any.
-
-        ``own`` is the conversion's own origin; a call's or lead's is among the touches already.
-        """
-        opens = at - self._window
-        touches, older = self._of(person, opens, at).within(opens, at)
-        is_evidence = own is not None and (self._alone or own.kind is RecordKind.DEAL)
-        if own is not None and is_evidence and all(touch.direct for touch in touches):
-            if opens <= own.at <= at:
-                touches = tuple(sorted((*touches, own), key=_in_order))
-            elif own.at < opens:
-                return touches, True
-        return touches, older
-
-    def _of(self, person: UUID | None, opens: datetime, at: datetime) -> _InOrder:
-        theirs = self._people.get(person, ()) if person is not None else ()
-        if person is None or not any(opens <= touch.at <= at for touch in theirs):
-            return self._everyone
-        if person not in self._by_person:
-            self._by_person[person] = _InOrder([*self._own, *theirs])
-        return self._by_person[person]
+def _concatenated(parts: list[_Conversions]) -> _Conversions:
+    columns = {name: [getattr(part, name) for part in parts] for name in _Conversions.__slots__}
+    own = together(columns.pop("own"))
+    return _Conversions(**{name: np.concatenate(column) for name, column in columns.items()}, own=own)
 
 
-class _InOrder:
-    """Touches in the order of time."""
+@dataclass(frozen=True, slots=True)
+class _Groups:
+    """Calls or leads told once: of each the first telling, its touch (at the first telling, with the origin of the
+    one that knows most), and, by the first record's id, the ids of further ones."""
 
-    def __init__(self, touches: Iterable[Touch]) -> None:
-        self._touches = sorted(touches, key=_in_order)
-        self._times = [touch.at for touch in self._touches]
-
-    def within(self, opens: datetime, at: datetime) -> tuple[tuple[Touch, ...], bool]:
-        """Those from ``opens`` to ``at``, and whether there were older ones."""
-        first = bisect_left(self._times, opens)
-        return tuple(self._touches[first : bisect_right(self._times, at)]), first > 0
+    firsts: Ids
+    touches: Touches
+    others: Mapping[bytes, list[bytes]]
 
 
-def _told_once(records: Sequence[Told], within: timedelta) -> list[list[Told]]:
-    """Records that tell of the same call or lead, together; the earliest first.
+def _told_once(kind: int, told: Told, within: int) -> _Groups:
+    """Put records that tell of the same call or lead together.
 
     Each joins the oldest group that it can belong to, so that two calls of a minute's distance, both told by
     two systems, are two. The order in which the records came doesn't matter.
     """
-    groups: list[list[Told]] = []
-    recent: dict[Hashable, list[list[Told]]] = {}
-    for record in sorted(records, key=_in_time):
-        if record.key is None:
-            groups.append([record])
-            continue
-        near = [group for group in recent.get(record.key, ()) if record.at - group[0].at <= within]
-        recent[record.key] = near
-        for group in near:
-            if all(other.teller != record.teller for other in group):
-                group.append(record)
+    order = np.lexsort((*by_id(told.records), told.at, told.keys, told.owners))
+    owners, keys, at = told.owners[order], told.keys[order], told.at[order]
+    near = (owners[1:] == owners[:-1]) & (keys[1:] == keys[:-1]) & (keys[1:] >= 0) & (at[1:] - at[:-1] <= within)
+    before, after = np.concatenate(([False], near))[: len(order)], np.append(near, False)[: len(order)]
+    alone = order[~(before | after)]
+    firsts, bests, others = [], [], {}
+    begins, ends = np.flatnonzero(after & ~before), np.flatnonzero(before & ~after) + 1
+    for begin, end in zip(begins.tolist(), ends.tolist(), strict=True):
+        for group in _groups(told, order[begin:end].tolist(), within):
+            firsts.append(group[0])
+            bests.append(_knows_most(told, group))
+            if len(group) > 1:
+                others[told.records[group[0]].tobytes()] = [told.records[row].tobytes() for row in group[1:]]
+    first = np.concatenate((alone, np.array(firsts, np.int64)))
+    best = np.concatenate((alone, np.array(bests, np.int64)))
+    kinds = np.full(len(first), kind)
+    touches = Touches(
+        told.owners[first], told.at[first], kinds, told.records[best], told.channels[best], told.campaigns[best]
+    )
+    return _Groups(told.records[first], touches, others)
+
+
+def _groups(told: Told, rows: list[int], within: int) -> list[list[int]]:
+    groups: list[list[int]] = []
+    for row in rows:
+        for group in groups:
+            tellers = (told.tellers[other] for other in group)
+            if told.at[row] - told.at[group[0]] <= within and told.tellers[row] not in tellers:
+                group.append(row)
                 break
         else:
-            near.append([record])
-            groups.append(near[-1])
+            groups.append([row])
     return groups
 
 
-def _touch_of(group: Sequence[Told], kind: RecordKind) -> Touch | None:
-    """The touch that a call or lead is: at its first telling, with the origin of the one that knows most."""
-    if len(group) == 1:
-        (best,) = group
-        if best.channel is None and best.campaign_id is None:
-            return None
-        return Touch(best.at, kind, best.record_id, best.channel or "", best.campaign_id or NIL)
-    best = max(group, key=lambda told: (told.campaign_id is not None, told.channel not in {None, Channel.DIRECT}))
-    if best.channel is None and best.campaign_id is None:
-        best = next((told for told in group if told.channel is not None), best)
-        if best.channel is None:
-            return None
-    return Touch(group[0].at, kind, best.record_id, best.channel or "", best.campaign_id or NIL)
+def _knows_most(told: Told, group: list[int]) -> int:
+    campaigns, channels = have_campaigns(told.campaigns[group]).tolist(), told.channels[group].tolist()
+    ranks = [
+        (campaign, channel not in {UNKNOWN_WORD, DIRECT_WORD}, channel == DIRECT_WORD and not any(campaigns))
+        for campaign, channel in zip(campaigns, channels, strict=True)
+    ]
+    return group[ranks.index(max(ranks))]
 
 
-def _origin_of(deal: WonDeal) -> Touch | None:
-    if deal.channel is None and deal.campaign_id is None:
-        return None
-    return Touch(deal.created_at, RecordKind.DEAL, deal.record_id, deal.channel or "", deal.campaign_id or NIL)
+def _of_groups(kind: ConversionKind, group: _Groups, currency: int) -> _Conversions:
+    number = len(group.firsts)
+    never, nothing = np.full(number, NEVER), np.zeros(number, np.int64)
+    kinds = np.full(number, KINDS.index(kind))
+    at = group.touches.at
+    return _Conversions(
+        kinds, group.firsts, at, never, group.touches, nothing, nothing + currency, never, nothing - 1
+    )
 
 
-def _in_time(record: Told | WonDeal) -> tuple[datetime, UUID]:
-    return record.at, record.record_id
+def _of_deals(histories: Histories, currency: int, *, first: bool = False) -> _Conversions:
+    """The won deals, or the new clients that first won deals make."""
+    deals = histories.deals
+    rows = np.lexsort((*by_id(deals.records), deals.at, deals.owners))
+    kind = ConversionKind.NEW_CLIENT if first else ConversionKind.WON_DEAL
+    if first:
+        owners = deals.owners[rows]
+        rows = rows[np.diff(owners, prepend=-1) != 0]
+        rows = rows[have_campaigns(histories.clients)[deals.owners[rows]]]
+    nothing = np.zeros(len(rows), np.int64)
+    return _Conversions(
+        np.full(len(rows), KINDS.index(kind)),
+        deals.records[rows],
+        deals.at[rows],
+        np.full(len(rows), NEVER),
+        _origins(histories, rows),
+        nothing if first else deals.kopecks[rows],
+        nothing + currency if first else deals.currencies[rows],
+        np.minimum(deals.created_at, deals.at)[rows],
+        deals.people[rows],
+    )
 
 
-def _in_order(touch: Touch) -> tuple[datetime, int, UUID]:
-    return touch.at, _ORDER_AT_ONE_INSTANT[touch.kind], touch.record_id
+def _origins(histories: Histories, rows: Ints) -> Touches:
+    """The origins that deals name."""
+    deals = histories.deals
+    kinds = np.full(len(rows), _DEAL)
+    return Touches(
+        deals.owners[rows],
+        deals.created_at[rows],
+        kinds,
+        deals.records[rows],
+        deals.channels[rows],
+        deals.campaigns[rows],
+    )
+
+
+def _of_invoices(histories: Histories) -> _Conversions:
+    invoices, deals = histories.invoices, histories.deals
+    number = len(invoices.at)
+    rows = {
+        (owner, deal.tobytes()): row
+        for row, (owner, deal) in enumerate(zip(deals.owners.tolist(), deals.records, strict=True))
+    }
+    named = zip(invoices.owners.tolist(), invoices.deals, strict=True)
+    found = np.array([rows.get((owner, deal.tobytes()), -1) for owner, deal in named], np.int64)
+    known = np.flatnonzero(found >= 0)
+    until, opened, people = np.full(number, NEVER), np.full(number, NEVER), np.full(number, -1)
+    of = found[known]
+    won, paid = deals.at[of], invoices.at[known]
+    until[known] = np.where(won < paid, won, NEVER)
+    opened[known] = np.minimum(np.minimum(deals.created_at[of], won), paid)
+    people[known] = deals.people[of]
+    own = Touches(
+        invoices.owners,
+        invoices.at.copy(),
+        np.full(number, _DEAL),
+        invoices.records.copy(),
+        np.full(number, UNKNOWN_WORD),
+        np.zeros(number, "V16"),
+    )
+    origins = _origins(histories, of)
+    for name in ("at", "records", "channels", "campaigns"):
+        getattr(own, name)[known] = getattr(origins, name)
+    kinds = np.full(number, KINDS.index(ConversionKind.PAID_INVOICE))
+    return _Conversions(
+        kinds, invoices.records, invoices.at, until, own, invoices.kopecks, invoices.currencies, opened, people
+    )
+
+
+class _Timeline:
+    """Moments of histories as numbers that grow with the history, then with time."""
+
+    def __init__(self, *moments: Ints) -> None:
+        self._moments = np.unique(np.concatenate(moments))
+
+    def places(self, owners: Ints, at: Ints) -> Ints:
+        return owners * len(self._moments) + np.searchsorted(self._moments, at)
+
+
+def _with_touches(
+    histories: Histories,
+    groups: list[_Groups],
+    made: _Conversions,
+    others: Mapping[bytes, list[bytes]],
+    window: int,
+) -> Paths:
+    base, nobody = _touches(histories, groups), ~have_campaigns(histories.clients)
+    asked = together([group.touches for group in groups])
+    asked = asked.only(~nobody[asked.owners])
+    ends = np.where(made.until == NEVER, made.at, made.until)
+    opens = ends - window
+    time = _Timeline(base.at, asked.at, opens, ends, made.own.at)
+    touches, owners = _seen(histories, base, made, time, opens, ends)
+    seen, begin, end = (
+        time.places(touches.owners, touches.at),
+        time.places(owners, opens),
+        time.places(owners, ends),
+    )
+    first, last = np.searchsorted(seen, begin), np.searchsorted(seen, end, "right")
+    older = first > np.searchsorted(touches.owners, owners)
+    # The own origin of a call or lead that has a client is among its touches already.
+    alone, known = nobody[made.owners], (made.own.channels != UNKNOWN_WORD) | have_campaigns(made.own.campaigns)
+    evidence = known & (alone | (made.own.kinds == _DEAL)) & _all_direct(touches, first, last)
+    within = evidence & (made.own.at >= opens) & (made.own.at <= ends)
+    older |= evidence & (made.own.at < opens)
+    asked = asked.only(np.argsort(time.places(asked.owners, asked.at), kind="stable"))
+    asked_at = time.places(asked.owners, asked.at)
+    lead = np.searchsorted(asked_at, time.places(made.owners, opens))
+    is_lead = np.append(asked_at, np.iinfo(np.int64).max)[lead] <= time.places(made.owners, ends)
+    place = np.searchsorted(seen, time.places(owners, made.own.at), "right") - first
+    starts, chosen = _laid(first, last, np.where(within, place, -1), len(touches))
+    told = np.flatnonzero(made.kinds <= KINDS.index(ConversionKind.LEAD)) if others else np.zeros(0, np.int64)
+    also = {number: others.get(made.records[number].tobytes(), []) for number in told.tolist()}
+    return Paths(
+        made.kinds,
+        histories.clients[made.owners],
+        made.records,
+        {number: rest for number, rest in also.items() if rest},
+        made.at,
+        made.kopecks,
+        made.currencies,
+        starts,
+        together([touches, made.own]).only(chosen),
+        older,
+        np.where(is_lead, np.append(asked.at, NEVER)[lead], NEVER),
+        made.opened_at,
+        made.until,
+        histories.words,
+    )
+
+
+def _touches(histories: Histories, groups: list[_Groups]) -> Touches:
+    """What clients' own records tell of contacts with the business."""
+    named = [
+        group.touches.only((group.touches.channels != UNKNOWN_WORD) | have_campaigns(group.touches.campaigns))
+        for group in groups
+    ]
+    touches = together([histories.visits, histories.orders, *named])
+    return touches.only(have_campaigns(histories.clients)[touches.owners]).in_order()
+
+
+def _seen(
+    histories: Histories, base: Touches, made: _Conversions, time: _Timeline, opens: Ints, ends: Ints
+) -> tuple[Touches, Ints]:
+    """All touches of clients, those of a company's persons among its own, and to whose each conversion looks: where
+    it is that of a person who has any within the window, to his and the company's own, which get a number beyond
+    all histories."""
+    owners = made.owners.copy()
+    if not len(histories.people):
+        return base, owners
+    parts = [base, _copied(base, histories.people[:, 1], histories.people[:, 0])]
+    places = time.places(base.owners, base.at)
+    opened = np.searchsorted(places, time.places(made.people, opens))
+    ended = np.searchsorted(places, time.places(made.people, ends), "right")
+    named = np.flatnonzero((made.people >= 0) & (ended > opened))
+    number = len(histories.clients)
+    pairs, which = np.unique(owners[named] * number + made.people[named], return_inverse=True)
+    both = number + np.arange(len(pairs))
+    owners[named] = both[which]
+    parts += [_copied(base, pairs // number, both), _copied(base, pairs % number, both)]
+    return together(parts).in_order(), owners
+
+
+def _copied(touches: Touches, owners: Ints, to: Ints) -> Touches:
+    """The touches of these histories as those of others."""
+    first, last = np.searchsorted(touches.owners, owners), np.searchsorted(touches.owners, owners, "right")
+    _, theirs = _laid(first, last, np.full(len(owners), -1), 0)
+    return touches.only(theirs).of(np.repeat(to, last - first))
+
+
+def _all_direct(touches: Touches, first: Ints, last: Ints) -> Bools:
+    others = np.concatenate(([0], np.cumsum(~touches.direct)))
+    direct: Bools = others[first] == others[last]
+    return direct
+
+
+def _laid(first: Ints, last: Ints, own: Ints, number: int) -> tuple[Ints, Ints]:
+    """Ranges of touches one after another: where each begins, and the touches. At the position ``own``, if that
+    isn't negative, stands the range's own origin; these are numbered from ``number`` on."""
+    sizes = last - first + (own >= 0)
+    starts = np.concatenate(([0], np.cumsum(sizes))).astype(np.int64)
+    ranges = np.repeat(np.arange(len(sizes)), sizes)
+    positions = np.arange(starts[-1]) - starts[ranges]
+    place = own[ranges]
+    chosen = first[ranges] + positions - ((place >= 0) & (positions > place))
+    return starts, np.where(positions == place, number + ranges, chosen)

@@ -105,16 +105,19 @@ async def difference_from_rebuild(conn: PsycopgConnection, workspace_id: UUID) -
     terms = await enter(conn, workspace_id)
     wrong: list[Discrepancy] = []
     sums = await _visits_and_spend(conn, terms)
-    counted: set[UUID] = set()
+    counted: set[bytes] = set()
     async for known in _everybody(conn, terms):
         wanted = wanted_paths(known, terms)
         for change in await unsettled(conn, terms, known, wanted):
             stored = change.former if change.former and change.former.current else None
-            wrong.append(Discrepancy("path", change.conversion_id, stored, change.wanted and change.wanted.row))
-        for conversion, make in wanted.items():
+            wrong.append(
+                Discrepancy("path", change.conversion_id, stored, change.wanted and change.wanted.document)
+            )
+        for conversion in wanted.ids():
+            make = wanted[conversion]
             if conversion not in counted:
                 counted.add(conversion)
-                sums.add_conversion(make.cell, make.path.kind, make.revenue, times=1)
+                sums.add_conversion(make.cell, make.kind, Decimal(make.revenue) / 100, times=1)
     for level, right in (("day", sums), ("month", sums.by_month())):
         wrong += _compare(f"rollup_{level}", await rollups.stored(conn, workspace_id, level), right.changed())
     return wrong + await _compare_settled_visits(conn, terms)

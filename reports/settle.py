@@ -17,7 +17,7 @@ from core.database import PsycopgConnection
 from reports import histories, rollups, versions
 from reports.counts import settle_spend, settle_visits
 from reports.histories import Known
-from reports.paths import conversion_id, make_paths
+from reports.paths import NIL, conversion_id, make_paths
 from reports.terms import Terms, enter
 from schema.enums import ConversionKind
 
@@ -141,7 +141,7 @@ async def settle_known(
         conn,
         terms,
         found,
-        marked=lambda client: marks.get(client) if client else None,
+        marked=marks.get,
         run_id=run_id,
         at=clock.now(),
     )
@@ -150,28 +150,25 @@ async def settle_known(
 
 
 async def unsettled(
-    conn: PsycopgConnection, terms: Terms, known: Known, wanted: Mapping[UUID, versions.Made]
+    conn: PsycopgConnection, terms: Terms, known: Known, wanted: versions.Wanted
 ) -> list[versions.Change]:
     """What differs between the stored paths of these histories and the wanted ones."""
-    looked_at = {conversion_id(kind, record) for kind in _KINDS_OF_NOBODY for record in known.records}
-    latest = await versions.latest(conn, terms, known.clients.keys(), wanted.keys() | looked_at)
+    looked_at = {conversion_id(kind, record).bytes for kind in _KINDS_OF_NOBODY for record in known.records}
+    latest = await versions.latest(conn, terms, known.clients, wanted.ids() | looked_at)
+    clients = {NIL.bytes, *(client.bytes for client in known.clients)}
     ours = {
         conversion: version
         for conversion, version in latest.items()
         # A record that was looked at may belong to a client who isn't settled here: his path stays.
-        if conversion in wanted or version.client_id is None or version.client_id in known.clients
+        if conversion in wanted or version.client_id in clients
     }
     return versions.changes(wanted, ours)
 
 
-def wanted_paths(known: Known, terms: Terms) -> dict[UUID, versions.Made]:
-    """The paths that follow from these histories, by conversion."""
-    made = (
-        versions.made(path, terms)
-        for history in known.all()
-        for path in make_paths(history, window_days=terms.window_days, currency=terms.currency)
-    )
-    return {make.row["conversion_id"]: make for make in made}
+def wanted_paths(known: Known, terms: Terms) -> versions.Wanted:
+    """The paths that follow from these histories."""
+    paths = make_paths(known.histories, window_days=terms.window_days, currency=terms.currency)
+    return versions.Wanted(paths, terms)
 
 
 async def _keep_dependencies(conn: PsycopgConnection, terms: Terms, known: Known) -> None:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Set
+from collections.abc import Callable, Collection, Iterable, Iterator, KeysView, Mapping, Set
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
+import numpy as np
 import orjson
 import xxhash
 
 from core.database import PsycopgConnection
-from reports.attribution import last_non_direct
+from reports.attribution import credits_of
+from reports.columns import Columns
+from reports.documents import days, documents, moment
 from reports.histories import as_array
-from reports.paths import RULES, Path
+from reports.paths import KINDS, NIL, RULES, Paths
 from reports.rollups import Cell, Differences
 from reports.terms import Terms
 from schema.enums import ConversionKind
@@ -37,25 +40,69 @@ class Cause(StrEnum):
 _EDITED = {ConversionKind.WON_DEAL, ConversionKind.NEW_CLIENT, ConversionKind.PAID_INVOICE}
 
 
-@dataclass(frozen=True, slots=True)
-class Made:
-    """A path as it should stand, and the cell that it counts in."""
+class Made(NamedTuple):
+    """A path as it should stand, and the cell that it counts in. ``value`` and ``revenue`` are hundredths, ``at``
+    microseconds since 2000; ``document`` is what is stored but for version and cause."""
 
-    path: Path
+    kind: ConversionKind
+    client_id: bytes
+    at: int
+    value: int
     cell: Cell
-    revenue: Decimal
-    row: dict[str, Any]
+    revenue: int
+    document: bytes
     digest: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Latest:
-    """The newest stored version of a conversion, as far as it tells whether anything changed."""
+class Wanted:
+    """The paths that should stand, by the ids of conversions."""
+
+    def __init__(self, paths: Paths, terms: Terms) -> None:
+        self._paths = paths
+        self._credits = credits_of(paths)
+        self._days = days(paths.at, terms)
+        ours = paths.words.index(terms.currency) if terms.currency in paths.words else -1
+        self._revenues = np.where(paths.currencies == ours, paths.kopecks, 0).tolist()
+        made = documents(paths, self._credits, self._days, self._revenues, terms)
+        self._documents = list(made)
+        self._digests = list(map(xxhash.xxh3_128_digest, self._documents))
+        self._places = {id: place for place, id in enumerate(paths.ids)}
+
+    def __contains__(self, conversion: bytes) -> bool:
+        return conversion in self._places
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def ids(self) -> KeysView[bytes]:
+        return self._places.keys()
+
+    def digests(self) -> Iterator[tuple[bytes, bytes]]:
+        return zip(self._places, self._digests, strict=True)
+
+    def __getitem__(self, conversion: bytes) -> Made:
+        place, paths = self._places[conversion], self._paths
+        credit = self._credits[place]
+        return Made(
+            KINDS[paths.kinds[place]],
+            paths.clients[place].tobytes(),
+            int(paths.at[place]),
+            int(paths.kopecks[place]),
+            Cell(self._days[place], credit.campaign_id, str(credit.reason), credit.channel),
+            self._revenues[place],
+            self._documents[place],
+            self._digests[place],
+        )
+
+
+class Latest(NamedTuple):
+    """The newest stored version of a conversion, as far as it tells whether anything changed; the client's id is
+    nil where there is none."""
 
     version: int
     digest: bytes
     current: bool
-    client_id: UUID | None
+    client_id: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,24 +155,30 @@ _INSERT = (
     f" select %(workspace)s, {', '.join(_TYPES)} from json_to_recordset(%(rows)s::json)"
     f" as r({', '.join(f'{name} {kind}' for name, kind in _TYPES.items())})"
 )
-_COLUMNS = "conversion_id, version, digest, known_until is null, client_id"
+_COLUMNS = "conversion_id, version, digest, known_until is null as current, client_id"
 _FORMER = """
 select conversion_id, kind, occurred_at, value, day, rules, window_days, known_from from path
 join unnest(%(ids)s::uuid[], %(versions)s::integer[]) as c(id, number)
     on conversion_id = c.id and version = c.number
 where workspace_id = %(workspace)s
 """
+_AS_COLUMNS = """
+select string_agg(uuid_send(conversion_id), ''),
+    string_agg(substr(digest || '\\x00000000000000000000000000000000'::bytea, 1, 16), ''),
+    string_agg(uuid_send(coalesce(client_id, '00000000-0000-0000-0000-000000000000')), ''),
+    array_agg(version), array_agg(current)
+"""
 # ``coalesce`` keeps PostgreSQL from the partial index of current versions, which doesn't begin with the client and
 # looks cheap while the table has no statistics.
 _CURRENT_OF_CLIENTS = f"""
-select r.* from unnest(%(ids)s::uuid[]) as c(id) cross join lateral (
+{_AS_COLUMNS} from unnest(%(ids)s::uuid[]) as c(id) cross join lateral (
     select {_COLUMNS} from path
     where workspace_id = %(workspace)s and client_id = c.id and coalesce(known_until, 'infinity') = 'infinity'
     offset 0
 ) r
 """  # noqa: S608
 _NEWEST = f"""
-select r.* from unnest(%(ids)s::uuid[]) as c(id) cross join lateral (
+{_AS_COLUMNS} from unnest(%(ids)s::uuid[]) as c(id) cross join lateral (
     select {_COLUMNS} from path
     where workspace_id = %(workspace)s and conversion_id = c.id order by version desc limit 1
 ) r
@@ -139,63 +192,22 @@ returning path.day, path.campaign_id, path.reason, path.channel, path.kind, path
 """
 
 
-def made(path: Path, terms: Terms) -> Made:
-    """What is stored for a path: its row but for version and cause, and its digest."""
-    credit = last_non_direct(path)
-    cell = Cell(terms.day(path.occurred_at), credit.campaign_id, str(credit.reason), credit.channel)
-    revenue = path.value if path.currency == terms.currency else Decimal(0)
-    times, kinds, records, channels, campaigns = zip(*path.touches, strict=True) if path.touches else ((),) * 5
-    row = {
-        "conversion_id": path.conversion_id,
-        "kind": path.kind,
-        "client_id": path.client_id,
-        "record_id": path.record_id,
-        "also_told_by": path.also_told_by,
-        "occurred_at": path.occurred_at.astimezone(UTC),
-        "value": f"{path.value:.2f}",
-        "currency": path.currency,
-        "touch_records": records,
-        "touch_kinds": kinds,
-        "touch_times": [_utc(at) for at in times],
-        "touch_channels": channels,
-        "touch_campaigns": campaigns,
-        "lead_at": path.lead_at.astimezone(UTC) if path.lead_at else None,
-        "opened_at": path.opened_at.astimezone(UTC) if path.opened_at else None,
-        "had_older_touches": path.had_older_touches,
-        "window_days": path.window_days,
-        "rules": RULES,
-        "credited": credit.position,
-        "day": cell.day,
-        "campaign_id": cell.campaign_id,
-        "reason": cell.reason,
-        "channel": cell.channel,
-        "revenue": f"{revenue:.2f}",
-    }
-    if path.window_until is not None:
-        row["window_until"] = path.window_until.astimezone(UTC)
-    return Made(path, cell, revenue, row, xxhash.xxh3_128_digest(orjson.dumps(row)))
-
-
-def _utc(at: datetime) -> datetime:
-    return at if at.tzinfo is UTC else at.astimezone(UTC)
-
-
 async def latest(
-    conn: PsycopgConnection, terms: Terms, clients: Collection[UUID], conversions: Set[UUID]
-) -> dict[UUID, Latest]:
+    conn: PsycopgConnection, terms: Terms, clients: Collection[UUID], conversions: Set[bytes]
+) -> dict[bytes, Latest]:
     """The newest versions of these conversions, and the current ones of these clients."""
-    found = await _fetch(conn, terms, _CURRENT_OF_CLIENTS, clients)
-    return found | await _fetch(conn, terms, _NEWEST, conversions - found.keys())
+    found = await _fetch(conn, terms, _CURRENT_OF_CLIENTS, as_array(clients)) if clients else {}
+    if missing := conversions - found.keys():
+        found |= await _fetch(conn, terms, _NEWEST, f"{{{','.join(map(bytes.hex, missing))}}}")
+    return found
 
 
-async def _fetch(
-    conn: PsycopgConnection, terms: Terms, statement: str, ids: Collection[UUID]
-) -> dict[UUID, Latest]:
-    if not ids:
-        return {}
-    async with conn.cursor(binary=True) as cursor:
-        await cursor.execute(statement, {"workspace": terms.workspace_id, "ids": as_array(ids)})
-        return {row[0]: Latest(*row[1:]) for row in await cursor.fetchall()}
+async def _fetch(conn: PsycopgConnection, terms: Terms, statement: str, ids: object) -> dict[bytes, Latest]:
+    columns = await Columns.fetch(conn, statement, {"workspace": terms.workspace_id, "ids": ids})
+    conversions, digests, clients = (columns.bytes(number, 16) for number in (0, 1, 2))
+    versions, current = columns.whole(3, "int4").tolist(), columns.whole(4, "bool").astype(bool).tolist()
+    rows = map(Latest, versions, digests, current, clients)
+    return dict(zip(conversions, rows, strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,16 +219,16 @@ class Change:
     wanted: Made | None
 
 
-def changes(wanted: Mapping[UUID, Made], known: Mapping[UUID, Latest]) -> list[Change]:
+def changes(wanted: Wanted, known: Mapping[bytes, Latest]) -> list[Change]:
     """What must change so that exactly ``wanted`` is current."""
     found = []
-    for conversion, make in wanted.items():
+    for conversion, digest in wanted.digests():
         former = known.get(conversion)
-        if former is None or not former.current or former.digest != make.digest:
-            found.append(Change(conversion, former, make))
+        if former is None or not former.current or former.digest != digest:
+            found.append(Change(UUID(bytes=conversion), former, wanted[conversion]))
     for conversion, former in known.items():
         if former.current and conversion not in wanted:
-            found.append(Change(conversion, former, None))
+            found.append(Change(UUID(bytes=conversion), former, None))
     return found
 
 
@@ -225,7 +237,7 @@ async def append(
     terms: Terms,
     found: Iterable[Change],
     *,
-    marked: Callable[[UUID | None], str | None],
+    marked: Callable[[UUID], str | None],
     run_id: UUID | None,
     at: datetime,
 ) -> Differences:
@@ -252,20 +264,20 @@ async def append(
                 }
             )
         if wanted is not None:
-            adding.append(
-                {
-                    **wanted.row,
-                    "digest": f"\\x{wanted.digest.hex()}",
-                    "version": former.version + 1 if former else 1,
-                    "cause": cause,
-                    "run_id": run_id,
-                    "known_from": since,
-                }
-            )
-            differences.add_conversion(wanted.cell, wanted.path.kind, wanted.revenue, times=1)
-    async for day, campaign, reason, channel, kind, revenue in await _execute(conn, terms, _CLOSE, closing):
+            more = {
+                "digest": f"\\x{wanted.digest.hex()}",
+                "version": former.version + 1 if former else 1,
+                "cause": cause,
+                "run_id": run_id,
+                "known_from": since,
+            }
+            adding.append(wanted.document[:-1] + b"," + orjson.dumps(more)[1:])
+            differences.add_conversion(wanted.cell, wanted.kind, Decimal(wanted.revenue) / 100, times=1)
+    async for day, campaign, reason, channel, kind, revenue in await _execute(
+        conn, terms, _CLOSE, orjson.dumps(closing)
+    ):
         differences.add_conversion(Cell(day, campaign, reason, channel), kind, revenue, times=-1)
-    await _execute(conn, terms, _INSERT, adding)
+    await _execute(conn, terms, _INSERT, b"[" + b",".join(adding) + b"]")
     return differences
 
 
@@ -283,30 +295,30 @@ async def _what_they_said(conn: PsycopgConnection, terms: Terms, found: list[Cha
         return {row[0]: Former(*row[1:]) for row in await cursor.fetchall()}
 
 
-def _cause(change: Change, told: Former | None, terms: Terms, marked: Callable[[UUID | None], str | None]) -> Cause:
+def _cause(change: Change, told: Former | None, terms: Terms, marked: Callable[[UUID], str | None]) -> Cause:
     former, wanted = change.former, change.wanted
     if former is None or told is None:
         return Cause.FIRST
-    clients = {former.client_id} | ({wanted.path.client_id} if wanted else set())
-    causes = {marked(client) for client in clients}
+    clients = {former.client_id} | ({wanted.client_id} if wanted else set())
+    causes = {marked(UUID(bytes=client)) for client in clients}
     if wanted is not None:
         if told.rules != RULES or told.window_days != terms.window_days:
             return Cause.NEW_RULE
-        if former.client_id is None and wanted.path.client_id is not None:
+        if former.client_id == NIL.bytes != wanted.client_id:
             return Cause.IDENTIFIED
     if Cause.SPLIT in causes:
         return Cause.SPLIT
-    if Cause.MERGE in causes or (wanted is not None and former.client_id != wanted.path.client_id):
+    if Cause.MERGE in causes or (wanted is not None and former.client_id != wanted.client_id):
         return Cause.MERGE
     if told.kind in _EDITED and (
-        wanted is None or (told.value, told.occurred_at) != (wanted.path.value, wanted.path.occurred_at)
+        wanted is None or (told.value, told.occurred_at) != (Decimal(wanted.value) / 100, moment(wanted.at))
     ):
         return Cause.EDITED_DEAL
-    if wanted is not None and told.day != wanted.cell.day and told.occurred_at == wanted.path.occurred_at:
+    if wanted is not None and told.day != wanted.cell.day and told.occurred_at == moment(wanted.at):
         return Cause.NEW_RULE
     return Cause.LATE_DATA
 
 
-async def _execute(conn: PsycopgConnection, terms: Terms, statement: str, rows: list[dict[str, Any]]) -> Any:
-    parameters = {"workspace": terms.workspace_id, "rows": orjson.dumps(rows).decode()}
+async def _execute(conn: PsycopgConnection, terms: Terms, statement: str, rows: bytes) -> Any:
+    parameters = {"workspace": terms.workspace_id, "rows": rows.decode()}
     return await conn.execute(statement, parameters)

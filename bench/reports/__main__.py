@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from bench.models_in_sql import MODELS, SIX_MODELS, TOUCHES
+from bench.reports.models_in_sql import MODELS, SIX_MODELS, TOUCHES
 from core.database import Database, PsycopgConnection, driver, open_database
 from core.settings import Settings
 from reports.by_model import models_report

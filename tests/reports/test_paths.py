@@ -5,17 +5,30 @@ from __future__ import annotations
 import random
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports.attribution import last_non_direct
-from reports.comparison import journeys_of
+from reports import paths as columns
+from reports.attribution import Credit, credits_of
 from reports.models import MODELS, WHOLE
-from reports.paths import NIL, SAME_CALL, History, PaidInvoice, Path, Told, Touch, WonDeal, make_paths
+from reports.paths import NIL, SAME_CALL
 from schema.enums import Channel, ConversionKind, RecordKind, Unattributed
 from tests.reports.conftest import day, ident
+from tests.reports.plain_paths import (
+    History,
+    PaidInvoice,
+    Path,
+    Told,
+    Touch,
+    WonDeal,
+    columns_of,
+    journey_of,
+    make_paths,
+    plain,
+)
 
 ANNA = ident("anna")
 BRAND, SALE = ident("brand"), ident("sale")
@@ -38,8 +51,27 @@ def deal(name: str, at: datetime, campaign: UUID | None = None, *, created: date
     return WonDeal(at, ident(name), created or at, Decimal(100), "RUB", channel, campaign)
 
 
+def credited(history: History) -> list[tuple[Path, Credit]]:
+    """The paths with their credits as they are made for many clients at once, and one by one alike."""
+    made = columns.make_paths(columns_of(history), window_days=90, currency="RUB")
+    found = plain(made, 90)
+    one_by_one = make_paths(history, window_days=90, currency="RUB")
+    assert sorted(found, key=_key) == sorted(one_by_one, key=_key)
+    return list(zip(found, credits_of(made), strict=True))
+
+
+def _key(path: Path) -> tuple[str, UUID]:
+    return path.kind, path.record_id
+
+
 def paths(history: History, kind: ConversionKind) -> list[Path]:
-    return [path for path in make_paths(history, window_days=90, currency="RUB") if path.kind == kind]
+    found = [path for path, _ in credited(history) if path.kind == kind]
+    return sorted(found, key=lambda path: path.occurred_at)
+
+
+def credits_in(history: History, kind: ConversionKind) -> list[Credit]:
+    found = [(path.occurred_at, credit) for path, credit in credited(history) if path.kind == kind]
+    return [credit for _, credit in sorted(found, key=lambda pair: pair[0])]
 
 
 def calls(*records: Told) -> list[Path]:
@@ -107,15 +139,15 @@ def test_a_conversion_has_its_own_origin_as_its_last_touch() -> None:
 
 
 def test_a_deal_has_its_own_origin_only_where_nothing_better_is_known() -> None:
-    def credited(*visits: Touch, created: float = 5) -> UUID:
+    def campaign(*visits: Touch, created: float = 5) -> UUID:
         history = History(ANNA, visits=list(visits), deals=[deal("d", day(10), SALE, created=day(created))])
-        return last_non_direct(paths(history, ConversionKind.WON_DEAL)[0]).campaign_id
+        return credits_in(history, ConversionKind.WON_DEAL)[0].campaign_id
 
-    assert credited() == SALE
-    assert credited(visit(day(1))) == SALE
-    assert credited(visit(day(1), BRAND)) == BRAND
-    assert credited(visit(day(-100), BRAND)) == SALE
-    assert credited(created=-100) == NIL
+    assert campaign() == SALE
+    assert campaign(visit(day(1))) == SALE
+    assert campaign(visit(day(1), BRAND)) == BRAND
+    assert campaign(visit(day(-100), BRAND)) == SALE
+    assert campaign(created=-100) == NIL
 
 
 def test_the_first_won_deal_makes_a_client_new() -> None:
@@ -126,17 +158,17 @@ def test_the_first_won_deal_makes_a_client_new() -> None:
 
 def test_a_record_of_nobody_has_its_own_origin_only() -> None:
     history = History(None, calls=[told("a", day(0), campaign=SALE), told("b", day(1)), told("c", day(2))])
-    found = paths(history, ConversionKind.CALL)
-    assert [last_non_direct(path).campaign_id for path in found] == [SALE, NIL, NIL]
-    assert last_non_direct(found[1]).reason == Unattributed.NO_CLIENT
+    found = credits_in(history, ConversionKind.CALL)
+    assert [credit.campaign_id for credit in found] == [SALE, NIL, NIL]
+    assert found[1].reason == Unattributed.NO_CLIENT
     orphan = History(None, deals=[deal("d", day(0), BRAND)])
-    assert [path.kind for path in make_paths(orphan, window_days=90, currency="RUB")] == ["won_deal"]
+    assert [path.kind for path, _ in credited(orphan)] == ["won_deal"]
 
 
 def test_reasons_of_what_no_campaign_brought() -> None:
     def reason(*visits: Touch) -> str:
         history = History(ANNA, visits=list(visits), calls=[told("c", day(0))])
-        return last_non_direct(paths(history, ConversionKind.CALL)[0]).reason
+        return credits_in(history, ConversionKind.CALL)[0].reason
 
     assert reason() == Unattributed.NO_TOUCHES
     assert reason(visit(day(-100), BRAND)) == Unattributed.WINDOW_PASSED
@@ -182,9 +214,8 @@ touches = st.lists(
 
 @given(touches)
 def test_the_rollups_credit_what_last_non_direct_gives(seen: list[Touch]) -> None:
-    for path in make_paths(History(ANNA, visits=seen, calls=[told("c", day(0))]), window_days=90, currency="RUB"):
-        credit = last_non_direct(path)
-        shares = MODELS["last_non_direct"].shares(journeys_of([path])).tolist()
+    for path, credit in credited(History(ANNA, visits=seen, calls=[told("c", day(0))])):
+        shares = MODELS["last_non_direct"].shares(journey_of(path)).tolist()
         assert credit.position == (shares.index(WHOLE) + 1 if shares else 0)
         assert (credit.campaign_id == NIL) == bool(credit.reason)
         window = timedelta(days=90)
@@ -201,7 +232,7 @@ def test_a_deal_knows_when_the_client_became_a_lead_and_when_it_was_opened() -> 
     )
     (path,) = paths(history, ConversionKind.WON_DEAL)
     assert (path.lead_at, path.opened_at) == (day(6), day(8))
-    journey = journeys_of([path])
+    journey = journey_of(path)
     assert (journey.lead.tolist(), journey.opened.tolist()) == ([1], [1])
     assert MODELS["w_shaped"].shares(journey).tolist() == [300_000, 600_000, 100_000]
     (call, _) = sorted(paths(history, ConversionKind.CALL), key=lambda path: path.occurred_at)
@@ -219,8 +250,8 @@ def test_what_brought_a_deal_brought_the_invoices_that_are_paid_of_it() -> None:
         invoices=[paid("ahead", day(9), "d"), paid("later", day(200), "d"), paid("alone", day(200), None)],
     )
     found = {path.record_id: path for path in paths(history, ConversionKind.PAID_INVOICE)}
-    credited = {name: last_non_direct(found[ident(name)]).campaign_id for name in ("ahead", "later", "alone")}
-    assert credited == {"ahead": BRAND, "later": BRAND, "alone": SALE}
+    campaigns = {path.record_id: credit.campaign_id for path, credit in credited(history)}
+    assert [campaigns[ident(name)] for name in ("ahead", "later", "alone")] == [BRAND, BRAND, SALE]
     later = found[ident("later")]
     assert (later.occurred_at, later.window_until, later.value) == (day(200), day(10), Decimal(40))
     assert found[ident("ahead")].window_until is None
@@ -233,8 +264,51 @@ def test_colleagues_of_the_deals_contact_didnt_bring_it() -> None:
 
     def brought(at: datetime, person: UUID | None) -> UUID:
         history = History(ANNA, people=people, deals=[by_bella._replace(at=at, person=person)])
-        return last_non_direct(paths(history, ConversionKind.WON_DEAL)[0]).campaign_id
+        return credits_in(history, ConversionKind.WON_DEAL)[0].campaign_id
 
     assert brought(day(10), bella) == BRAND
     assert brought(day(10), None) == brought(day(10), ident("stranger")) == SALE
     assert brought(day(94), bella) == SALE, "nothing of hers is within the window"
+
+
+moments = st.sampled_from([-100.0, -90.0, -10.0, -9.99, -1.0, 0.0, 0.0005, 5.0, 80.0, 120.0])
+origins = st.sampled_from([None, BRAND, SALE])
+
+
+@given(
+    st.lists(st.tuples(moments, origins, st.sampled_from([Channel.DIRECT, Channel.ORGANIC]))),
+    st.lists(st.tuples(moments, st.sampled_from(["tracker", "crm"]), origins, st.sampled_from(["+1", "+2", None]))),
+    st.lists(st.tuples(moments, st.sampled_from(["tracker", "crm"]), origins)),
+    st.lists(st.tuples(moments, moments, origins, st.sampled_from([None, "bella", "carl", "dora"])), max_size=3),
+    st.lists(st.tuples(moments, st.sampled_from([None, 0, 1, 7])), max_size=3),
+    st.lists(st.tuples(st.sampled_from(["bella", "carl"]), moments, origins), max_size=4),
+    st.sampled_from([ANNA, None]),
+)
+def test_paths_of_many_at_once_are_those_of_each(
+    visits: list[Any],
+    rung: list[Any],
+    asked: list[Any],
+    won: list[Any],
+    paid: list[Any],
+    theirs: list[Any],
+    client: UUID | None,
+) -> None:
+    people: dict[UUID, list[Touch]] = {}
+    for person, at, campaign in theirs if client else ():
+        people.setdefault(ident(person), []).append(visit(day(at), campaign))
+    history = History(
+        client,
+        visits=[visit(day(at), campaign, channel) for at, campaign, channel in visits],
+        calls=[told(f"c{n}", day(at), who, what, key) for n, (at, who, what, key) in enumerate(rung)],
+        leads=[told(f"l{n}", day(at), who, what) for n, (at, who, what) in enumerate(asked)],
+        deals=[
+            deal(f"d{n}", day(at), what, created=day(made))._replace(person=ident(who) if who else None)
+            for n, (at, made, what, who) in enumerate(won)
+        ],
+        people=people,
+        invoices=[
+            PaidInvoice(day(at), ident(f"i{n}"), Decimal("4.10"), "EUR", None if of is None else ident(f"d{of}"))
+            for n, (at, of) in enumerate(paid)
+        ],
+    )
+    credited(history)
