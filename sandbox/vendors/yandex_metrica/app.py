@@ -35,8 +35,9 @@ LONGEST = 366
 LINE_BYTES = 450  # by which the size of an export is estimated
 FIRST_EXPORT = 5_550_000
 READY, FAILED = "processed", "processing_failed"
+UNREADY = ("created", "awaiting_retry")
 METRICS = ("ym:s:visits", "ym:s:users")
-_LIVE = ("created", "awaiting_retry", READY)
+_LIVE = (*UNREADY, READY)
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -187,13 +188,15 @@ class _Desk:
 
     async def export(self, request: Request) -> Response:
         export = self._export(request.path_params["export"])
-        if export["status"] in ("created", "awaiting_retry"):
+        if export["status"] in UNREADY:
             export = self._go_on(export)
         return _json({"log_request": self._told(export)})
 
     async def download(self, request: Request) -> Response:
         export = self._export(request.path_params["export"])
         if export["status"] != READY:
+            if export["status"] in UNREADY:
+                self._go_on(export)  # for a client that asks for nothing but the file
             raise MetricaError("invalid_parameter", "Only log of requests in status 'processed' can be downloaded")
         parts = self._parts(export)
         if request.path_params["part"] >= len(parts):
@@ -234,7 +237,7 @@ class _Desk:
         polls = export["polls"] + 1
         empty = not self._estimate(export["date1"], export["date2"])
         unready = self.switches.get("polls", int) if self._world.limits and not empty else 0
-        status, size = ("created", "awaiting_retry")[polls > 1], 0
+        status, size = UNREADY[polls > 1], 0
         if polls > unready:
             status = READY
             fails = self.switches.get("fails", int)
