@@ -25,7 +25,7 @@ UNSHRUNK = (Phase.explicit, Phase.reuse, Phase.generate)
 
 async def test_a_merge_by_hand_takes_every_record_of_both_along(conn: AnyConn) -> None:
     world = World(conn)
-    first = [contact("1", "Иван Петров", A), call("a", A, at=1, visitors=("ym:1",)), visit("v", "ym:1", at=1)]
+    first = [contact("1", "Иван Петров", A), call("a", A, visitors=("ym:1",)), visit("v", "ym:1")]
     second = [lead("2", None, B, at=2), call("b", B, at=3, visitors=("ym:2",)), call("d", B, at=4)]
     third = [contact("3", "Мария Орлова", C, at=5)]
     await world.take(*first, *second, *third)
