@@ -19,6 +19,7 @@ import subprocess
 import tempfile
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from random import Random
 from statistics import median, quantiles
@@ -78,7 +79,7 @@ def told(what: str, costs: list[Cost]) -> None:
 
 async def at_once(conn: Conn, peers: str | None) -> None:
     """Who is who from nothing but records and keys, beside scipy's components over the same pairs."""
-    graph, guards = None, None
+    graph, guards, found = None, None, np.zeros(0, dtype=np.intp)
 
     async def read() -> None:
         nonlocal graph
@@ -95,7 +96,6 @@ async def at_once(conn: Conn, peers: str | None) -> None:
         assert guards is not None
         found = await whole.grouped(conn, WORKSPACE, graph, guards)
 
-    found = np.zeros(0, dtype=np.intp)
     steps = {"read, numbered": read, "shared keys found": judge, "grouped": group}
     costs = {name: await cost_of(conn, step) for name, step in steps.items()}
     for name, cost in costs.items():
@@ -133,7 +133,7 @@ async def pages(conn: Conn, count: int, size: int, rng: Random) -> None:
         costs = []
         for number in range(count + 5):
             page = candidates(PAGE, people, rng, weighed=weighed)
-            cost = await cost_of(conn, lambda page=page: _absorb(conn, page))
+            cost = await cost_of(conn, partial(_absorb, conn, page))
             if number >= 5:  # by then the statements are prepared
                 costs.append(cost)
             await conn.rollback()
@@ -153,9 +153,7 @@ async def splits(conn: Conn, count: int, rng: Random) -> None:
     )
     costs = []
     for number, (client, ids) in enumerate(await cursor.fetchall()):
-        cost = await cost_of(
-            conn, lambda client=client, ids=ids: split(conn, WORKSPACE, client, [rng.choice(ids)], ACTOR)
-        )
+        cost = await cost_of(conn, partial(split, conn, WORKSPACE, client, [rng.choice(ids)], ACTOR))
         if number >= 10:
             costs.append(cost)
         await conn.rollback()

@@ -142,9 +142,9 @@ async def _load(conn: Conn, count: int, rng: Random) -> None:
                 "copy identifier (workspace_id, kind, value, record_id, record_kind, client_kind, raw) from stdin"
             ) as copy:
                 for each in told:
-                    kinds = each.record_kind.value, each.client_kind.value
+                    carrier = each.record_id, each.record_kind.value, each.client_kind.value
                     for key in each.keys:
-                        await copy.write_row((WORKSPACE, str(key.kind), key.value, each.record_id, *kinds, key.raw))
+                        await copy.write_row((WORKSPACE, str(key.kind), key.value, *carrier, key.raw))
             weighed = [(each.record_id, each.traits) for each in told if each.traits is not None]
             async with cursor.copy("copy match_traits (workspace_id, record_id, traits) from stdin") as copy:
                 for id, traits in weighed:
