@@ -135,22 +135,27 @@ def campaign_report_statement(
         """  # noqa: S608
     sums = ", ".join(f"sum({figure}) as {figure}" for figure in figures)
     columns = shown_columns(grain, name, grouped=bool(rules.groups))
+    if not rules.groups:
+        del columns["channel_group"]  # it is the channel, told once
     shown = ", ".join(f"{expression} as {column}" for column, expression in columns.items())
     campaign, means, groups = _by_rules(rules, params)
+    told, again = ", ".join(figures), ""
+    if grain.dimension == "channel":  # several campaigns make one row
+        told, again = sums, f"group by {', '.join(str(place + 1) for place in range(len(columns)))}"
+    group = "channel_group" if rules.groups else "channel as channel_group"
     sql = f"""
-select * from (
-    select {shown}, {sums}
+select campaign_id, name, platform, source, medium, channel, period, reason, {group}, {", ".join(figures)} from (
+    select {shown}, {told}
     from (
-        select {campaign} as campaign_id, reason, channel, {period_of(grain, "day")} as period, {sums}
+        select {_what_tells(grain, campaign)}, {period_of(grain, "day")} as period, {sums}
         from ({cells}) cells {means} group by 1, 2, 3, 4
     ) c
     left join campaign k on k.workspace_id = %(report_workspace)s and k.id = c.campaign_id
     {groups}
-    group by 1, 2, 3, 4, 5, 6, 7, 8, 9
+    {again}
 ) report
 where {" or ".join(f"{figure} <> 0" for figure in figures)}
-order by period nulls first, reason is not null, cost desc, revenue desc, name, channel, reason, campaign_id,
-    channel_group
+order by {_order(grain)}
 """  # noqa: S608
     return Statement(sql, params)
 
@@ -241,6 +246,37 @@ def shown_columns(grain: Grain, name: str, *, grouped: bool = False) -> dict[str
         reason = f"case when {group} is null then nullif(c.reason, '') end"
         columns |= {"channel": usual, "reason": reason, "channel_group": group}
     return columns
+
+
+def _order(grain: Grain) -> str:
+    """By time, then the dearest first and what has a reason last. Only what tells rows apart is compared: sorting
+    costs as much as counting where a report has hundreds of rows."""
+    period = ["period nulls first"] if grain.period else []
+    told = [
+        "reason is not null",
+        "cost desc",
+        "revenue desc",
+        "name",
+        "reason",
+        "channel",
+        "channel_group",
+        "campaign_id",
+    ]
+    return ", ".join([*period, *told] if grain.dimension else period or ["cost desc"])
+
+
+def _what_tells(grain: Grain, campaign: str) -> str:
+    """What tells rows of that grain from each other, out of cells: their campaign, or why there is none and the
+    channel that is known instead."""
+    match grain.dimension:
+        case None:
+            return "null::uuid as campaign_id, '' as reason, '' as channel"
+        case "channel":
+            return f"{campaign} as campaign_id, reason, channel"
+    return (
+        f"case when reason = '' then {campaign} end as campaign_id, reason, "
+        "case when reason = '' then '' else channel end as channel"
+    )
 
 
 def _by_rules(rules: Grouping, params: dict[str, Any]) -> tuple[str, str, str]:

@@ -16,6 +16,17 @@ _CLOSED = """
 select id, first_day, last_day, known_at, author from frozen_period
 where workspace_id = %s and thawed_at is null and first_day <= %s and last_day >= %s
 """
+ALONE = b"""
+select (
+    not exists (select from rule_set where workspace_id = $1)
+    and not exists (
+        select from frozen_period
+        where workspace_id = $1 and thawed_at is null and first_day <= $2 and last_day >= $3
+    )
+)::text
+"""
+"""Whether a report of days ($2 to $3, of the workspace $1) as known now stands alone: no rules, no closed period.
+One look then does for `standing`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +45,9 @@ class Standing:
             return None
         closed = self.closed and self.closed.id
         return self.as_known_at, closed, self.rules.campaign_version, self.rules.channel_version
+
+
+STANDS_ALONE = Standing(None, None, NO_RULES)
 
 
 async def standing(

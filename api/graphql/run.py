@@ -177,6 +177,12 @@ async def fetch_bytes(database: Database, plan: Plan, parameters: Mapping[str, A
         return await _run(connection, str(parameters["workspace"]), plan.sql, values)
 
 
+async def fetch_value(context: RequestContext, sql: bytes, values: Sequence[Any]) -> bytes | None:
+    """What one statement says in one column, as the caller's workspace."""
+    async with context.office.database.app_pool.connection() as connection:
+        return await _run(connection, str(context.viewer.workspace_id), sql, values)
+
+
 @asynccontextmanager
 async def snapshot(context: RequestContext) -> AsyncIterator[PsycopgConnection]:
     """A transaction that only reads, bound to the caller's workspace; all its statements see the same moment."""
