@@ -119,7 +119,7 @@ async def statement_of(database: Database, query: str) -> tuple[bytes, list[Any]
         runner._run = send
     if not found:
         raise RuntimeError(f"The planner refuses the query: {answer.errors}")
-    return found[0]
+    return found[-1]  # before it may come a look at what holds for a report
 
 
 def _opener(port: int, token: str, spoken: Callable[[Asked], str]) -> Callable[[Asked], Awaitable[Open]]:
