@@ -58,7 +58,7 @@ QUERIES = (
         "{ calls(first: 20, filter: {answered: {eq: true}, talkSeconds: {gte: 200}, "
         f'startedAt: {{gte: "{_FROM}", lt: "{_TO}"}}}}) {{ totalCount nodes {{ id startedAt }} }} }}',
         "{ allCalls(first: 20, orderBy: STARTED_AT_DESC, filter: {answered: {equalTo: true}, "
-        "talkSeconds: {greaterThanOrEqualTo: 200}, "
+        "talkSeconds: {greaterThanOrEqualTo: 200}, deletedAt: {isNull: true}, "
         f'startedAt: {{greaterThanOrEqualTo: "{_FROM}", lessThan: "{_TO}"}}}}) '
         "{ totalCount nodes { id startedAt } } }",
         f'{{ answeredCalls(first: 20, talkedFor: 200, since: "{_FROM}", until: "{_TO}") '

@@ -24,7 +24,7 @@ const tags = makeJSONPgSmartTagsPlugin({
         attribute: { last_seen_at: { tags: { behavior: ["+orderBy"] } }, merged_into: { tags: FILTERED } },
       },
       call: {
-        attribute: { answered: { tags: FILTERED }, talk_seconds: { tags: FILTERED } },
+        attribute: { answered: { tags: FILTERED }, talk_seconds: { tags: FILTERED }, deleted_at: { tags: FILTERED } },
         tags: { foreignKey: [ofClient("calls"), ofCampaign("calls")] },
       },
       deal: { tags: { foreignKey: [ofClient("deals"), ofCampaign("deals")] } },
