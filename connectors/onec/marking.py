@@ -8,24 +8,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
-
 from connectors.contract import Command, Lookup, Standing, VendorRequest, VendorResponse, Write
-from connectors.errors import VendorChanged, WriteRejected
+from connectors.errors import WriteRejected
 from connectors.onec.errors import error_as_answer, missing
 from connectors.onec.fields import EMAIL, PHONES, Row
 from connectors.onec.odata import JSON, any_of, ask, decoded, guid, rows
 from connectors.onec.profile import Role
 from connectors.onec.settings import OneCSettings
+from connectors.onec.writing import named
 from schema.enums import RecordKind
 
 _SET = "set"
 _OF_PARTNERS = "client"
 """A property that a partner has, and a contact person has not."""
-
-
-class _Named(msgspec.Struct):
-    ref: str = msgspec.field(name="Ref_Key")
 
 
 def _request(settings: OneCSettings, command: Command) -> VendorRequest:
@@ -34,13 +29,6 @@ def _request(settings: OneCSettings, command: Command) -> VendorRequest:
     path = f"/{command.values[_SET]}({guid(str(command.external_id))})"
     marked = bool(command.values.get("deleted", True))
     return VendorRequest(path, "PATCH", query={"$format": JSON}, json={"DeletionMark": marked})
-
-
-def _result(_settings: OneCSettings, _command: Command, response: VendorResponse) -> str:
-    try:
-        return msgspec.convert(decoded(response.content), _Named).ref
-    except msgspec.MsgspecError:
-        raise VendorChanged("1C took a change and did not tell the record's key.") from None
 
 
 def _look(roles: tuple[str, ...], *, marked_too: bool) -> Lookup[OneCSettings]:
@@ -99,7 +87,7 @@ def marking(word: str, title: str, entity: RecordKind, roles: tuple[str, ...]) -
             idempotency="absolute",
             fields=(),
             request=_request,
-            result=_result,
+            result=named,
             read=_look(roles, marked_too=False),
             resent=(_SET,),
             undo=f"{word}.restore",
@@ -112,7 +100,7 @@ def marking(word: str, title: str, entity: RecordKind, roles: tuple[str, ...]) -
             idempotency="absolute",
             fields=("deleted",),
             request=_request,
-            result=_result,
+            result=named,
             read=_look(roles, marked_too=True),
             resent=(_SET,),
         ),
