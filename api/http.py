@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -280,6 +281,7 @@ def finish(request: Request, response: Response) -> Response:
     return response
 
 
+@lru_cache(maxsize=256)
 def preferred(accept: str | None) -> str | None:
     """The media type to answer in; None where the caller takes neither. Without a wish it is plain JSON."""
     if not accept:
@@ -339,14 +341,22 @@ def _weight(parameters: str) -> float:
     return 1.0
 
 
+@lru_cache(maxsize=256)
+def _unfit(content_type: str) -> str | None:
+    """What is wrong with a body of that type, if anything."""
+    media, parameters = parse_content_type(content_type)
+    if media.lower() != PLAIN_JSON:
+        return f"Send the body as {PLAIN_JSON}."
+    charset = parameters.get("charset", "utf-8").lower()
+    return None if charset in ("utf-8", "utf8") else "Send the body in UTF-8."
+
+
 def _refuse_body(request: Request) -> Response | None:
     if request.headers.get("content-encoding", "identity").lower() != "identity":
         return problem(415, "Send the body as it is: compressed bodies are not taken.")
-    media, parameters = parse_content_type(request.headers.get("content-type") or "none/none")
-    if media.lower() != PLAIN_JSON:
-        return problem(415, f"Send the body as {PLAIN_JSON}.")
-    if parameters.get("charset", "utf-8").lower() not in ("utf-8", "utf8"):
-        return problem(415, "Send the body in UTF-8.")
+    unfit = _unfit(request.headers.get("content-type") or "none/none")
+    if unfit is not None:
+        return problem(415, unfit)
     length = request.headers.get("content-length")
     if length is not None and (not length.isdigit() or int(length) > LARGEST_BODY):
         return problem(413, f"The body has more than {LARGEST_BODY} bytes.")

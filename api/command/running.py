@@ -30,10 +30,7 @@ def in_loop(function: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, Non
 
     @wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
-        # A page makes some hundred thousand short-lived objects and no cycles: with Python's own thresholds the
-        # collector takes a third of the time of identity (measured), looking again and again at what stays.
-        gc.freeze()
-        gc.set_threshold(50_000, 20, 50)
+        gc.freeze()  # what was imported stays
         with asyncio.Runner(loop_factory=_new_loop) as runner:
             runner.run(_until_terminated(function(*args, **kwargs)))
 
