@@ -75,9 +75,9 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command; what a person can mend is told in one sentence, without a traceback."""
-    # Imports and the schema make objects that stay, and a page some hundred thousand short-lived ones without cycles:
-    # by Python's own thresholds the collector takes a fifth of a start and a third of the time of identity (measured),
-    # looking again and again at what isn't garbage.
+    # Imports and the schema make objects that stay, and a page some hundred thousand short-lived ones without
+    # cycles: by Python's own thresholds the collector takes a fifth of a start and a third of the time of identity
+    # (measured), looking again and again at what isn't garbage.
     gc.set_threshold(50_000, 20, 50)
     try:
         cli()
