@@ -39,8 +39,10 @@ ROLLED_UP = "last_non_direct"
 
 _UNITS_OF_MARKOV = 2_000
 _FIRST_DAY = date(2000, 1, 1)
-_VALUES = [(KINDS.index(kind), figure) for kind, figure in VALUED_AS.items()]
-"""Kinds of conversions that bring money, by number, with the figure of it."""
+_VALUES = list(VALUED_AS.values())
+"""The figures of money."""
+_VALUE_OF_KIND = np.array([_VALUES.index(VALUED_AS[kind]) if kind in VALUED_AS else -1 for kind in KINDS])
+"""The place of its money for each kind of conversion, or -1."""
 
 
 async def models_report(
@@ -149,6 +151,40 @@ class Question:
         return Units(await channels_of_campaigns(self.conn, self.terms.workspace_id), self.rules)
 
 
+class _Cells:
+    """The cells of the report that a batch's touches count in, numbered once for all models."""
+
+    def __init__(self, batch: Batch, grain: Grain) -> None:
+        journeys = batch.journeys
+        days, periods = np.unique(batch.periods(grain.period), return_inverse=True)
+        dense = batch.units * len(days) + periods[journeys.owners]
+        met = np.bincount(dense) > 0
+        found = np.flatnonzero(met)
+        cells = (np.cumsum(met) - 1)[dense]
+        self.keys = _key(found // max(len(days), 1), days[found % max(len(days), 1)])
+        self._columns = cells * len(KINDS) + batch.kinds[journeys.owners]
+        # Few conversions bring money: only those need it split.
+        self._values = _VALUE_OF_KIND[batch.kinds]
+        self._valued = np.flatnonzero((batch.kopecks != 0) & (self._values >= 0))
+        self._starts, self._touches = journeys.only(self._valued)
+        self._kopecks = batch.kopecks[self._valued]
+        values = np.repeat(self._values[self._valued], journeys.sizes[self._valued])
+        self._money = cells[self._touches] * len(_VALUES) + values
+
+    def credits(self, parts: Ints) -> Ints:
+        """What each cell is credited with where these are the touches' millionths, as ``_Sums`` keeps it."""
+        money = split(self._kopecks, parts[self._touches], self._starts)
+        counts = _summed(self._columns, parts, len(self.keys), len(KINDS))
+        return np.hstack((counts, _summed(self._money, money, len(self.keys), len(_VALUES))))
+
+
+def _summed(columns: Ints, amounts: Ints, rows: int, width: int) -> Ints:
+    """Exact as long as a sum stays below 2**53."""
+    earned = np.flatnonzero(amounts)
+    sums = np.bincount(columns[earned], weights=amounts[earned], minlength=rows * width)
+    return sums.astype(np.int64).reshape(rows, width)
+
+
 class _Sums:
     """Credits by unit and period: each kind of conversion in millionths, then each kind of money in hundredths."""
 
@@ -156,27 +192,21 @@ class _Sums:
         self._keys: list[Ints] = []
         self._values: list[Ints] = []
 
-    def add(self, keys: Ints, kinds: Ints, parts: Ints, money: Ints) -> None:
-        """One row for each credited touch."""
-        found, which = np.unique(keys, return_inverse=True)
-        columns = len(KINDS) + len(_VALUES)
-        counts = np.bincount(which * columns + kinds, weights=parts, minlength=len(found) * columns)
-        table = counts.astype(np.int64).reshape(-1, columns)
-        for place, (kind, _) in enumerate(_VALUES, len(KINDS)):
-            mine = np.where(kinds == kind, money, 0)
-            table[:, place] = np.bincount(which, weights=mine, minlength=len(found)).astype(np.int64)
-        self._keys.append(found)
-        self._values.append(table)
+    def add(self, keys: Ints, values: Ints) -> None:
+        """A row of sums for each key; a key may come again."""
+        self._keys.append(keys)
+        self._values.append(values)
 
     def rows(self) -> Iterator[tuple[int, list[int]]]:
         """The key and the sums of each cell."""
         if not self._keys:
             return
         keys, values = np.concatenate(self._keys), np.concatenate(self._values)
-        found, which = np.unique(keys, return_inverse=True)
-        total = np.zeros((len(found), values.shape[1]), np.int64)
-        np.add.at(total, which, values)
-        yield from zip(found.tolist(), total.tolist(), strict=True)
+        order = np.argsort(keys, kind="stable")
+        found, begins = np.unique(keys[order], return_index=True)
+        total = np.add.reduceat(values[order], begins, axis=0)
+        kept = total.any(axis=1)
+        yield from zip(found[kept].tolist(), total[kept].tolist(), strict=True)
 
 
 class Learners:
@@ -239,9 +269,12 @@ async def _credits(question: Question, keys: Collection[str], settings: Mapping[
     sums = {key: _Sums() for key in keys}
     by_path = [key for key in keys if key != MARKOV.key]
     async for batch in batches(question, units):
-        _add_batch(batch, question.grain, by_path, sums, learners, settings)
-        if MARKOV.key in sums:
-            _add_untouched(batch, question.grain, sums[MARKOV.key])
+        cells = _Cells(batch, question.grain)
+        for key in by_path:
+            sums[key].add(cells.keys, cells.credits(shares_of(key, batch, learners, settings)))
+        untouched = _untouched(batch, question.grain)
+        for found in sums.values():
+            found.add(*untouched)
     if MARKOV.key in sums:
         _add_markov(sums[MARKOV.key], learners, units)
     return {key: _as_json(found, units) for key, found in sums.items()}
@@ -271,23 +304,6 @@ def batches(question: Question, units: Units) -> AsyncIterator[Batch]:
     )
 
 
-def _add_batch(
-    batch: Batch,
-    grain: Grain,
-    keys: Collection[str],
-    sums: Mapping[str, _Sums],
-    learners: Learners,
-    settings: Mapping[str, Model],
-) -> None:
-    journeys, periods = batch.journeys, batch.periods(grain.period)
-    cells = _key(batch.units, periods[journeys.owners])
-    kinds = batch.kinds[journeys.owners]
-    for key in keys:
-        parts = shares_of(key, batch, learners, settings)
-        sums[key].add(cells, kinds, parts, split(batch.kopecks, parts, journeys.starts))
-        _add_untouched(batch, grain, sums[key])
-
-
 def shares_of(key: str, batch: Batch, learners: Learners, settings: Mapping[str, Model]) -> Ints:
     """The millionths of its conversion that each touch earned, by any model but Markov's."""
     return _shapley(batch, learners) if key == SHAPLEY.key else settings[key].shares(batch.journeys)
@@ -305,11 +321,21 @@ def _shapley(batch: Batch, learners: Learners) -> Ints:
     return parts
 
 
-def _add_untouched(batch: Batch, grain: Grain, sums: _Sums) -> None:
-    """Conversions without a touch count for the reason why they have none, by every model."""
+def _untouched(batch: Batch, grain: Grain) -> tuple[Ints, Ints]:
+    """Conversions without a touch count for the reason why they have none, by every model: keys and sums."""
     paths = np.flatnonzero(batch.journeys.sizes == 0)
-    keys = _key(batch.reasons, batch.periods(grain.period)[paths])
-    sums.add(keys, batch.kinds[paths], np.full(len(paths), WHOLE), batch.kopecks[paths])
+    keys, cells = np.unique(_key(batch.reasons, batch.periods(grain.period)[paths]), return_inverse=True)
+    kinds, kopecks = batch.kinds[paths], batch.kopecks[paths]
+    return keys, _table(cells, kinds, np.full(len(paths), WHOLE), kopecks, len(keys))
+
+
+def _table(cells: Ints, kinds: Ints, parts: Ints, kopecks: Ints, rows: int) -> Ints:
+    """The sums of so many cells, as ``_Sums`` keeps them."""
+    counts = _summed(cells * len(KINDS) + kinds, parts, rows, len(KINDS))
+    values = _VALUE_OF_KIND[kinds]
+    valued = values >= 0
+    money = _summed((cells * len(_VALUES) + values)[valued], kopecks[valued], rows, len(_VALUES))
+    return np.hstack((counts, money))
 
 
 def _add_markov(sums: _Sums, learners: Learners, units: Units) -> None:
@@ -318,7 +344,8 @@ def _add_markov(sums: _Sums, learners: Learners, units: Units) -> None:
         numbers = np.arange(len(parts))
         if learners.by_channel:
             numbers = np.array([units.of_channel(channel) for channel in range(len(parts))], np.int64)
-        sums.add(_key(numbers, np.zeros(len(parts), np.int64)), np.full(len(parts), kind), parts, money)
+        cells, kinds = np.arange(len(parts)), np.full(len(parts), kind)
+        sums.add(_key(numbers, np.zeros(len(parts), np.int64)), _table(cells, kinds, parts, money, len(parts)))
 
 
 def _key(units: Ints, periods: Ints) -> Ints:
@@ -338,5 +365,5 @@ def _row(unit: Unit, period: int, values: list[int]) -> dict[str, object]:
         "reason": unit.reason,
         "channel": unit.channel,
         **counts,
-        **{figure: str(Decimal(values[place]).scaleb(-2)) for place, (_, figure) in enumerate(_VALUES, len(KINDS))},
+        **{figure: str(Decimal(values[place]).scaleb(-2)) for place, figure in enumerate(_VALUES, len(KINDS))},
     }

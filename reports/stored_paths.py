@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -13,9 +13,9 @@ import numpy as np
 
 from core.database import PsycopgConnection
 from reports.attribution import credit_of_origin
-from reports.columns import Columns, Ids, numbered
+from reports.columns import Columns, Ids, Words, numbered
 from reports.conversions import Definition
-from reports.models import DAY, Ints, Journeys, sums
+from reports.models import DAY, Ints, Journeys, laid, sums
 from reports.paths import NIL
 from reports.rules import NO_RULES, Grouping
 from reports.terms import Terms
@@ -54,18 +54,15 @@ class Units:
         self.channels: dict[str, int] = {}
         self._origins: dict[tuple[bytes, str], tuple[int, int]] = {}
 
-    def of(self, campaigns: Ids, words: Sequence[str]) -> tuple[Ints, Ints]:
+    def of(self, campaigns: Ids, words: Words) -> tuple[Ints, Ints]:
         """The unit and the channel of each touch."""
         distinct, which = numbered(campaigns)
-        spelled: dict[str, int] = {}
-        codes = np.array([spelled.setdefault(word, len(spelled)) for word in words], np.int64)
-        pairs, places = np.unique(which * max(len(spelled), 1) + codes, return_inverse=True)
-        spelling, ids = list(spelled), distinct.tolist()
-        found = [
-            self._origin(ids[pair // len(spelling)], spelling[pair % len(spelling)]) for pair in pairs.tolist()
-        ]
-        table = np.array(found, np.int64).reshape(-1, 2)[places]
-        return table[:, 0], table[:, 1]
+        spelled, ids = words.spelled, distinct.tolist()
+        pairs = which * len(spelled) + words.numbers
+        table = np.zeros((len(ids) * len(spelled), 2), np.int64)
+        for pair in np.flatnonzero(np.bincount(pairs)).tolist():
+            table[pair] = self._origin(ids[pair // len(spelled)], spelled[pair % len(spelled)])
+        return table[pairs, 0], table[pairs, 1]
 
     def of_reason(self, reason: str) -> int:
         """The unit of what no touch brought."""
@@ -227,11 +224,11 @@ def _batch(columns: Columns, units: Units, window: int | None) -> Batch:
     if window is not None:
         kept = occurred[owners] - times <= window
         times, campaigns, owners = times[kept], campaigns[kept], owners[kept]
-        words = [word for word, keep in zip(words, kept.tolist(), strict=True) if keep]
+        words = words.only(kept)
     sizes = np.bincount(owners, minlength=len(stored))
-    starts = np.concatenate(([0], np.cumsum(sizes))).astype(np.int64)
+    starts = laid(sizes)
     theirs, channels = units.of(campaigns, words)
-    direct = np.array([word == Channel.DIRECT for word in words], np.bool_)
+    direct = words.are(Channel.DIRECT)
     named = _have_campaigns(units)
     journeys = Journeys(
         starts,
@@ -255,13 +252,13 @@ def _batch(columns: Columns, units: Units, window: int | None) -> Batch:
 
 def _reasons(columns: Columns, stored: Ints, sizes: Ints, units: Units) -> Ints:
     """Why the paths without touches have none: as it is stored, or because all are older than the window."""
-    said = iter(columns.words(10, int((stored == 0).sum())))
-    nobodys = columns.whole(11, "bool")
-    reasons = []
-    for path in np.flatnonzero(sizes == 0).tolist():
-        passed = Unattributed.NO_CLIENT if nobodys[path] else Unattributed.WINDOW_PASSED
-        reasons.append(units.of_reason(next(said) if stored[path] == 0 else passed))
-    return np.array(reasons, np.int64)
+    paths = np.flatnonzero(sizes == 0)
+    passed = [units.of_reason(reason) for reason in (Unattributed.WINDOW_PASSED, Unattributed.NO_CLIENT)]
+    reasons = np.array(passed, np.int64)[columns.whole(11, "bool")[paths]]
+    untouched = stored[paths] == 0
+    said = columns.words(10, int(untouched.sum()))
+    reasons[untouched] = np.array([units.of_reason(word) for word in said.spelled], np.int64)[said.numbers]
+    return reasons
 
 
 def _have_campaigns(units: Units) -> np.ndarray[Any, np.dtype[np.bool_]]:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from core.database import PsycopgConnection
-from reports.columns import Columns, Ids
+from reports.columns import Columns, Ids, Words
 from reports.conversions import Definition
 from reports.models import Ints
 from reports.terms import Terms
@@ -72,7 +72,7 @@ class Touches:
 
     starts: Ints
     campaigns: Ids
-    channels: list[str]
+    channels: Words
     after: dict[str, np.ndarray[Any, np.dtype[np.bool_]]]
     """For each kind of conversion, which touches no conversion of that kind came after."""
 

@@ -99,19 +99,74 @@ a_path = st.lists(st.tuples(st.integers(0, 400), st.booleans()), max_size=9).map
 milestone = st.integers(-1, 8)
 
 
-@given(st.lists(a_path, max_size=6), milestone, milestone)
-def test_shares_of_every_model_add_up_in_every_path_and_each_path_stands_alone(
-    paths: list[Path], lead: int, opened: int
+def plainly(key: str, journey: Path, lead: int, opened: int) -> list[int]:
+    """The shares of one path as the model's definition says them, one touch after another."""
+    size = len(journey)
+    last = size - 1
+    named = {number for number, (_, direct) in enumerate(journey) if not direct}
+    whole = {"first_touch": 0, "last_touch": last, "last_non_direct": max(named, default=last)}
+    if key in whole:
+        return [WHOLE if number == whole[key] else 0 for number in range(size)]
+    if key == "time_decay":
+        youngest = min((age for age, _ in journey), default=0)
+        return plainly_split(WHOLE, [round(2 ** ((youngest - age) / 7) * 2**30) for age, _ in journey])
+    milestones = {
+        "linear": ({}, 1),
+        "position_based": ({0: [40], last: [40]} if last else {0: [80]}, 20),
+        "w_shaped": (weights_at((0, 30), (lead, 30), (opened, 30)), 10),
+        "full_path": (weights_at((0, 225), (lead, 225), (opened, 225), (last, 225)), 100),
+    }
+    at, others = milestones[key]
+    held = {number: sum(weights) for number, weights in at.items() if 0 <= number < size}
+    free = size - len(held)
+    return plainly_split(WHOLE, [held[n] * max(free, 1) if n in held else others for n in range(size)])
+
+
+def weights_at(*pairs: tuple[int, int]) -> dict[int, list[int]]:
+    found: dict[int, list[int]] = {}
+    for number, weight in pairs:
+        found.setdefault(number, []).append(weight)
+    return found
+
+
+def plainly_split(amount: int, weights: list[int]) -> list[int]:
+    total = sum(weights)
+    parts = [abs(amount) * weight // total for weight in weights]
+    ranks = sorted(range(len(weights)), key=lambda n: (abs(amount) * weights[n] % total, n), reverse=True)
+    for number in ranks[: abs(amount) - sum(parts)]:
+        parts[number] += 1
+    return [-part if amount < 0 else part for part in parts]
+
+
+@given(st.lists(a_path, max_size=6), st.lists(milestone, min_size=6, max_size=6), st.data())
+def test_shares_of_many_paths_are_those_of_each_as_the_definition_says(
+    paths: list[Path], leads: list[int], data: st.DataObject
 ) -> None:
-    for model in MODELS.values():
-        together = model.shares(journeys(*paths, lead=lead, opened=opened)).tolist()
-        alone = [model.shares(journeys(path, lead=lead, opened=opened)).tolist() for path in paths]
-        assert together == [share for part in alone for share in part]
-        assert all(share >= 0 for share in together)
-        assert [sum(part) for part in alone] == [WHOLE if path else 0 for path in paths]
+    opens = data.draw(st.permutations(leads))
+    many = journeys(*paths)
+    laid = Journeys(
+        many.starts, many.ages, many.direct, np.array(leads)[: len(paths)], np.array(opens)[: len(paths)]
+    )
+    for key, model in MODELS.items():
+        found = model.shares(laid).tolist()
+        plain = [plainly(key, path, lead, opened) for path, lead, opened in zip(paths, leads, opens, strict=False)]
+        assert found == [share for part in plain for share in part]
+        assert [sum(part) for part in plain] == [WHOLE if path else 0 for path in paths]
 
 
 amounts = st.integers(-(10**13), 10**13)
+
+
+@given(
+    st.lists(st.tuples(amounts, st.lists(st.integers(0, 10**6), min_size=1, max_size=5).filter(any)), max_size=5)
+)
+def test_splitting_many_amounts_is_splitting_each(asked: list[tuple[int, list[int]]]) -> None:
+    parts = split(
+        np.array([amount for amount, _ in asked], np.int64),
+        np.array([weight for _, weights in asked for weight in weights], np.int64),
+        np.cumsum([0, *(len(weights) for _, weights in asked)]),
+    )
+    assert parts.tolist() == [part for amount, weights in asked for part in plainly_split(amount, weights)]
 
 
 @given(amounts, st.lists(st.integers(0, 10**6), min_size=1, max_size=12))
