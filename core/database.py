@@ -17,7 +17,9 @@ from uuid import UUID
 import psycopg
 from psycopg.conninfo import make_conninfo
 from psycopg_pool import AsyncConnectionPool
-from sqlalchemy import text
+from sqlalchemy import event, text
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
@@ -59,12 +61,12 @@ class Database:
     @cached_property
     def app_engine(self) -> AsyncEngine:
         """For everything that isn't a migration or a page being loaded; prefer `workspace`."""
-        return self._engine(Role.APP, pool_size=5, max_overflow=5, pool_pre_ping=True)
+        return self._engine(Role.APP, pool_size=5, max_overflow=5)
 
     @cached_property
     def loader_engine(self) -> AsyncEngine:
         """For the module that loads pages and for nothing else; prefer `loading`."""
-        return self._engine(Role.LOADER, pool_size=4, max_overflow=4, pool_pre_ping=True)
+        return self._engine(Role.LOADER, pool_size=4, max_overflow=4)
 
     @cached_property
     def app_pool(self) -> "AsyncConnectionPool[PsycopgConnection]":
@@ -142,7 +144,9 @@ class Database:
     def _engine(self, role: Role, **pool: Any) -> AsyncEngine:
         connect = partial(psycopg.AsyncConnection.connect, self.conninfo(role))
         # Parameters are personal data: SQLAlchemy must not put them into its errors.
-        return create_async_engine("postgresql+psycopg://", async_creator=connect, hide_parameters=True, **pool)
+        engine = create_async_engine("postgresql+psycopg://", async_creator=connect, hide_parameters=True, **pool)
+        event.listen(engine.sync_engine, "checkout", _replace_if_closed)
+        return engine
 
 
 @asynccontextmanager
@@ -245,7 +249,20 @@ async def _bind(connection: AsyncConnection, workspace_id: UUID) -> None:
 
 
 async def _refuse_if_closed(connection: PsycopgConnection) -> None:
-    """Notice a connection that the server has closed, without a round trip: its end of file is already here.
+    _meet_the_end(connection)
+
+
+def _replace_if_closed(connection: DBAPIConnection, record: object, proxy: object) -> None:
+    """`_refuse_if_closed` for SQLAlchemy's pools: asking the server each time would cost as much as a statement."""
+    try:
+        _meet_the_end(connection.driver_connection)
+    except psycopg.OperationalError as error:
+        raise InvalidatePoolError from error
+
+
+def _meet_the_end(connection: PsycopgConnection) -> None:
+    """Notice a connection that the server has closed, without a round trip: its end of file is already here. Raises
+    psycopg's OperationalError.
 
     The first read may get only the server's last words; the second one then meets the end.
     """

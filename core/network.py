@@ -8,8 +8,10 @@ aren't followed. Operators allow systems on their own premises with `SKVOZ_ALLOW
 import asyncio
 import ipaddress
 import socket
+import ssl
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from types import TracebackType
 from typing import Any, Self
 
@@ -162,7 +164,7 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         self._allowed = AllowedHosts(allow_private_hosts)
         limits = limits or httpx.Limits(max_connections=100, max_keepalive_connections=20, keepalive_expiry=5.0)
         self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=httpx.create_ssl_context(),
+            ssl_context=_certificates(http2),
             max_connections=limits.max_connections,
             max_keepalive_connections=limits.max_keepalive_connections,
             keepalive_expiry=limits.keepalive_expiry,
@@ -214,6 +216,13 @@ class GuardedTransport(httpx.AsyncBaseTransport):
     async def aclose(self) -> None:
         """Close all connections."""
         await self._pool.aclose()
+
+
+@cache
+def _certificates(http2: bool) -> ssl.SSLContext:
+    """Which certificates are believed: read once in a process, since that takes longer than most requests. The pool
+    offers its protocols by it, so pools that speak HTTP/2 have one of their own."""
+    return httpx.create_ssl_context()
 
 
 class _ResponseStream(httpx.AsyncByteStream):

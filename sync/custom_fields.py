@@ -175,16 +175,15 @@ def _type_of(value: Any) -> CustomFieldType:
 # --- what the vendor lists
 
 
-async def fields_due(office: Office, opened: Opened) -> bool:
+async def fields_due(conn: Conn, opened: Opened) -> bool:
     """Whether the account's fields are to be looked at: they were not for an hour, or a key is new."""
-    async with office.database.loading(opened.workspace_id) as db:
-        cursor = await driver(db).execute(
-            "select fields_read_at is null or fields_read_at < %s or exists(select from custom_field f"
-            " where f.workspace_id = c.workspace_id and f.connection_id = c.id and not f.declared"
-            " and f.first_seen_at > c.fields_read_at) from connection c where workspace_id = %s and id = %s",
-            (clock.now() - EVERY, opened.workspace_id, opened.id),
-        )
-        row = await cursor.fetchone()
+    cursor = await conn.execute(
+        "select fields_read_at is null or fields_read_at < %s or exists(select from custom_field f"
+        " where f.workspace_id = c.workspace_id and f.connection_id = c.id and not f.declared"
+        " and f.first_seen_at > c.fields_read_at) from connection c where workspace_id = %s and id = %s",
+        (clock.now() - EVERY, opened.workspace_id, opened.id),
+    )
+    row = await cursor.fetchone()
     return row is not None and bool(row[0])
 
 

@@ -42,6 +42,7 @@ from sync.breaker import try_now
 from sync.connections import Opened, open_connection, session
 from sync.custom_fields import fields_due, look_at_fields, sample_fields
 from sync.errors import LeaseLost, PagingLoop
+from sync.field_mappings import waiting_keys
 from sync.load import Counts, load_page, retire
 from sync.mapped import Loading
 from sync.mapping_again import map_waiting
@@ -58,6 +59,39 @@ log = structlog.get_logger(__name__)
 
 HISTORY = timedelta(days=365)
 """How far back the first sync reads when the settings don't say."""
+_CLOCK_STEP = 5.0
+"""Seconds by which a vendor's clock may differ from what was taken for it: answers tell it by the second."""
+
+_TAKE = """
+with noted as (
+    insert into stream_run (workspace_id, run_id, stream) values (%(ws)s, %(run)s, %(stream)s)
+    on conflict (workspace_id, run_id, stream) do nothing
+)
+insert into stream_state as s (workspace_id, connection_id, stream, epoch, run_id)
+values (%(ws)s, %(connection)s, %(stream)s, 1, %(run)s)
+on conflict (workspace_id, connection_id, stream) do update
+set epoch = s.epoch + 1, run_id = excluded.run_id, error = null, error_code = null
+returning epoch, cursor, position, reread_from
+"""
+_CHECKPOINT = """
+update stream_state set
+    position = case when reread_from is not distinct from %(reread_from)s then %(position)s::jsonb end,
+    cursor = coalesce(%(cursor)s::jsonb, cursor),
+    error = case when %(finished)s then null else error end,
+    error_code = case when %(finished)s then null else error_code end,
+    fresh_until = case when %(finished)s and %(reread_from)s is null then %(fresh)s else fresh_until end,
+    reread_from = case when %(finished)s then nullif(reread_from, %(reread_from)s) else reread_from end
+where workspace_id = %(ws)s and connection_id = %(connection)s and stream = %(stream)s and epoch = %(epoch)s
+"""
+_SUMS = ", ".join(f"{name} = {name} + %({name})s" for name in Counts.__slots__)
+_COUNT = f"""
+with counted as (
+    update stream_run set {_SUMS}, pages = pages + %(pages)s, done = %(done)s,
+        finished_at = case when %(finished)s then clock_timestamp() end
+    where workspace_id = %(ws)s and run_id = %(run)s and stream = %(stream)s
+)
+update sync_run set {_SUMS}, requests = requests + %(requests)s where workspace_id = %(ws)s and id = %(run)s
+"""  # noqa: S608 - names are ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +107,7 @@ class Progress:
 
 
 Tell = Callable[[Progress], None]
+_Fetching = asyncio.Task[tuple[Page, datetime]]
 
 
 @dataclass(slots=True)
@@ -145,13 +180,15 @@ async def _run(
             run = making(client)
             if not client.knows_clock:  # cursors hold the vendor's time, from the first request on
                 await opened.connector.check(client)
-            looked = await _look_at_fields(run)
-            await map_waiting(office, opened, stop)
+            looked = await _look_at_fields(run, stop)
             errors = await _read_streams(run, stop)
-            if stop is None or not stop.is_set():
-                await _sample_fields(run, looked=looked)
             async with run.loading() as db:
+                due = await fields_due(driver(db), opened)  # records may have shown fields that nobody knew of
                 await follow_merges(driver(db), opened)
+            if (due or looked) and (stop is None or not stop.is_set()):
+                if due:
+                    await look_at_fields(office, opened, client, id)
+                await sample_fields(office, opened, id)
     except (AuthFailed, BadSettings) as error:
         await stop_connection(office, opened, error)
         return await end(office, opened, id, RunState.FAILED, error.code, error.sentence)
@@ -177,18 +214,17 @@ async def _run(
     return await end(office, opened, id, RunState.SUCCEEDED)
 
 
-async def _look_at_fields(run: _Run) -> bool:
-    """Look at the fields that the account has of its own, if it is time to. Returns whether that was done."""
-    due = await fields_due(run.office, run.opened)
+async def _look_at_fields(run: _Run, stop: asyncio.Event | None) -> bool:
+    """Look at the fields that the account has of its own, if it is time to, and map anew what waits for that.
+    Returns whether they were looked at."""
+    async with run.loading() as db:
+        due = await fields_due(driver(db), run.opened)
+        waiting = await waiting_keys(driver(db), run.opened.workspace_id, run.opened.id)
     if due:
         await look_at_fields(run.office, run.opened, run.client, run.id)
+    if due or waiting:
+        await map_waiting(run.office, run.opened, stop)
     return due
-
-
-async def _sample_fields(run: _Run, *, looked: bool) -> None:
-    """After the records: those may have shown fields that nobody knew of."""
-    if await _look_at_fields(run) or looked:
-        await sample_fields(run.office, run.opened, run.id)
 
 
 async def _read_streams(run: _Run, stop: asyncio.Event | None) -> list[tuple[str, VendorError]]:
@@ -215,17 +251,14 @@ async def _read_streams(run: _Run, stop: asyncio.Event | None) -> list[tuple[str
 async def _read_stream(run: _Run, stream: Stream[Any], stop: asyncio.Event | None) -> None:
     """Read one stream to its end, or to ``stop``."""
     lease = await _take(run, stream)
-    position = lease.position
-    resumed = position is not None
-    if position is None:
-        position = stream.start(run.opened.settings, _start(run, lease))
     total = Counts()
+    run.tell(Progress(stream.name, stream.title, total, 0.0, finished=False))
+    position, ahead = (lease.position, None) if lease.position is not None else await _begin(run, stream, lease)
     # Where nothing is due, nothing was listed either: that nothing was seen says nothing.
     listed = position is not None and (stream.sweeps or (stream.whole is not None and stream.whole(position)))
-    sweep = Sweep(whole=listed and not resumed)
+    sweep = Sweep(whole=listed and lease.position is None)
+    finished = False
     asked: set[bytes] = set()
-    ahead: asyncio.Task[tuple[Page, datetime]] | None = None
-    run.tell(Progress(stream.name, stream.title, total, 0.0, finished=False))
     try:
         while position is not None:
             _refuse_loop(stream, asked, position)
@@ -233,7 +266,9 @@ async def _read_stream(run: _Run, stream: Stream[Any], stop: asyncio.Event | Non
             # One page ahead and no more: the vendor prepares it while this one is loaded.
             following = None if page.commit_first else page.next
             ahead = None if following is None else asyncio.ensure_future(_fetch(run, stream, following))
-            counts = await _commit_page(run, stream, lease, page, asked_at)
+            # Not where absence is looked at: what that refuses must not undo the page.
+            finished = page.next is None and not sweep.whole
+            counts = await _commit_page(run, stream, lease, page, asked_at, finished=finished)
             sweep.saw(page.records)
             sweep.saw_ids(page.present)
             total += counts
@@ -247,8 +282,25 @@ async def _read_stream(run: _Run, stream: Stream[Any], stop: asyncio.Event | Non
         if ahead is not None and not ahead.done():
             ahead.cancel()
             await asyncio.gather(ahead, return_exceptions=True)
-    total += await _finish(run, stream, lease, sweep)
+    if not finished:
+        total += await _finish(run, stream, lease, sweep)
     run.tell(Progress(stream.name, stream.title, total, 1.0, finished=True))
+
+
+async def _begin(run: _Run, stream: Stream[Any], lease: _Lease) -> tuple[Position | None, _Fetching | None]:
+    """Where a stream begins to be read, and its first page, fetched. What was asked by a clock that the answer
+    shows to be wrong is asked once more."""
+    for last in (False, True):
+        lead = run.client.clock_lead
+        position = stream.start(run.opened.settings, _start(run, lease))
+        if position is None:
+            break
+        fetching = asyncio.ensure_future(_fetch(run, stream, position))
+        await fetching
+        if last or abs(run.client.clock_lead - lead) < _CLOCK_STEP:
+            return position, fetching
+        lease.began = run.client.now()
+    return None, None
 
 
 async def _fetch(run: _Run, stream: Stream[Any], position: Position) -> tuple[Page, datetime]:
@@ -285,46 +337,27 @@ class _Lease:
 async def _take(run: _Run, stream: Stream[Any]) -> _Lease:
     """Take the stream over: from now on only this worker commits pages of it."""
     async with run.loading() as db:
-        row = (
-            await db.execute(
-                text("""
-                insert into stream_state as s (workspace_id, connection_id, stream, epoch, run_id)
-                values (:ws, :connection, :stream, 1, :run)
-                on conflict (workspace_id, connection_id, stream) do update
-                set epoch = s.epoch + 1, run_id = excluded.run_id, error = null, error_code = null
-                returning epoch, cursor, position, reread_from
-                """),
-                _key(run, stream) | {"run": run.id},
-            )
-        ).one()
-        await db.execute(
-            text("""
-            insert into stream_run (workspace_id, run_id, stream) values (:ws, :run, :stream)
-            on conflict (workspace_id, run_id, stream) do nothing
-            """),
-            {"ws": run.opened.workspace_id, "run": run.id, "stream": stream.name},
-        )
-    return _Lease(row.epoch, row.cursor, row.position, row.reread_from, run.client.now())
+        taken = await driver(db).execute(_TAKE, _key(run, stream))
+        epoch, cursor, position, reread_from = await taken.fetchone() or (0, None, None, None)
+    return _Lease(epoch, cursor, position, reread_from, run.client.now())
 
 
-async def _commit_page(run: _Run, stream: Stream[Any], lease: _Lease, page: Page, asked_at: datetime) -> Counts:
-    """A page's rows and the checkpoint that covers them: together or not at all."""
+async def _commit_page(
+    run: _Run, stream: Stream[Any], lease: _Lease, page: Page, asked_at: datetime, *, finished: bool
+) -> Counts:
+    """A page's rows and the checkpoint that covers them: together or not at all. ``finished``: the stream is read
+    with it."""
     connector = run.opened.connector.key
     with span("sync.page", connector=connector, stream=stream.name, records=len(page.records)):
-        counts = await _load(run, stream, lease, page, asked_at)
+        async with run.loading() as db:
+            await _checkpoint(db, run, stream, lease, page, finished=finished)
+            counts = await load_page(driver(db), run.of(stream), page.records, asked_at)
+            counts += await _load_touched(db, run, page.touched, asked_at)
+            await _count(db, run, stream, counts, pages=1, done=1.0 if finished else page.done, finished=finished)
+            crash_point("sync.page.before_commit")
     for outcome in ("created", "updated", "unchanged", "skipped", "quarantined"):
         RECORDS.labels(connector, stream.name, outcome).inc(getattr(counts, outcome))
     crash_point("sync.page.after_commit")
-    return counts
-
-
-async def _load(run: _Run, stream: Stream[Any], lease: _Lease, page: Page, asked_at: datetime) -> Counts:
-    async with run.loading() as db:
-        await _checkpoint(db, run, stream, lease, page)
-        counts = await load_page(driver(db), run.of(stream), page.records, asked_at)
-        counts += await _load_touched(db, run, page.touched, asked_at)
-        await _count(db, run, stream, counts, pages=1, done=page.done)
-        crash_point("sync.page.before_commit")
     return counts
 
 
@@ -343,23 +376,24 @@ async def _load_touched(db: AsyncConnection, run: _Run, touched: Sequence[Touche
     return counts
 
 
-async def _checkpoint(db: AsyncConnection, run: _Run, stream: Stream[Any], lease: _Lease, page: Page) -> None:
+async def _checkpoint(
+    db: AsyncConnection, run: _Run, stream: Stream[Any], lease: _Lease, page: Page | None, *, finished: bool
+) -> None:
     # First in the transaction: its row lock fences whoever else believes to hold the stream. A reading that goes
     # back to a date leaves the cursor alone: it says nothing of what lies before. And one that was under way when
     # somebody asked to go back leaves no position, so that the next one begins at that date.
-    changed = await db.execute(
-        text("""
-        update stream_state
-        set position = case when reread_from is not distinct from :reread_from then cast(:position as jsonb) end,
-            cursor = coalesce(:cursor, cursor)
-        where workspace_id = :ws and connection_id = :connection and stream = :stream and epoch = :epoch
-        """),
+    position = None if page is None else page.next
+    cursor = None if page is None or lease.reread_from is not None else page.cursor
+    changed = await driver(db).execute(
+        _CHECKPOINT,
         _key(run, stream)
         | {
             "epoch": lease.epoch,
             "reread_from": lease.reread_from,
-            "position": None if page.next is None else json.dumps(page.next),
-            "cursor": None if page.cursor is None or lease.reread_from is not None else json.dumps(page.cursor),
+            "position": None if position is None else json.dumps(position),
+            "cursor": None if cursor is None else json.dumps(cursor),
+            "fresh": lease.began,
+            "finished": finished,
         },
     )
     if changed.rowcount != 1:
@@ -369,19 +403,8 @@ async def _checkpoint(db: AsyncConnection, run: _Run, stream: Stream[Any], lease
 async def _finish(run: _Run, stream: Stream[Any], lease: _Lease, sweep: Sweep) -> Counts:
     """The stream is read to its end: find what was deleted there, and note how fresh it is."""
     async with run.loading() as db:
-        changed = await db.execute(
-            text("""
-            update stream_state set position = null, error = null, error_code = null,
-                fresh_until = case when cast(:reread_from as timestamptz) is null then :fresh else fresh_until end,
-                reread_from = nullif(reread_from, :reread_from)
-            where workspace_id = :ws and connection_id = :connection and stream = :stream and epoch = :epoch
-            """),
-            _key(run, stream) | {"epoch": lease.epoch, "fresh": lease.began, "reread_from": lease.reread_from},
-        )
-        if changed.rowcount != 1:
-            raise LeaseLost("Another worker has taken this stream over.")
-        deleted = await sweep.retire_absent(driver(db), run.of(stream))
-        counts = Counts(deleted=deleted)
+        await _checkpoint(db, run, stream, lease, None, finished=True)
+        counts = Counts(deleted=await sweep.retire_absent(driver(db), run.of(stream)))
         await _count(db, run, stream, counts, pages=0, done=1.0, finished=True)
     return counts
 
@@ -394,33 +417,18 @@ async def _count(
     *,
     pages: int,
     done: float | None,
-    finished: bool = False,
+    finished: bool,
 ) -> None:
-    given = {name: getattr(counts, name) for name in Counts.__slots__}
-    sums = ", ".join(f"{name} = {name} + :{name}" for name in given)
     requests, run.requests_noted = run.client.requests - run.requests_noted, run.client.requests
-    key = {"ws": run.opened.workspace_id, "run": run.id}
-    await db.execute(
-        text(
-            f"update stream_run set {sums}, pages = pages + :pages, done = :done,"  # noqa: S608 - names are ours
-            " finished_at = case when :finished then clock_timestamp() end"
-            " where workspace_id = :ws and run_id = :run and stream = :stream"
-        ),
-        given | key | {"stream": stream.name, "pages": pages, "done": done, "finished": finished},
-    )
-    await db.execute(
-        text(
-            f"update sync_run set {sums}, requests = requests + :requests"  # noqa: S608 - names are ours
-            " where workspace_id = :ws and id = :run"
-        ),
-        given | key | {"requests": requests},
-    )
+    given = {name: getattr(counts, name) for name in Counts.__slots__}
+    given |= {"pages": pages, "done": done, "finished": finished, "requests": requests}
+    await driver(db).execute(_COUNT.encode(), _key(run, stream) | given)
 
 
 async def _note_stream_error(run: _Run, stream: Stream[Any], error: VendorError) -> None:
     run.tell(Progress(stream.name, stream.title, Counts(), None, finished=True, error=error.sentence))
     log.warning("stream.failed", stream=stream.name, code=error.code)
-    given = _key(run, stream) | {"code": error.code, "error": error.sentence, "run": run.id}
+    given = _key(run, stream) | {"code": error.code, "error": error.sentence}
     async with run.loading() as db:
         await db.execute(
             text("""
@@ -439,4 +447,9 @@ async def _note_stream_error(run: _Run, stream: Stream[Any], error: VendorError)
 
 
 def _key(run: _Run, stream: Stream[Any]) -> dict[str, Any]:
-    return {"ws": run.opened.workspace_id, "connection": run.opened.id, "stream": stream.name}
+    return {
+        "ws": run.opened.workspace_id,
+        "connection": run.opened.id,
+        "stream": stream.name,
+        "run": run.id,
+    }

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from uuid import UUID
 
-from sqlalchemy import text
-
 from core.crash import crash_point
 from core.database import Database, driver
 from reports.rebuild import rebuild
@@ -26,11 +24,12 @@ async def settle_marked(
     """Settle all marked clients of the workspace; a kill in between loses nothing, since marks go with their
     batch. ``tell`` hears how many of how many are done. Returns the number settled."""
     async with database.loading(workspace_id) as db:
-        total = (
-            await db.execute(
-                text("select count(*) from client_mark where workspace_id = :ws"), {"ws": workspace_id}
-            )
-        ).scalar_one()
+        found = await driver(db).execute(
+            "select count(*) from client_mark where workspace_id = %s", (workspace_id,)
+        )
+        (total,) = await found.fetchone() or (0,)
+    if total == 0:
+        return 0
     if total > REBUILD_FROM:
         async with database.loading(workspace_id) as db:
             await rebuild(driver(db), workspace_id, run_id)

@@ -63,6 +63,12 @@ PREPARING_SECONDS = 900.0
 """How long the preparation of one answer (an offline report) is waited for within a run."""
 
 
+_leads: dict[str, float] = {}
+"""Seconds by which vendors' clocks were ahead of ours at their last answer, by the address of their API: a client
+begins with what those before it learnt, and whoever relies on it looks whether the first answer agrees."""
+_MOST_LEADS = 4096
+
+
 class VendorClient(Generic[S]):
     """Sends requests of one connection. It is a ``connectors.contract.VendorSession``."""
 
@@ -86,7 +92,8 @@ class VendorClient(Generic[S]):
         self._files = files
         self._secrets = [value.get_secret_value() for _, value in settings if isinstance(value, SecretStr)]
         # What answers without a network shares our clock.
-        self._clock_lead: float | None = None if connector.source is None else 0.0
+        self._address = None if connector.source is not None else connector.base_url(settings)
+        self._clock_lead = 0.0 if self._address is None else _leads.get(self._address)
 
     @property
     def waited_seconds(self) -> float:
@@ -97,9 +104,14 @@ class VendorClient(Generic[S]):
         """Whether the vendor has told what time it is there."""
         return self._clock_lead is not None
 
+    @property
+    def clock_lead(self) -> float:
+        """Seconds by which the vendor's clock is ahead of ours, by the Date header of its last answer."""
+        return self._clock_lead or 0.0
+
     def now(self) -> datetime:
-        """The vendor's clock: ours, corrected by the Date header of its last answer."""
-        moment = clock.now().timestamp() + (self._clock_lead or 0.0)
+        """The vendor's clock: ours, corrected by its lead."""
+        moment = clock.now().timestamp() + self.clock_lead
         return datetime.fromtimestamp(moment, UTC)
 
     async def send(self, request: VendorRequest) -> VendorResponse:
@@ -229,6 +241,10 @@ class VendorClient(Generic[S]):
             except ValueError:
                 return
             self._clock_lead = told - clock.now().timestamp()
+            if self._address is not None:
+                if len(_leads) >= _MOST_LEADS:
+                    _leads.clear()
+                _leads[self._address] = self._clock_lead
 
 
 @asynccontextmanager
@@ -290,7 +306,7 @@ def default_error(title: str, response: httpx.Response) -> VendorError | None:
 def retry_after(headers: Mapping[str, str]) -> float | None:
     """Seconds that a Retry-After header asks to wait: a number or an HTTP date; None if absent or senseless."""
     told = headers.get("retry-after", "").strip()
-    if told.isdigit():
+    if told.isascii() and told.isdigit():
         return float(told)
     try:
         until = parsedate_to_datetime(told)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from datetime import date
 from typing import Any, Literal, get_args
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from pydantic import Field, SecretStr, field_validator
 
 from connectors.addresses import ApiAddress
 from connectors.contract import ConnectorSettings
+from connectors.zones import is_zone
 
 MOST_REREAD_DAYS = 90
 _SITE_ID = re.compile(r"[0-9]{1,12}")
@@ -110,7 +111,7 @@ class CalltouchSettings(ConnectorSettings):
     @classmethod
     def _known_zone(cls, value: Any) -> Any:
         name = value.strip() if isinstance(value, str) else ""
-        if name not in available_timezones():
+        if not is_zone(name):
             raise ValueError("there is no time zone of that name: write one like Europe/Moscow or Asia/Omsk")
         return name
 

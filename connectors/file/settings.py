@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from decimal import Decimal
 from typing import Any
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from pydantic import Field, SecretStr, field_validator
 
 from connectors.contract import ConnectorSettings
 from connectors.file.fields import Kind
+from connectors.zones import ZoneName
 
 
 class FileSettings(ConnectorSettings):
@@ -55,7 +56,7 @@ class FileSettings(ConnectorSettings):
         description="The sign between the cells of a text file. Empty: found by itself.",
         pattern=r"^[^\w\s\"]$|^\t$",
     )
-    time_zone: str = Field(
+    time_zone: ZoneName = Field(
         default="Europe/Moscow",
         title="Time zone",
         description="The zone of the times in the file, by a name like Europe/Moscow.",
@@ -94,13 +95,6 @@ class FileSettings(ConnectorSettings):
             return json.loads(value or "{}", parse_float=Decimal)
         except ValueError:
             raise ValueError('Write a JSON object like {"Потрачено": "cost"}.') from None
-
-    @field_validator("time_zone")
-    @classmethod
-    def _known_zone(cls, name: str) -> str:
-        if name not in available_timezones():
-            raise ValueError(f"There is no time zone {name!r}: write a name like Europe/Moscow.")
-        return name
 
     @property
     def zone(self) -> ZoneInfo:
