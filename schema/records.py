@@ -45,13 +45,16 @@ class UserRecord(_Record, frozen=True, kw_only=True):
 
 class ContactRecord(_Record, frozen=True, kw_only=True):
     """A person's card in a CRM or call tracker. ``company`` is the firm that it hangs on, the main one of several;
-    ``companies`` are the others that it also names. ``position`` is the person's in the main firm."""
+    ``companies`` are the others that it also names. ``position`` is the person's in the main firm; ``address`` is
+    where he lives or has things sent, in one line."""
 
     name: str | None = None
     first_name: str | None = None
     middle_name: str | None = None
     last_name: str | None = None
     position: str | None = None
+    birthday: date | None = None
+    address: str | None = None
     phones: tuple[str, ...] = ()
     emails: tuple[str, ...] = ()
     messengers: tuple[str, ...] = ()

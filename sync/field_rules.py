@@ -103,6 +103,8 @@ MAPPABLE: Mapping[RecordKind, Mapping[str, MappableField]] = {
             MappableField("middle_name", "text", "Patronymic or middle name."),
             MappableField("last_name", "text", "Last name."),
             MappableField("position", "text", "What the person does."),
+            MappableField("birthday", "day", "Day of birth."),
+            MappableField("address", "text", "Where the person lives or has things sent."),
             MappableField(
                 "messengers", "texts", "Messengers, written 'telegram:@name', added to those of the card."
             ),

@@ -27,6 +27,8 @@ def _contact(record: r.ContactRecord, source: Source) -> Row:
         record.middle_name,
         record.last_name,
         record.position,
+        moment(record.birthday),
+        record.address,
         texts(phones(record.phones, source.region)),
         texts(record.emails),
         source.hex_of(RecordKind.COMPANY, record.company),
@@ -243,7 +245,7 @@ TARGETS: dict[type[Any], tuple[RecordKind, Target]] = {
             "contact",
             _columns(
                 """
-                name first_name middle_name last_name position phones emails
+                name first_name middle_name last_name position birthday address phones emails
                 company_id responsible_id created_at
                 """
             ),

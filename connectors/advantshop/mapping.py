@@ -18,6 +18,7 @@ from connectors.advantshop.settings import AdvantshopSettings
 from connectors.advantshop.values import emails, full_name, moment, money, phones, present
 from connectors.contract import Mapped
 from connectors.errors import BadRecord
+from connectors.people import address, birthday
 from schema.enums import DealStatus, OrderState
 from schema.records import (
     ContactRecord,
@@ -95,6 +96,8 @@ def customer(_settings: AdvantshopSettings, body: bytes) -> Mapped:
             first_name=present(told.first_name),
             middle_name=present(told.patronymic),
             last_name=present(told.last_name),
+            birthday=birthday(told.birthday),
+            address=address(place.zip, place.city, place.street, place.house, place.apartment),
             phones=phones(told.phone),
             emails=emails(told.email),
             responsible=None if told.manager_id is None else str(told.manager_id),

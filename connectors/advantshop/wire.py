@@ -85,6 +85,10 @@ class Contact(msgspec.Struct):
     country: str | None = None
     region: str | None = None
     city: str | None = None
+    zip: str | None = None
+    street: str | None = None
+    house: str | None = None
+    apartment: str | None = None
 
 
 class Customer(msgspec.Struct, rename="camel"):

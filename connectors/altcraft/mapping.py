@@ -13,6 +13,7 @@ from connectors.altcraft.settings import AltcraftSettings
 from connectors.altcraft.wire import Event
 from connectors.contract import Mapped, Skip
 from connectors.errors import BadRecord
+from connectors.people import address, birthday
 from schema.enums import Direction, MessageChannel
 from schema.records import ContactRecord, MessageRecord
 
@@ -54,6 +55,8 @@ def map_profile(settings: AltcraftSettings, body: bytes) -> Mapped:
             name=" ".join(part for part in (last, first) if part) or None,
             first_name=first,
             last_name=last,
+            birthday=birthday(custom.get("birthday")),
+            address=address(custom.get("city"), _text(profile.get("_postal_code"))) if custom.get("city") else None,
             phones=tuple(dict.fromkeys(phones)),
             emails=tuple(dict.fromkeys(emails)),
             created_at=_moment(profile["_regdate"]) if _text(profile.get("_regdate")) else None,

@@ -7,10 +7,11 @@ code; for what such fields often stand for ("utm_source", "ИНН"), the name is
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from connectors import people
 from connectors.amocrm.wire import CustomField, FieldValue
 from connectors.errors import BadRecord
 from schema.traffic import Traffic, present
@@ -22,8 +23,9 @@ _REFERRERS = ("UTM_REFERRER", "REFERRER")
 _TAX_ID = "INN"
 _CODES_BY_NAME = {code: code for code in (*_UTM, *_CLICKS, *_REFERRERS, "_YM_UID", _TAX_ID)} | {"ИНН": _TAX_ID}
 MAPPED = frozenset({PHONE, EMAIL, MESSENGER, SITE, POSITION, *_UTM})
-_LEGAL_ENTITY = "legal_entity"
-_DAYS = frozenset({"date", "birthday"})  # [12] instants of the account's midnight
+_LEGAL_ENTITY, _BIRTHDAY, _ADDRESS, _ADDRESS_IN_PARTS = "legal_entity", "birthday", "streetaddress", "smart_address"
+_PARTS = ("zip", "city", "address_line_1", "address_line_2")
+_DAYS = frozenset({"date", _BIRTHDAY})  # [12] instants of the account's midnight
 _MOMENTS = frozenset({"date_time"})
 
 Fields = Mapping[str, CustomField]
@@ -64,6 +66,32 @@ def tax_id(fields: Fields) -> str | None:
                 if isinstance(each.value, dict) and each.value.get("vat_id"):
                     return str(each.value["vat_id"]).strip()
     return first(fields, _TAX_ID)
+
+
+def birthday(fields: Fields, zone: ZoneInfo) -> date | None:
+    """The first day in a field made for birthdays. It stays among the custom fields too, as all made by hand do."""
+    return next(
+        (
+            day
+            for field in fields.values()
+            if field.field_type == _BIRTHDAY
+            for each in field.values or ()
+            if (day := people.birthday(_value(field, each.value, zone))) is not None
+        ),
+        None,
+    )
+
+
+def address(fields: Fields) -> str | None:
+    """The first address on the card: the city, the street and the rest of it."""
+    for field in fields.values():
+        told = [str(each.value) for each in field.values or () if each.value not in (None, "")]
+        if field.field_type == _ADDRESS and told:
+            return people.address(told[0])
+        if field.field_type == _ADDRESS_IN_PARTS and told:
+            by_part = {str(each.enum_code): str(each.value) for each in field.values or () if each.value}
+            return people.address(*(by_part.get(part) for part in _PARTS))
+    return None
 
 
 def traffic(fields: Fields) -> Traffic | None:

@@ -110,6 +110,8 @@ def contact(settings: AmoCrmSettings, body: bytes) -> Mapped:
             first_name=_text(row.first_name),
             last_name=_text(row.last_name),
             position=fields.first(held, fields.POSITION),
+            birthday=fields.birthday(held, ZoneInfo(settings.timezone)),
+            address=fields.address(held),
             phones=fields.texts(held, fields.PHONE),
             emails=fields.texts(held, fields.EMAIL),
             messengers=fields.messengers(held),

@@ -103,6 +103,7 @@ def account(settings: AsproCloudSettings, body: bytes) -> Mapped:
             first_name=text(row.first_name),
             middle_name=text(row.middle_name),
             last_name=text(row.last_name),
+            address=text(row.address),
             messengers=tuple(f"{name}:{found}" for name, value in messengers if (found := text(value))),
             **common,
         )

@@ -54,6 +54,7 @@ class Account(_Row):
     web: Scalar = None
     telegram: Scalar = None
     skype: Scalar = None
+    address: Scalar = None
     vat: Scalar = msgspec.field(name="VAT", default=None)
     tax: Scalar = None
     owner_id: Scalar = None

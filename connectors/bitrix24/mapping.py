@@ -14,6 +14,7 @@ from connectors.bitrix24 import wire
 from connectors.bitrix24.settings import Bitrix24Settings
 from connectors.contract import Mapped, Skip
 from connectors.errors import BadRecord
+from connectors.people import address, birthday
 from schema.enums import DealStatus, Direction
 from schema.records import (
     CallRecord,
@@ -139,6 +140,10 @@ def contact(settings: Bitrix24Settings, body: bytes) -> Mapped:
             middle_name=text(row.second_name),
             last_name=text(row.last_name),
             position=text(row.post),
+            birthday=birthday(row.birthdate),
+            address=address(
+                text(row.address_postal_code), text(row.address_city), text(row.address), text(row.address_2)
+            ),
             phones=values(row.phone),
             emails=values(row.email),
             messengers=messengers(row.im),

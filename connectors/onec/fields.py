@@ -16,7 +16,7 @@ from schema.traffic import Traffic, traffic_of_url
 _NO_DATE = "0001-01-01"
 _TYPE_PREFIX = "StandardODATA."
 PHONES = frozenset({"Телефон", "Факс"})
-EMAIL, SITE, MESSENGER = "АдресЭлектроннойПочты", "ВебСтраница", "Skype"
+EMAIL, SITE, MESSENGER, ADDRESS = "АдресЭлектроннойПочты", "ВебСтраница", "Skype", "Адрес"
 _PRIVATE = frozenset({"ЧастноеЛицо", "ФизЛицо", "ФизическоеЛицо"})
 
 

@@ -7,8 +7,9 @@ from typing import Any
 
 from connectors.contract import Mapped, Skip
 from connectors.errors import BadRecord
-from connectors.onec.fields import EMAIL, MESSENGER, PHONES, SITE, Row
+from connectors.onec.fields import ADDRESS, EMAIL, MESSENGER, PHONES, SITE, Row
 from connectors.onec.settings import OneCSettings
+from connectors.people import birthday
 from schema.enums import DealStatus
 from schema.records import (
     CompanyRecord,
@@ -208,6 +209,8 @@ def _person(row: Row, common: dict[str, Any], **more: Any) -> ContactRecord:
         first_name=row.text("first_name"),
         middle_name=row.text("middle_name"),
         last_name=row.text("last_name"),
+        birthday=birthday(row.text("birthday")),
+        address=next(iter(row.contact(ADDRESS)), None),
         messengers=tuple(f"skype:{each}" for each in row.contact(MESSENGER)),
         traffic=row.traffic(),
         **common,

@@ -20,10 +20,8 @@ NONE = "-"
 SET = "set"
 _LINE = re.compile(r"(?P<role>\w+)\.(?P<word>\w+)\s*=\s*(?P<name>\S+)")
 
-_PARTY = (
-    "name full_name kind folder client supplier tax_id first_name middle_name last_name partner position created "
-)
-_PARTY += "responsible comment contacts extra utm"
+_PARTY = "name full_name kind folder client supplier tax_id first_name middle_name last_name partner position "
+_PARTY += "birthday created responsible comment contacts extra utm"
 WORDS: Mapping[str, frozenset[str]] = {
     role: frozenset(words.split())
     for role, words in {

@@ -191,6 +191,7 @@ class CardMade(Happening):
     firm: int | None
     manager: int
     utm: dict[str, str]
+    birthday: date | None = None  # where the manager has asked for it
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date, timedelta
 from functools import lru_cache
 from random import Random
 
@@ -256,6 +257,21 @@ class StillMarket:
         return Person(
             person_id, first, middle, last, tuple(phones), tuple(emails), visitors, self.firm_of(person_id)
         )
+
+    def birthday(self, person_id: int) -> date:
+        """A person's day of birth (truth), of a chance of its own: it changes nothing else of a world."""
+        return date(1950, 1, 1) + timedelta(days=mix(self.seed, person_id, 6) % 20_000)
+
+    def told_birthday(self, person_id: int, card: int) -> date | None:
+        """The day of birth on a card: two cards of five have one, of those one in fifty the first day of the year
+        that stands for none, and one in forty has day and month the wrong way round where that is a day."""
+        rng = Random(mix(self.seed, card, 7))
+        if rng.random() >= 0.4:
+            return None
+        if rng.random() < 0.02:
+            return date(1970, 1, 1)
+        day = self.birthday(person_id)
+        return day.replace(month=day.day, day=day.month) if rng.random() < 0.025 and day.day <= 12 else day
 
     def visitor_id(self, person_id: int, device: int) -> str:
         """The analytics cookie of one device: 19 digits, more than a float holds exactly."""

@@ -200,7 +200,7 @@ class Stream:
             tags = self._utm(*utm[:2])
             return CardMade(
                 seq, at, number, crm, person, full, first, last, tuple(phones), tuple(emails), firm, manager,
-                tags,
+                tags, self.market.told_birthday(person, number),
             )  # fmt: skip
         if kind == EDIT:
             number, crm, phones, emails, first, last = rest

@@ -182,7 +182,7 @@ class MatchBlock(InWorkspace, Base):
 
 class MatchWeights(InWorkspace, Base):
     """How much each agreement of two records says, learnt from the workspace's own records, and from which weight
-    on a match is applied or proposed. The newest version holds; rows are only ever added."""
+    on a match is applied or proposed. The version that was applied last holds, the shipped weights until one is."""
 
     __tablename__ = "match_weights"
 
@@ -191,8 +191,25 @@ class MatchWeights(InWorkspace, Base):
         comment="m and u by comparison and level, name frequencies, bits."
     )
     pairs: Mapped[int] = mapped_column(comment="How many pairs of records they were learnt from.")
-    actor: Mapped[str]
+    actor: Mapped[str] = mapped_column(comment="Who had them made: 'schedule', 'command line' or an API key.")
     at: Mapped[datetime] = mapped_column(server_default=text("clock_timestamp()"))
+    learnt_at: Mapped[datetime | None] = mapped_column(
+        comment="When the weights were learnt; empty for the shipped ones with other thresholds."
+    )
+    upper: Mapped[float | None] = mapped_column(
+        Float, comment="Bits from which on a match is applied, if set by hand; else the weights say it."
+    )
+    lower: Mapped[float | None] = mapped_column(
+        Float, comment="Bits from which on a match is proposed, if set by hand; else the weights say it."
+    )
+    effect: Mapped[dict[str, Any] | None] = mapped_column(
+        comment="What applying them changed, or would have changed when they were made."
+    )
+    applied_at: Mapped[datetime | None] = mapped_column(comment="When they were applied last.")
+    dismissed_at: Mapped[datetime | None] = mapped_column(
+        comment="When a person said no to them. Neither applied nor dismissed: they are proposed."
+    )
+    decided_by: Mapped[str | None] = mapped_column(comment="Who applied or dismissed them.")
 
 
 class MatchProposal(InWorkspace, Base):

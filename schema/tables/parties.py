@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 from sqlalchemy import Index, text
@@ -38,6 +38,8 @@ class Contact(Unified, OfClient, Base):
     middle_name: Mapped[str | None]
     last_name: Mapped[str | None]
     position: Mapped[str | None]
+    birthday: Mapped[date | None]
+    address: Mapped[str | None] = mapped_column(comment="Where the person lives or has things sent, as written.")
     phones: Mapped[list[str]] = mapped_column(comment="E.164 where valid, else as written.")
     emails: Mapped[list[str]]
     company_id: Mapped[UUID | None] = mapped_column(comment="The company card that it hangs on.")

@@ -19,7 +19,7 @@ from schema.records import (
     Record,
     VisitRecord,
 )
-from sync.identity.keys import Key, call_key, desk_key, is_landline, keys_in
+from sync.identity.keys import Key, call_key, desk_key, is_landline, is_nobodys_day, keys_in
 from sync.identity.names import name_for_comparison
 from sync.identity.traits import Traits, traits_of
 
@@ -59,6 +59,7 @@ def candidate_of(record: Record, connection_id: UUID, region: str) -> Candidate 
     client_kind = ClientKind.PERSON
     firm: str | None = None
     responsible: str | None = None
+    birthday = address = None
     match record:
         case ContactRecord():
             kind, at = RecordKind.CONTACT, record.created_at
@@ -67,6 +68,7 @@ def candidate_of(record: Record, connection_id: UUID, region: str) -> Candidate 
             parts = [record.first_name, record.middle_name, record.last_name]
             names = (" ".join(filter(None, parts)), record.name)
             firm, responsible = record.company, record.responsible
+            birthday, address = record.birthday, record.address
         case CompanyRecord():
             kind, at = RecordKind.COMPANY, record.created_at
             client_kind = ClientKind.COMPANY
@@ -136,6 +138,8 @@ def candidate_of(record: Record, connection_id: UUID, region: str) -> Candidate 
             at,
             spelled,
             keys,
+            birthday=birthday.isoformat() if birthday is not None and not is_nobodys_day(birthday) else None,
+            address=address,
             firm=f"{connection_id.hex} {firm}" if firm else None,
             taken=(connection_id.hex, responsible) if responsible else None,
         ),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from functools import lru_cache
 from hashlib import blake2b
 
@@ -55,6 +55,7 @@ _ROLE_MAILBOXES = frozenset(
 )
 _NEVER_VISITORS = frozenset({"", "0", "null", "none", "undefined", "nan", "-", "(not set)"})
 _OF_A_PLACE = frozenset({PhoneNumberType.FIXED_LINE, PhoneNumberType.TOLL_FREE, PhoneNumberType.UAN})
+_CLOCKS_BEGIN = frozenset({1900, 1970, 1980, 2000})
 _ONE_CALL = "call:"
 _INN_10 = (2, 4, 10, 3, 5, 9, 4, 6, 8)
 _INN_11 = (7, 2, 4, 10, 3, 5, 9, 4, 6, 8)
@@ -117,6 +118,12 @@ def is_landline(phone: str) -> bool:
 def is_role_mailbox(email: str) -> bool:
     """Whether an address names a desk and not a human being: info@, sales@."""
     return email.partition("@")[0] in _ROLE_MAILBOXES
+
+
+def is_nobodys_day(birthday: date) -> bool:
+    """Whether a day of birth is what systems and people put where none is known: the day on which their clocks
+    begin. (Whoever was born on it is told apart by all the rest.)"""
+    return (birthday.month, birthday.day) == (1, 1) and birthday.year in _CLOCKS_BEGIN
 
 
 def call_key(phone: str, at: datetime) -> str:

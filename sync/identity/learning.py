@@ -151,8 +151,8 @@ async def learn_weights(conn: Conn, workspace_id: UUID, actor: str) -> Weights |
     version = (await weights_of(conn, workspace_id)).version + 1
     weights, pairs = learn(sample, records, version)
     await conn.execute(
-        "insert into match_weights (workspace_id, version, weights, pairs, actor)"
-        " values (%s, %s, %s::jsonb, %s, %s)",
+        "insert into match_weights (workspace_id, version, weights, pairs, actor, learnt_at, applied_at)"
+        " values (%s, %s, %s::jsonb, %s, %s, clock_timestamp(), clock_timestamp())",
         (workspace_id, version, msgspec.json.encode(weights).decode(), pairs, actor),
     )
     return weights

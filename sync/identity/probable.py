@@ -289,13 +289,24 @@ async def candidates_for(
 
 
 async def weights_of(conn: Conn, workspace_id: UUID) -> Weights:
-    """The newest weights that the workspace has learnt; the shipped ones until then."""
+    """The weights that were applied last, with the thresholds set by hand; the shipped ones until there are any."""
     cursor = await conn.execute(
-        "select weights::text from match_weights where workspace_id = %s order by version desc limit 1",
+        "select weights::text, upper, lower from match_weights where workspace_id = %s and applied_at is not null"
+        " order by applied_at desc, version desc limit 1",
         (workspace_id,),
     )
     row = await cursor.fetchone()
-    return msgspec.json.decode(row[0], type=Weights) if row else SHIPPED
+    return stored_weights(*row) if row else SHIPPED
+
+
+def stored_weights(weights: str, upper: float | None, lower: float | None) -> Weights:
+    """Weights as a row of the table has them."""
+    told = msgspec.json.decode(weights, type=Weights)
+    return msgspec.structs.replace(
+        told,
+        upper=told.upper if upper is None else upper,
+        lower=told.lower if lower is None else lower,
+    )
 
 
 async def _stored_traits(conn: Conn, workspace_id: UUID, ids: Iterable[UUID]) -> dict[UUID, Traits]:

@@ -264,6 +264,8 @@ CONTACT = Entity(
         column(t.Contact.middle_name, "Middle name (patronymic).", mask=Mask.NAME),
         column(t.Contact.last_name, "Last name.", mask=Mask.NAME, filterable=True, sortable=True),
         column(t.Contact.position, "Position in the company.", filterable=True),
+        column(t.Contact.birthday, "Day of birth.", mask=Mask.HIDDEN),
+        column(t.Contact.address, "Where the person lives or has things sent, as written.", mask=Mask.HIDDEN),
         column(t.Contact.phones, "Phones, E.164 where valid.", mask=Mask.PHONE, filterable=True, form=Form.PHONE),
         column(t.Contact.emails, "E-mails.", mask=Mask.EMAIL, filterable=True, form=Form.EMAIL),
         column(t.Contact.created_at, "When the card was made in the CRM.", filterable=True, sortable=True),

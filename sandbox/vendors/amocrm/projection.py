@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, time, timedelta, timezone
 from sqlite3 import Connection
 
 from sandbox.vendors.amocrm import oauth
@@ -9,11 +10,12 @@ from sandbox.vendors.amocrm.account import KEY, LOST, MAIN, ROBOT, WON, WORKING,
 from sandbox.vendors.amocrm.behaviour import switches
 from sandbox.vendors.amocrm.notes import place_of_call
 from sandbox.vendors.amocrm.records import CustomValues, Records, create_tables, stored_values
-from sandbox.vendors.amocrm.registry import INN, EntityName, Registry
+from sandbox.vendors.amocrm.registry import BIRTHDAY, INN, EntityName, Registry
 from sandbox.vendors.contract import World
 from sandbox.world.happenings import Called, CardEdited, CardMade, DealMoved, DealOpened, Happening
 
 _ANSWERED, _NO_ANSWER = 4, 6  # call_status
+_MOSCOW = timezone(timedelta(hours=3))
 
 
 class AmocrmProjection:
@@ -78,6 +80,9 @@ class AmocrmProjection:
         user, now = user_id(card.manager), int(card.at.timestamp())
         values = {"name": card.typed_name, "first_name": card.first_name, "last_name": card.last_name}
         custom = _filled(self._communications("contacts", card.phones, card.emails))
+        if card.birthday is not None:
+            midnight = datetime.combine(card.birthday, time(), _MOSCOW)  # the account's
+            custom[self._registry.named("contacts", BIRTHDAY).id] = [{"value": int(midnight.timestamp())}]
         id_ = self._records.add("contacts", values, custom, now, user)
         self._note("contact", id_, card.person, card.card, "card")
         self._records.adopt_calls(id_, card.phones, now)

@@ -25,6 +25,7 @@ TRACKING = (
     *("OPENSTAT_SOURCE", "GCLID", "YCLID", "FBCLID"),
 )
 INN = "ИНН"  # a text field that the account's owner made for companies; it has no code
+BIRTHDAY = "День рождения"  # and one for people
 _PHONE_KINDS = ("WORK", "WORKDD", "MOB", "FAX", "HOME", "OTHER")
 _EMAIL_KINDS = ("WORK", "PRIV", "OTHER")
 TYPES_OF_NEW_FIELDS = {"text", "textarea", "numeric", "checkbox", "url", "date", "date_time", "tracking_data"}
@@ -178,3 +179,4 @@ def _born_with() -> Iterable[tuple[EntityName, str | None, str, str, tuple[str, 
     yield "companies", None, INN, "text", ()
     for code in TRACKING:
         yield "leads", code, code.lower(), "tracking_data", ()
+    yield "contacts", None, BIRTHDAY, "birthday", ()

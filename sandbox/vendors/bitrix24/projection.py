@@ -165,6 +165,7 @@ class Bitrix24Projection:
             "TYPE_ID": "CLIENT",
             "SOURCE_ID": "ADVERTISING" if card.utm else "CALL",
             "COMPANY_ID": company,
+            "BIRTHDATE": None if card.birthday is None else card.birthday.isoformat(),
             "ASSIGNED_BY_ID": user,
             "OPENED": "Y",
             "EXPORT": "Y",

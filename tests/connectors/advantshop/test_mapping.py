@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, cast
 
@@ -136,6 +136,7 @@ def test_a_customer_is_a_card(settings: AdvantshopSettings) -> None:
     assert (card.phones, card.emails, card.responsible) == (("+79171234567",), ("myemail@email.com",), None)
     assert card.custom["Text field"] == "some text"
     assert (card.custom["organization"], card.custom["city"]) == ("OOO Umbrella", "Москва")
+    assert (card.birthday, card.address) == (date(2022, 1, 1), "432000, Москва, Ленина, 1, 2")
 
 
 def test_statuses_are_the_stages_of_one_way(settings: AdvantshopSettings) -> None:

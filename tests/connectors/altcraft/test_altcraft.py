@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -88,6 +88,7 @@ def test_zero_says_something_and_days_are_of_the_accounts_zone() -> None:
         "consent_email_3": "subscribed",
         "consent_sms_3": "hardbounced",
     }
+    assert record.birthday == date(1990, 2, 23)  # Moscow's midnight, written in UTC
     assert record.created_at == datetime(2024, 1, 9, 12, 12, 18, tzinfo=UTC)
 
 

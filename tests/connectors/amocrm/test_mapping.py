@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -293,6 +293,21 @@ def test_a_tax_number_as_legal_entity_or_by_hand(settings: AmoCrmSettings) -> No
 def test_values_of_custom_fields(settings: AmoCrmSettings, kind: str, value: Any, kept: Any) -> None:
     row = LEAD | {"custom_fields_values": [field(value, field_type=kind)]}
     assert of(settings, mapping.deal, row).custom == {"1": kept}
+
+
+def test_the_day_of_birth_and_the_address_of_a_person(settings: AmoCrmSettings) -> None:
+    born = field("1588885200", field_type="birthday")
+    lives = field(
+        None,
+        field_id=2,
+        field_type="smart_address",
+        values=[{"value": "Арбат, 1", "enum_code": "address_line_1"}, {"value": "Москва", "enum_code": "city"}],
+    )
+    card = {"id": 1, "name": "Анна", "custom_fields_values": [born, lives]}
+    person = of(settings, mapping.contact, card)
+    assert (person.birthday, person.address) == (date(2020, 5, 8), "Москва, Арбат, 1")
+    nonsense = card | {"custom_fields_values": [field("весной", field_type="birthday")]}
+    assert of(settings, mapping.contact, nonsense).birthday is None
 
 
 def test_several_values_and_none(settings: AmoCrmSettings) -> None:

@@ -81,6 +81,7 @@ def test_a_contact_of_the_documentation(settings: Bitrix24Settings, sample: Samp
     assert record.phones == ("+13333333555", "+15599888666")
     assert record.emails == ("johnsmith@example.mailing", "johnsmith@example.work")
     assert (record.company, record.responsible, record.position) == ("12", "6", "Administrator")
+    assert record.birthday == date(2001, 11, 11)  # the hours and the offset beside it are nobody's
     assert record.traffic == Traffic(
         utm_source="google",
         utm_medium="CPC",

@@ -67,8 +67,8 @@ async def test_all_matches_follow_the_newest_weights(conn: Conn) -> None:
     assert await weights_of(conn, workspace_id) == weights
     await weigh_again(conn, workspace_id, weights.version, "test")
     await conn.execute(
-        "insert into match_weights select %s, version, weights, pairs, actor from match_weights"
-        " where workspace_id = %s",
+        "insert into match_weights (workspace_id, version, weights, pairs, actor, applied_at)"
+        " select %s, version, weights, pairs, actor, applied_at from match_weights where workspace_id = %s",
         (later, workspace_id),
     )
     await absorb(conn, later, candidates, None)

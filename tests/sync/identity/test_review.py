@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -54,6 +54,24 @@ async def test_a_rare_name_and_the_same_half_hour_make_one_client_and_the_log_te
     assert await world.client(RecordKind.LEAD, "f") == await world.contact("1")
     await world.take(card("1", "Глеб Быков", B, 20))
     assert await world.client(RecordKind.LEAD, "f") != await world.contact("1")
+
+
+async def test_the_day_of_birth_on_two_cards_makes_one_client_unless_it_stands_for_none(conn: Conn) -> None:
+    def born(id: str, phone: str, day_of_birth: date) -> Record:
+        card = ContactRecord(
+            external_id=id,
+            name="Кристина Шилова",
+            phones=(phone,),
+            created_at=day(9 * int(id)),
+            birthday=day_of_birth,
+        )
+        return card
+
+    world = World(conn)
+    await world.take(born("1", A, date(1987, 5, 12)), born("2", B, date(1987, 5, 12)))
+    assert await world.contact("1") == await world.contact("2")
+    await world.take(born("1", A, date(1970, 1, 1)), born("2", B, date(1970, 1, 1)))
+    assert await world.contact("1") != await world.contact("2")
 
 
 async def test_a_later_match_is_logged_with_its_waterfall(conn: Conn) -> None:
