@@ -31,7 +31,7 @@ import psycopg
 
 from bench.identity.seed import PEOPLE_PER_RECORD, WORKSPACE, Conn, candidates, seeded
 from core.roles import Role
-from sync.identity import Candidate, absorb, reading, whole
+from sync.identity import Candidate, absorb, components, reading, whole
 from sync.identity.decisions import split
 
 PAGE = 1_000
@@ -105,14 +105,15 @@ async def at_once(conn: Conn, peers: str | None) -> None:
     here = sum(cost.here for cost in costs.values()) / 1000
     print(
         f"{len(graph):,} records, {len(graph.key):,} pairs of record and key, {len(np.unique(found)):,} groups;"
-        f" {len(guards.reasons):,} shared keys; {int(whole.differing(graph, found, guards.shared).sum()):,} records"
+        f" {len(guards.reasons):,} shared keys;"
+        f" {int(components.differing(graph, found, guards.shared).sum()):,} records"
         " elsewhere than stored"
     )
     if peers is None:
         return
     with tempfile.TemporaryDirectory() as folder:
         pairs = Path(folder) / "pairs.npy"
-        np.save(pairs, np.stack([whole.folded(graph.ids)[graph.carrier], graph.hashes[graph.key]]))
+        np.save(pairs, np.stack([components.folded(graph.ids)[graph.carrier], graph.hashes[graph.key]]))
         ran = await asyncio.to_thread(
             subprocess.run,
             [peers, str(HERE / "scipy_peer.py"), str(pairs)],

@@ -27,7 +27,7 @@ from core.roles import Role
 from core.settings import Settings
 from schema.migrate import migrate
 from schema.records import CallRecord, ContactRecord, LeadRecord, Record, VisitRecord
-from sync.identity import Candidate, candidate_of, whole
+from sync.identity import Candidate, candidate_of, components, whole
 from sync.identity.names import name_for_comparison
 from sync.identity.traits import blocks_of, crowds_of
 
@@ -162,11 +162,11 @@ async def _found(conn: Conn) -> None:
     guards = await whole.guards_of(conn, WORKSPACE, graph)
     group = await whole.grouped(conn, WORKSPACE, graph, guards)
     await whole.write_guards(conn, WORKSPACE, guards)
-    is_client = whole.clients_among(graph, group, guards.shared)
+    is_client = components.clients_among(graph, group, guards.shared)
     unclosed = np.zeros(len(graph), dtype=np.bool_)
-    open_keys = guards.shared | whole.differ_within(graph.key, group[graph.carrier], len(graph.first))
+    open_keys = guards.shared | components.differ_within(graph.key, group[graph.carrier], len(graph.first))
     unclosed[group[graph.carrier[open_keys[graph.key]]]] = True
-    places = np.lexsort((graph.at, graph.record_kinds == whole.VISIT, group))
+    places = np.lexsort((graph.at, graph.record_kinds == components.VISIT, group))
     ids = graph.record_ids(places)
     await conn.execute("create temp table found (record_id uuid, client_id uuid, closed boolean) on commit drop")
     client, last = uuid4(), -1

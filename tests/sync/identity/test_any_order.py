@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from schema.enums import ClientKind, IdentifierKind, RecordKind
-from sync.identity import Candidate, Key, absorb, whole
+from sync.identity import Candidate, Key, absorb, components, whole
 from sync.identity.whole import regroup
 
 Conn = psycopg.AsyncConnection[tuple[Any, ...]]
@@ -266,7 +266,7 @@ async def agrees(conn: Conn, workspace_id: UUID) -> None:
         return
     guards = await whole.guards_of(conn, workspace_id, graph)
     group = await whole.grouped(conn, workspace_id, graph, guards)
-    assert not whole.differing(graph, group, guards.shared).any()
+    assert not components.differing(graph, group, guards.shared).any()
     cursor = await conn.execute(
         "select client_kind, kind, value, reason from shared_key where workspace_id = %s", (workspace_id,)
     )
