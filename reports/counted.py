@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
-from reports import facts, fraud
+from reports import facts, fraud, products
 from reports.campaigns import Grain, present_cells
 from reports.conversions import QUALIFIED
-from reports.details import CALL_OF_PATH, DETAILS, FIRST_DEAL_OF_PATH
+from reports.counting import Counted
+from reports.details import CALL_OF_PATH, DETAILS, FIRST_DEAL_OF_PATH, FIRST_TOUCH_OF_DEAL, days
 from reports.dimensions import BY_TOUCH, OF_AD, TIME, TREE, Dimension, ServedFrom
 from reports.paths import NIL
 from reports.rollups import COUNTED_AS, FIGURES, VALUED_AS
@@ -58,18 +59,25 @@ _GOODS = """left join lateral (
     and o.state <> 'cancelled' and o.currency = p.currency
 ) goods on p.kind = 'won_deal'"""
 
-_OF_PATHS: Mapping[str, str] = {
-    **{figure: f"count(*) filter (where p.kind = '{kind}')" for kind, figure in COUNTED_AS.items()},
-    **{
-        figure: f"coalesce(sum(p.revenue) filter (where p.kind = '{kind}'), 0)"
-        for kind, figure in VALUED_AS.items()
-    },
+_OF_PATHS: Mapping[str, Counted] = {
+    **{figure: Counted(f"p.kind = '{kind}'") for kind, figure in COUNTED_AS.items()},
+    **{figure: Counted(f"p.kind = '{kind}'", "p.revenue", money=True) for kind, figure in VALUED_AS.items()},
     **DETAILS,
-    "qualified_leads": f"count(*) filter (where p.kind = 'lead' and {QUALIFIED})",
-    "costed_revenue": "coalesce(sum(p.revenue) filter (where p.kind = 'won_deal' and goods.cost is not null), 0)",
-    "cost_of_goods": "coalesce(sum(goods.cost) filter (where p.revenue <> 0), 0)",
+    "qualified_leads": Counted(f"p.kind = 'lead' and {QUALIFIED}"),
+    "costed_revenue": Counted("p.kind = 'won_deal' and goods.cost is not null", "p.revenue", money=True),
+    "cost_of_goods": Counted("p.revenue <> 0", "goods.cost", money=True),
 }
 _OURS = "coalesce(sum({amount}) filter (where {currency} = w.currency{also}), 0)"
+_OPENED = {
+    "deals": Counted("true"),
+    "open_deals": Counted("r.status = 'open'"),
+    "dated_deals": Counted("f.touch_at is not null"),
+    "open_days": Counted("true", days("r.created_at", "f.touch_at")),
+}
+_LOST = {
+    "lost_deals": Counted("true"),
+    "lost_amount": Counted("r.currency = w.currency", "r.amount", money=True),
+}
 _OF_SPEND: Mapping[str, str] = {
     "impressions": "sum(a.impressions)",
     "clicks": "sum(a.clicks)",
@@ -83,11 +91,7 @@ _OF_SPEND: Mapping[str, str] = {
         )
     },
 }
-BY_SHARES: Mapping[str, str] = {
-    figure: sql.replace("count(*) filter", "sum(p.part) filter")
-    for figure, sql in _OF_PATHS.items()
-    if sql.startswith(("count(*) filter", "coalesce(sum(p.revenue)"))
-}
+BY_SHARES = _OF_PATHS.keys() - {"cost_of_goods"}
 """The figures of paths that a part of a conversion adds a part to, over ``touch_shares.PATHS_BY_SHARES``."""
 _IN_RANGE = "between %(report_start)s and %(report_end)s"
 _WORKSPACE = "r.workspace_id = %(report_workspace)s"
@@ -105,6 +109,7 @@ class Part:
     manager: str = "null::uuid"
     stage: str = "null::uuid"
     lost_reason: str = "null::text"
+    product: str = "null::text"
 
     def only(self, figures: Collection[str]) -> Part:
         """The part without its other figures."""
@@ -122,6 +127,7 @@ class Part:
             "manager_id": self.manager if Dimension.MANAGER in by else "null::uuid",
             "stage_id": self.stage if Dimension.STAGE in by else "null::uuid",
             "lost_reason": self.lost_reason if Dimension.LOST_REASON in by else "null::text",
+            "product_key": self.product if Dimension.PRODUCT in by else "null::text",
         }
         for dimension, (name, value) in BY_TOUCH.items():
             known = dimension in by and self.touch is not None
@@ -130,6 +136,24 @@ class Part:
         shown = ", ".join(f"{value} as {name}" for name, value in {**columns, **sums}.items())
         keys = ", ".join(str(number + 1) for number in range(len(columns)))
         return f"select {shown} {self.source} group by {keys}"
+
+
+def _figures_of_paths(by_shares: bool, by_product: bool) -> Mapping[str, str]:
+    """How the figures of paths are counted, whole, by parts of what a model credits, or by products."""
+    kept = {figure: each for figure, each in _OF_PATHS.items() if figure in BY_SHARES or not by_shares}
+    part = "p.part" if by_shares else "1"
+    if by_product:
+        parts = products.share(part, 6)
+        return {figure: _by_product(each).by_parts(parts) for figure, each in kept.items()}
+    return {figure: each.by_parts(part) if by_shares else each.whole for figure, each in kept.items()}
+
+
+def _by_product(counted: Counted) -> Counted:
+    """The figure with each row's own amount shared by its products."""
+    if counted.of is None or not counted.money:
+        return counted
+    what = "goods" if counted.of == "goods.cost" else "amount"
+    return replace(counted, of=products.share(counted.of, 2, what))
 
 
 NOW = "{row}.known_until is null"
@@ -173,6 +197,15 @@ def counted_parts(
     ours = "join workspace w on w.id = r.workspace_id"
     closed, paid = "coalesce(r.closed_at, r.created_at)", "r.paid_at"
 
+    by_product = Dimension.PRODUCT in by
+    sold = products.OF_DEAL if by_product else ""
+    amount = products.share("r.amount", 2) if by_product else "r.amount"
+
+    def of_deals(figures: Mapping[str, Counted]) -> Mapping[str, str]:
+        if not by_product:
+            return {figure: each.whole for figure, each in figures.items()}
+        return {figure: _by_product(each).by_parts(products.PART) for figure, each in figures.items()}
+
     loaded = "" if known is NOW else " and v.loaded_at <= %(report_known)s"
 
     def moment(at: str) -> str:
@@ -193,14 +226,15 @@ def counted_parts(
         (
             ServedFrom.PATHS,
             Part(
-                BY_SHARES if by_shares else _OF_PATHS,
+                _figures_of_paths(by_shares, by_product),
                 f"from {PATHS_BY_SHARES if by_shares else 'path'} p left join lateral ({CALL_OF_PATH}) c "
                 f"on p.kind = 'call' left join lateral ({FIRST_DEAL_OF_PATH}) n on p.kind = 'won_deal' "
-                f"{_GOODS} {_REACHED} {joins} "
+                f"{_GOODS} {_REACHED} {products.OF_PATH if by_product else ''} {joins} "
                 f"where p.workspace_id = %(report_workspace)s and p.day {_IN_RANGE} and {known.format(row='p')}",
                 "p.day",
                 manager="reached.responsible_id",
                 stage="reached.stage_id",
+                product="g.product_key",
             ),
         ),
         (
@@ -251,43 +285,44 @@ def counted_parts(
         (
             ServedFrom.PATHS,
             Part(
-                {"deals": "count(*)", "open_deals": "count(*) filter (where r.status = 'open')"},
-                f"from deal r {facts.of_client('r.created_at')} {joins} "
+                of_deals(_OPENED),
+                f"from deal r {facts.of_client('r.created_at')} {FIRST_TOUCH_OF_DEAL} {sold} {joins} "
                 f"where {_WORKSPACE} and r.deleted_at is null and {moment('r.created_at')}",
                 facts.day_of("r.created_at"),
                 own,
                 manager="r.responsible_id",
                 stage="r.stage_id",
                 lost_reason="r.lost_reason",
+                product="g.product_key",
             ),
         ),
         (
             ServedFrom.PATHS,
             Part(
-                {
-                    "lost_deals": "count(*)",
-                    "lost_amount": _OURS.format(amount="r.amount", currency="r.currency", also=""),
-                },
-                f"from deal r {ours} {facts.of_client('r.created_at')} {joins} "
+                of_deals(_LOST),
+                f"from deal r {ours} {facts.of_client('r.created_at')} {sold} {joins} "
                 f"where {_WORKSPACE} and r.deleted_at is null and r.status = 'lost' and {moment(closed)}",
                 facts.day_of(closed),
                 own,
                 manager="r.responsible_id",
                 stage="r.stage_id",
                 lost_reason="r.lost_reason",
+                product="g.product_key",
             ),
         ),
         (
             ServedFrom.PATHS,
             Part(
                 {
-                    figure: _OURS.format(amount="r.amount", currency="r.currency", also=f" and r.kind = '{kind}'")
+                    figure: _OURS.format(amount=amount, currency="r.currency", also=f" and r.kind = '{kind}'")
                     for kind, figure in (("payment", "payments"), ("refund", "refunds"))
                 },
-                f"from payment r {ours} {facts.of_client(paid, 'r.deal_id', 'r.invoice_id')} {joins} "
+                f"from payment r {ours} {facts.of_client(paid, 'r.deal_id', 'r.invoice_id')} "
+                f"{products.OF_PAYMENT if by_product else ''} {joins} "
                 f"where {_WORKSPACE} and r.deleted_at is null and {moment(paid)}",
                 facts.day_of(paid),
                 nobody,
+                product="g.product_key",
             ),
         ),
     ]

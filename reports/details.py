@@ -24,36 +24,37 @@ from reports.campaigns import (
     period_of,
     shown_columns,
 )
+from reports.counting import Counted
 from reports.metrics import WON_DEALS_BASIS, Figure, Less, Metric, Ratio, Unit
 
-_DAYS = "extract(epoch from {later} - {earlier})::numeric / 86400"
 _IS_CALL, _IS_LEAD, _IS_WON = (f"p.kind = '{kind}'" for kind in ("call", "lead", "won_deal"))
 _REPEATED = f"{_IS_WON} and p.client_id is not null and n.record_id is null"
+_TALKED = f"{_IS_CALL} and c.talk_seconds > 0"
 
-DETAILS: Mapping[str, str] = {
-    "answered_calls": f"count(*) filter (where {_IS_CALL} and c.answered)",
-    "missed_calls": f"count(*) filter (where {_IS_CALL} and not c.answered)",
-    "target_calls": f"count(*) filter (where {_IS_CALL} and c.is_target)",
-    "unique_calls": f"count(*) filter (where {_IS_CALL} and c.is_unique)",
-    "first_calls": f"count(*) filter (where {_IS_CALL} and p.client_id is not null and not c.called_before)",
-    "talks": f"count(*) filter (where {_IS_CALL} and c.talk_seconds > 0)",
-    "talk_seconds": f"coalesce(sum(c.talk_seconds) filter (where {_IS_CALL} and c.talk_seconds > 0), 0)",
-    "waits": f"count(c.wait_seconds) filter (where {_IS_CALL})",
-    "wait_seconds": f"coalesce(sum(c.wait_seconds) filter (where {_IS_CALL}), 0)",
-    "repeat_deals": f"count(*) filter (where {_REPEATED})",
-    "repeat_revenue": f"coalesce(sum(p.revenue) filter (where {_REPEATED}), 0)",
-    "dated_leads": f"count(p.touch_times[1]) filter (where {_IS_LEAD})",
-    "lead_days": "coalesce(sum({}) filter (where {}), 0)".format(
-        _DAYS.format(later="p.occurred_at", earlier="p.touch_times[1]"), _IS_LEAD
-    ),
-    "dated_wins": f"count(p.touch_times[1]) filter (where {_IS_WON})",
-    "win_days": "coalesce(sum({}) filter (where {}), 0)".format(
-        _DAYS.format(later="p.occurred_at", earlier="p.touch_times[1]"), _IS_WON
-    ),
-    "opened_wins": f"count(p.opened_at) filter (where {_IS_WON})",
-    "deal_days": "coalesce(sum({}) filter (where {}), 0)".format(
-        _DAYS.format(later="p.occurred_at", earlier="p.opened_at"), _IS_WON
-    ),
+
+def days(later: str, earlier: str) -> str:
+    """SQL of the days from one moment to another."""
+    return f"extract(epoch from {later} - {earlier})::numeric / 86400"
+
+
+DETAILS: Mapping[str, Counted] = {
+    "answered_calls": Counted(f"{_IS_CALL} and c.answered"),
+    "missed_calls": Counted(f"{_IS_CALL} and not c.answered"),
+    "target_calls": Counted(f"{_IS_CALL} and c.is_target"),
+    "unique_calls": Counted(f"{_IS_CALL} and c.is_unique"),
+    "first_calls": Counted(f"{_IS_CALL} and p.client_id is not null and not c.called_before"),
+    "talks": Counted(_TALKED),
+    "talk_seconds": Counted(_TALKED, "c.talk_seconds"),
+    "waits": Counted(f"{_IS_CALL} and c.wait_seconds is not null"),
+    "wait_seconds": Counted(_IS_CALL, "c.wait_seconds"),
+    "repeat_deals": Counted(_REPEATED),
+    "repeat_revenue": Counted(_REPEATED, "p.revenue", money=True),
+    "dated_leads": Counted(f"{_IS_LEAD} and p.touch_times[1] is not null"),
+    "lead_days": Counted(_IS_LEAD, days("p.occurred_at", "p.touch_times[1]")),
+    "dated_wins": Counted(f"{_IS_WON} and p.touch_times[1] is not null"),
+    "win_days": Counted(_IS_WON, days("p.occurred_at", "p.touch_times[1]")),
+    "opened_wins": Counted(f"{_IS_WON} and p.opened_at is not null"),
+    "deal_days": Counted(_IS_WON, days("p.occurred_at", "p.opened_at")),
 }
 """The additive figures beside those of the rollups, and how each is counted over paths."""
 
@@ -148,6 +149,14 @@ FIRST_DEAL_OF_PATH = f"""
 select n.record_id from path n where n.workspace_id = p.workspace_id and n.client_id = p.client_id
 and n.kind = 'new_client' and n.record_id = p.record_id and {_CURRENT.format(row="n")} limit 1
 """  # noqa: S608
+FIRST_TOUCH_OF_DEAL = """
+left join lateral (
+    select coalesce((
+        select e.touch_times[1] from path e where e.workspace_id = r.workspace_id and e.client_id = r.client_id
+        and e.kind = 'won_deal' and e.record_id = r.id and coalesce(e.known_until, 'infinity') = 'infinity' limit 1
+    ), p.touch_times[1]) as touch_at
+) f on f.touch_at <= r.created_at"""
+"""SQL that joins to a deal ``r``, with the path ``p`` by which it counts, its client's first touch before it."""
 # A call that several systems tell of was answered if one says so.
 CALL_OF_PATH = f"""
 select bool_or(r.answered) as answered, bool_or(r.is_target) as is_target, bool_or(r.is_unique) as is_unique,
@@ -167,7 +176,7 @@ def details_statement(workspace_id: UUID, start: date, end: date, *, by: Grain |
     shown = shown_columns(grain, "k.name")
     keys = ", ".join(f"{shown[name]} as {name}" for name in ("campaign_id", "channel", "period", "reason"))
     sums = ", ".join(f"sum({figure}) as {figure}" for figure in DETAILS)
-    counted = ", ".join(f"{expression} as {figure}" for figure, expression in DETAILS.items())
+    counted = ", ".join(f"{each.whole} as {figure}" for figure, each in DETAILS.items())
     sql = f"""
 select {keys}, {sums}
 from (

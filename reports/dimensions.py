@@ -25,6 +25,7 @@ class Dimension(StrEnum):
     LANDING_PAGE = "landing_page"
     STAGE = "stage"
     LOST_REASON = "lost_reason"
+    PRODUCT = "product"
 
 
 class ServedFrom(StrEnum):
@@ -36,7 +37,7 @@ class ServedFrom(StrEnum):
 
 TIME = (Dimension.DAY, Dimension.WEEK, Dimension.MONTH)
 TREE = (Dimension.CHANNEL, Dimension.CHANNEL_GROUP, Dimension.SOURCE, Dimension.CAMPAIGN)
-OF_RECORDS = (Dimension.MANAGER, Dimension.STAGE, Dimension.LOST_REASON)
+OF_RECORDS = (Dimension.MANAGER, Dimension.STAGE, Dimension.LOST_REASON, Dimension.PRODUCT)
 """What the records behind tell, in their present state."""
 OF_AD = (Dimension.AD_GROUP, Dimension.KEYWORD, Dimension.AD)
 
@@ -59,6 +60,7 @@ COLUMNS: Mapping[str, str] = {
     "landing_page": "text",
     "stage_id": "uuid",
     "lost_reason": "text",
+    "product_key": "text",
 }
 """The columns that tell the rows apart, with their types; what isn't asked for is null."""
 

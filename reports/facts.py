@@ -13,10 +13,10 @@ from reports.conversions import CONVERSIONS, Conversion
 from reports.details import DETAIL_METRICS
 from reports.formulas import Combined, Number, Rounded
 from reports.fraud import FRAUD
-from reports.metrics import METRICS, Figure, Formula, Metric, Ratio, Unit
+from reports.metrics import METRICS, Figure, Formula, Less, Metric, Ratio, Unit
 
 COSTS = ("cost_net", "cost_vat", "agency_fee", "manual_cost")
-DEALS = ("deals", "open_deals", "lost_deals", "lost_amount")
+DEALS = ("deals", "open_deals", "dated_deals", "open_days", "lost_deals", "lost_amount")
 MONEY = ("payments", "refunds")
 GOODS = ("costed_revenue", "cost_of_goods")
 
@@ -160,6 +160,24 @@ _DEFINITIONS = (
         _USUAL,
         "Of the same campaign and days, not of the same deals.",
     ),
+    Metric(
+        "lead_to_deal",
+        "Leads into deals",
+        "Заявки в сделки",
+        Unit.PERCENT,
+        Ratio(_figure["deals"], _figure["leads"], 100),
+        _USUAL,
+        "Of the same campaign and days, not of the same people.",
+    ),
+    Metric(
+        "days_to_deal",
+        "Days to deal",
+        "Дней до сделки",
+        Unit.RATIO,
+        Ratio(_figure["open_days"], _figure["dated_deals"]),
+        _HERE,
+        "From first touch to deal opened, of all deals opened whose client had touched us before.",
+    ),
     _money(
         "cost_of_goods", "Cost of goods", "Себестоимость", "the shop's orders", "Of won deals whose order tells it."
     ),
@@ -185,6 +203,15 @@ _DEFINITIONS = (
     ),
     _money("payments", "Payments", "Платежи", _HERE, "Money that came from clients."),
     _money("refunds", "Refunds", "Возвраты", _HERE, "Money that went back to clients."),
+    Metric(
+        "net_payments",
+        "Payments less refunds",
+        "Платежи за вычетом возвратов",
+        Unit.MONEY,
+        Less(_figure["payments"], _figure["refunds"]),
+        _HERE,
+        "Money that came from clients and stayed.",
+    ),
 )
 
 FACT_METRICS: Mapping[str, Metric] = {metric.key: metric for metric in _DEFINITIONS}

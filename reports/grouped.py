@@ -95,7 +95,7 @@ def _check_kept(
                 "known now (asKnownNow, where a closed period decides)."
             )
     if shares is not None:
-        whole = set(wanted) - BY_SHARES.keys() - set(SHARED) - {*COSTS, *FRAUD}
+        whole = set(wanted) - BY_SHARES - set(SHARED) - {*COSTS, *FRAUD}
         if whole:
             raise ValueError(
                 f"Last non-direct touch alone is known for {', '.join(sorted(whole))}: leave it out, or ask for "
@@ -156,6 +156,7 @@ def _outer(by: Collection[Dimension], wanted: Sequence[str], parts: Sequence[str
         (Dimension.MANAGER, "manager_id"),
         (Dimension.STAGE, "stage_id"),
         (Dimension.LOST_REASON, "lost_reason"),
+        (Dimension.PRODUCT, "product_key"),
     ):
         if dimension in by:
             shown[name] = f"c.{name}"

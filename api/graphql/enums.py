@@ -248,6 +248,7 @@ _MEANINGS: Mapping[type[Enum], tuple[str, tuple[str, ...]]] = {
             "First page of the credited visit, without its query.",
             "Stage that the deal is in.",
             "Why the deal was lost.",
+            "Product that was sold: what a sale is worth is shared by the lines of its orders.",
         ),
     ),
     RateKind: (

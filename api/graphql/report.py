@@ -303,5 +303,5 @@ def _order(report: _Report, terms: Sequence[Mapping[str, Any]], x: str, by: Sequ
         "manager_id",
         "city",
     )
-    tail += ("device", "landing_page", "stage_id", "lost_reason", "campaign_id")
+    tail += ("device", "landing_page", "stage_id", "lost_reason", "product_key", "campaign_id")
     return ", ".join([*found, *times, *(f"{x}.{name}" for name in tail)])

@@ -80,7 +80,7 @@ async def test_another_model_by_any_dimensions_adds_up_to_its_own_report(shop: A
     question = Question(shop.conn, terms, *YEAR, Grain.CAMPAIGN, None, DatedBy.EVENT)
     shares = await touch_shares(question, model)
     whole = await report_by_model(shop.conn, WORKSPACE, *YEAR, model)
-    for by in ("campaign", "city device", "landing_page month"):
+    for by in ("campaign", "city device", "landing_page month", "product"):
         statement, served = grouped_statement(
             terms, *YEAR, [Dimension(each) for each in by.split()], [*FIGURES, "repeat_revenue"], shares=shares
         )
@@ -248,3 +248,55 @@ async def test_what_can_not_be_asked(account: Account) -> None:
 def test_metrics_are_told_apart() -> None:
     assert len({metric.name_en for metric in ALL_METRICS.values()}) == len(ALL_METRICS)
     assert {key for key, metric in ALL_METRICS.items() if key != metric.key} == set()
+
+
+async def test_products_share_what_sales_are_worth(account: Account) -> None:
+    await a_day(account)
+    for place, (sku, name, amount, cost) in enumerate(
+        [("T1", "Tea", 20, 30), ("T2", "Tea set", 10, None), (None, "Cup", 1, 1)], 1
+    ):
+        await account.conn.execute(
+            "insert into order_item (workspace_id, order_id, place, sku, name, quantity, price, amount, cost)"
+            " values (%s, %s, %s, %s, %s, 1, %s, %s, %s)",
+            (WORKSPACE, ident("o1"), place, sku, name, amount, None if place == 2 else amount, cost),
+        )
+    # Another order of the same deal tells no lines, and one was cancelled.
+    await account.order("o2", "anna", day(4), deal_id=ident("d1"), amount=2, cost=5, currency="RUB")
+    await account.order("o3", "anna", day(4), deal_id=ident("d1"), amount=500, state="cancelled")
+    await account.put("payment", id=ident("p1"), order_id=ident("o1"), **await _as_stands(account, "payment", "p1"))
+    await account.put("invoice", id=ident("i1"), deal_id=ident("d1"), **await _as_stands(account, "invoice", "i1"))
+    with clock.replaced(clock.Clock(day(91))):
+        await account.settle("anna")
+    whole, _ = await grouped(account, "campaign", EVERY_FIGURE)
+    for by in ("product", "product campaign month", "product manager city"):
+        rows, _ = await grouped(account, by, EVERY_FIGURE)
+        assert totals(rows, EVERY_FIGURE) == totals(whole, EVERY_FIGURE), by
+    by_product, _ = await grouped(account, "product", EVERY_FIGURE)
+    # 100 over 20 + 10 + 1 + 2 of an order without lines; the cost of goods likewise, as one line doesn't tell its.
+    assert cells(by_product, "product_key", figure="revenue") == {
+        "Cup": Decimal("3.03"), "T1": Decimal("60.61"), "T2": Decimal("30.30"), None: Decimal("6.06"),
+    }  # fmt: skip
+    assert cells(by_product, "product_key", figure="payments")["T1"] == Decimal("58.07")
+    assert cells(by_product, "product_key", figure="paid_amount")["T2"] == Decimal("28.79")
+    assert cells(by_product, "product_key", figure="lost_amount") == {None: 40}
+    await account.conn.execute("update order_item set cost = 29 where sku = 'T2'")
+    by_product, _ = await grouped(account, "product", ["cost_of_goods"])
+    assert cells(by_product, "product_key", figure="cost_of_goods") == {
+        "Cup": 1, "T1": 30, "T2": 29, None: 5,
+    }  # fmt: skip
+
+
+async def _as_stands(account: Account, table: str, name: str) -> dict[str, Any]:
+    async with account.conn.cursor(row_factory=dict_row) as cursor:
+        await cursor.execute(f"select * from {table} where id = %s", (ident(name),))  # noqa: S608
+        found = await cursor.fetchone()
+    assert found is not None
+    return {key: value for key, value in found.items() if key not in ("workspace_id", "id", "order_id", "deal_id")}
+
+
+async def test_days_from_first_touch_to_deal(account: Account) -> None:
+    await a_day(account)
+    rows, _ = await grouped(account, "", EVERY_FIGURE)
+    # Anna's and Bella's deals were opened 4 and 40 days after their first visits; Carol had none.
+    assert ALL_METRICS["days_to_deal"].value(rows[0]) == 22
+    assert ALL_METRICS["net_payments"].value(rows[0]) == 85

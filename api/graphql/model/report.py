@@ -11,6 +11,12 @@ _OF_CAMPAIGN = (
     "{t}.ad_group_id in (select g.id from ad_group g where g.workspace_id = %(workspace)s::uuid "
     "and g.campaign_id = {x}.campaign_id)"
 )
+_NAME_OF_PRODUCT = """coalesce((
+    select i.name from order_item i
+    join sales_order o on o.workspace_id = i.workspace_id and o.id = i.order_id
+    where i.workspace_id = %(workspace)s::uuid and i.sku = {x}.product_key
+    order by o.created_at desc, o.id desc, i.place limit 1
+), {x}.product_key)"""
 METRIC_FIELDS = {camel(key): key for key in ALL_METRICS}
 """The metrics by the names of their fields."""
 
@@ -86,6 +92,13 @@ REPORT_CELL = Entity(
             on="{t}.id = {x}.stage_id",
         ),
         computed("lostReason", Kind.STRING, "{x}.lost_reason", "Why the deal was lost."),
+        computed(
+            "product",
+            Kind.STRING,
+            _NAME_OF_PRODUCT,
+            "Name of the product sold, as the newest order has it; null for what no order's lines tell of.",
+        ),
+        computed("productKey", Kind.STRING, "{x}.product_key", "Its article number, or its name where it has none."),
         *_METRICS,
     ),
 )
