@@ -17,6 +17,7 @@ from reports.columns import Columns, Ids, Words, numbered
 from reports.conversions import Definition
 from reports.models import DAY, Ints, Journeys, laid, sums
 from reports.paths import NIL
+from reports.rollups import VALUED_AS
 from reports.rules import NO_RULES, Grouping
 from reports.terms import Terms
 from schema.enums import Channel, ConversionKind, Unattributed
@@ -134,10 +135,15 @@ from path p
 where p.workspace_id = %(workspace)s and p.day between %(start)s and %(end)s and {known} and {near}
 and {counted_on} between %(first)s and %(last)s and {conversion}
 """
-_DAYS = f"select p.day, count(*) {_FOUND} group by 1 order by 1"
+# Former versions are counted too, which the index tells by itself.
+_DAYS = """
+select p.day, count(*) from path p
+where p.workspace_id = %(workspace)s and p.day between %(start)s and %(end)s and {near} group by 1 order by 1
+"""
 _BATCH = f"""
-select array_agg(array_position(%(kinds)s::text[], kind)), array_agg(coalesce(window_until, occurred_at)),
-    array_agg((revenue * 100)::bigint), array_agg(counted_on), array_agg(cardinality(touch_times)),
+select string_agg(kind, ','), array_agg(coalesce(window_until, occurred_at)),
+    array_agg((revenue * 100)::bigint) filter (where kind = any(%(valued)s)),
+    array_agg(counted_on), array_agg(cardinality(touch_times)),
     array_agg(coalesce(lead_at, '-infinity')), array_agg(coalesce(opened_at, '-infinity')),
     string_agg(array_send(touch_times), ''), string_agg(array_send(touch_campaigns), ''),
     string_agg(array_to_string(touch_channels, ','), ',') filter (where cardinality(touch_times) > 0),
@@ -191,7 +197,7 @@ async def stored_paths(
         "known": as_known_at,
         "first": start,
         "last": end,
-        "kinds": list(KINDS),
+        "valued": list(VALUED_AS),
         "window": window,
         "nearest": end + timedelta(days=terms.window_days + 1),
     }
@@ -225,6 +231,10 @@ def _batch(columns: Columns, units: Units, window: int | None) -> Batch:
         kept = occurred[owners] - times <= window
         times, campaigns, owners = times[kept], campaigns[kept], owners[kept]
         words = words.only(kept)
+    said = columns.words(0, len(stored))
+    kinds = np.array([KINDS.index(kind) for kind in said.spelled], np.int64)[said.numbers]
+    kopecks = np.zeros(len(stored), np.int64)
+    kopecks[np.isin(kinds, [KINDS.index(kind) for kind in VALUED_AS])] = columns.whole(2)
     sizes = np.bincount(owners, minlength=len(stored))
     starts = laid(sizes)
     theirs, channels = units.of(campaigns, words)
@@ -241,8 +251,8 @@ def _batch(columns: Columns, units: Units, window: int | None) -> Batch:
         journeys,
         theirs,
         channels,
-        columns.whole(0, "int4") - 1,
-        columns.whole(2),
+        kinds,
+        kopecks,
         columns.whole(3, "day"),
         _reasons(columns, stored, sizes, units),
         columns.ids(12),
