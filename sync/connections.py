@@ -151,10 +151,7 @@ async def check_connection(office: Office, workspace_id: UUID, connection_id: UU
 async def pause(office: Office, workspace_id: UUID, connection_id: UUID) -> None:
     """Stop scheduled and requested syncs, until ``resume``. A run under way ends after its page."""
     await _change(
-        office,
-        workspace_id,
-        connection_id,
-        {"state": ConnectionState.PAUSED.value, "state_reason": "Paused by hand."},
+        office, workspace_id, connection_id, {"state": ConnectionState.PAUSED.value, "state_reason": None}
     )
 
 

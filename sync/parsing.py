@@ -13,7 +13,7 @@ from connectors.contract import Connector, ConnectorSettings
 from sync.errors import SettingsProblem, SettingsRefused
 
 _LONGEST_TEXT = 100_000
-_REASONS = {
+REASONS = {
     "string_type": "it is a text",
     "string_too_short": "it is empty",
     "string_too_long": "it has more than {max_length} characters",
@@ -34,6 +34,7 @@ _REASONS = {
     "dict_type": "it is a JSON object",
 }
 """What pydantic's errors mean to somebody who fills in a form, by their type."""
+UNKNOWN_REASON = "it doesn't look as it must"
 
 
 def parse_settings(found: Connector[Any], values: Mapping[str, Any]) -> ConnectorSettings:
@@ -57,7 +58,8 @@ def _problem(found: Connector[Any], error: ErrorDetails) -> SettingsProblem:
     field = found.settings.model_fields.get(name or "")
     if error["type"] == "missing":
         label, where = _label(name, field), _where(field)
-        return SettingsProblem(name, f"«{label}» is needed.{where}", "MISSING", {"label": label, "where": where})
+        values = {"label": label, "where": where, "connector": found.key}
+        return SettingsProblem(name, f"«{label}» is needed.{where}", "MISSING", values)
     if error["type"] == "extra_forbidden":
         known = ", ".join(found.settings.model_fields)
         sentence = f"{found.title} has no setting {name!r}; it has {known}."
@@ -66,18 +68,25 @@ def _problem(found: Connector[Any], error: ErrorDetails) -> SettingsProblem:
         )
     if error["type"] == "value_error":  # a connector's own words
         return _unfit(found, name, str(error["ctx"]["error"]))
-    if error["type"] in _REASONS:
-        reason = _REASONS[error["type"]].format_map(error.get("ctx", {}))
+    if error["type"] in REASONS:
+        told = {key: _listed(value) for key, value in error.get("ctx", {}).items()}
+        reason = REASONS[error["type"]].format_map(told)
         return _unfit(found, name, reason, _where(field))
-    return _unfit(found, name, "it doesn't look as it must", _where(field))
+    return _unfit(found, name, UNKNOWN_REASON, _where(field))
 
 
 def _unfit(found: Connector[Any], name: str | None, reason: str, where: str = "") -> SettingsProblem:
     told = reason.rstrip(".")
+    values: dict[str, object] = {"reason": reason, "where": where, "connector": found.key}
     if name is None:
-        return SettingsProblem(None, f"{told}.")
-    values = {"label": _label(name, found.settings.model_fields.get(name)), "reason": f"{told}.{where}".rstrip(".")}
-    return SettingsProblem(name, "«{label}» can't be used: {reason}.".format_map(values), "UNFIT", values)
+        return SettingsProblem(None, f"{told}.", "UNFIT_TOGETHER", values)
+    label = _label(name, found.settings.model_fields.get(name))
+    return SettingsProblem(name, f"«{label}» can't be used: {told}.{where}", "UNFIT", values | {"label": label})
+
+
+def _listed(value: object) -> object:
+    """The last of several choices is told like the others."""
+    return value.replace(" or ", ", ") if isinstance(value, str) else value
 
 
 def _label(name: str | None, field: FieldInfo | None) -> str | None:

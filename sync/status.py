@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from functools import partial
+from typing import Any, Literal
 from uuid import UUID
 
 from sqlalchemy import text
@@ -17,25 +18,61 @@ from connectors.registry import connector
 from core.database import Database
 from sync.budget import window_seconds
 
-BREAKER_SENTENCE = (
-    "(select b.reason || case when b.next_try_at > now() then ' It is left in peace until ' "
-    "|| to_char(b.next_try_at at time zone 'UTC', 'HH24:MI') || ' UTC, and then tried again.' "
-    "else ' It is about to be tried again.' end from breaker b where b.workspace_id = {x}.workspace_id "
-    "and b.account = {x}.account and b.opened_at is not null)"
-)
-STATE_SENTENCE = (
-    f"coalesce(case when {{x}}.state = 'active' then {BREAKER_SENTENCE} end, {{x}}.state_reason, case {{x}}.state "
-    "when 'active' then coalesce((select case r.state when 'succeeded' then 'Everything is in order.' "
-    "when 'failed' then 'The last sync failed: ' || coalesce(r.error, 'no reason is known.') "
-    "else coalesce(r.error, 'Everything is in order.') end "
-    "from sync_run r where r.workspace_id = {x}.workspace_id and r.connection_id = {x}.id "
-    "and r.state in ('succeeded', 'failed', 'waiting') order by r.queued_at desc limit 1), "
-    "'Connected; nothing is synced yet.') "
-    "when 'paused' then 'Paused by a user: nothing is read until it is resumed.' "
-    "when 'needs_reauth' then 'The account must be connected again: its access has ended.' "
-    "else 'The settings must be mended.' end)"
-)
-"""One plain sentence on the row ``{x}`` of ``connection``: how it stands, or what must be done."""
+Language = Literal["en", "ru"]
+_WORDS: Mapping[Language, Mapping[str, str]] = {
+    "en": {
+        "resting": "It is left in peace until {} UTC, and then tried again.",
+        "about": "It is about to be tried again.",
+        "fine": "Everything is in order.",
+        "failed": "The last sync failed: {}",
+        "unknown": "no reason is known.",
+        "new": "Connected; nothing is synced yet.",
+        "paused": "Paused by a user: nothing is read until it is resumed.",
+        "needs_reauth": "The account must be connected again: its access has ended.",
+        "broken_settings": "The settings must be mended.",
+    },
+    "ru": {
+        "resting": "До {} UTC мы её не тревожим, потом попробуем снова.",
+        "about": "Сейчас попробуем снова.",
+        "fine": "Всё в порядке.",
+        "failed": "Последняя синхронизация не удалась: {}",
+        "unknown": "причина неизвестна.",
+        "new": "Подключено; синхронизаций ещё не было.",
+        "paused": "Приостановлено пользователем: ничего не читается, пока чтение не возобновят.",
+        "needs_reauth": "Подключите аккаунт заново: доступ закончился.",
+        "broken_settings": "Исправьте настройки.",
+    },
+}
+"""What is said of a connection. The reasons behind it come as its connector told them when it happened."""
+
+
+def state_sentence(language: Language) -> str:
+    """SQL of one plain sentence on the row ``{x}`` of ``connection``: how it stands, or what must be done."""
+    say = partial(_quoted, language)
+    at = "to_char(b.next_try_at at time zone 'UTC', 'HH24:MI')"
+    unknown = f"coalesce(r.error, {say('unknown')})"
+    mended = "coalesce({x}.state_reason, {told})"
+    if language != "en":  # the reason is told in another language: it comes behind
+        mended = "({told} || coalesce(' ' || {x}.state_reason, ''))"
+    return (
+        "case {x}.state when 'active' then coalesce("
+        f"(select b.reason || ' ' || case when b.next_try_at > now() then {say('resting', at)} else {say('about')} "
+        "end from breaker b where b.workspace_id = {x}.workspace_id and b.account = {x}.account "
+        "and b.opened_at is not null), {x}.state_reason, (select case r.state "
+        f"when 'failed' then {say('failed', unknown)} "
+        f"when 'waiting' then coalesce(r.error, {say('fine')}) else {say('fine')} end "
+        "from sync_run r where r.workspace_id = {x}.workspace_id and r.connection_id = {x}.id "
+        "and r.state in ('succeeded', 'failed', 'waiting') order by r.queued_at desc limit 1), "
+        f"{say('new')}) when 'paused' then {say('paused')} "
+        f"when 'needs_reauth' then {mended.replace('{told}', say('needs_reauth'))} "
+        f"else {mended.replace('{told}', say('broken_settings'))} end"
+    )
+
+
+def _quoted(language: Language, word: str, given: str = "") -> str:
+    before, _, after = _WORDS[language][word].partition("{}")
+    return f"'{before}'" + (f" || {given} || '{after}'" if given else "")
+
 
 LAG_SECONDS = (
     "case when {x}.fresh_until is not null then greatest(0, extract(epoch from now() - {x}.fresh_until))::int end"
@@ -50,7 +87,7 @@ SECONDS_LEFT = (
 
 _WAITING = "('pending', 'sending', 'unknown')"
 _CONNECTIONS = text(f"""
-select c.id, c.connector, c.title, c.account, c.state, {STATE_SENTENCE.format(x="c")} as sentence,
+select c.id, c.connector, c.title, c.account, c.state, {state_sentence("en").format(x="c")} as sentence,
     greatest(c.next_run_at, b.next_try_at) as next_run_at, b.reason, b.opened_at, b.next_try_at, b.failures,
     (select count(*) from quarantine q where q.workspace_id = c.workspace_id and q.connection_id = c.id
         and q.resolved_at is null) as quarantined,

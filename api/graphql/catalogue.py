@@ -8,9 +8,11 @@ import strawberry
 from pydantic.fields import FieldInfo
 from strawberry.types.field import StrawberryField
 
+from api import russian
 from api.graphql.enums import ENUMS
 from api.graphql.run import RequestContext
 from api.graphql.scalars import JsonValue
+from api.language import spoken
 from connectors.auth import CONSENT
 from connectors.contract import Connector
 from connectors.registry import all_connectors
@@ -22,8 +24,8 @@ _TOLD_BESIDE = frozenset({"title", "description", CONSENT})
 @strawberry.type(description="A setting that a user must or may tell to connect a system.")
 class ConnectorSetting:
     name: str = strawberry.field(description="Its key in `connectSystem(settings:)`.")
-    title: str = strawberry.field(description="Label for a form.")
-    description: str = strawberry.field(description="What it is and where to find it.")
+    title: str = strawberry.field(description="Label for a form, in the caller's language.")
+    description: str = strawberry.field(description="What it is and where to find it, in the caller's language.")
     required: bool = strawberry.field(description="Whether it must be given.")
     secret: bool = strawberry.field(description="Whether it is stored sealed and never given out again.")
     default: JsonValue | None = strawberry.field(description="What holds if it isn't given; null if nothing does.")
@@ -100,7 +102,7 @@ def _described(found: Connector[Any]) -> ConnectorType:
         docsUrl=found.docs_url,
         verifiedBy=found.verified_by,
         settings=[
-            _setting(name, field, schemas.get(name, {}), secret=found.settings.is_secret(name))
+            _setting(found.key, name, field, schemas.get(name, {}), secret=found.settings.is_secret(name))
             for name, field in found.settings.model_fields.items()
         ],
         streams=[
@@ -112,12 +114,15 @@ def _described(found: Connector[Any]) -> ConnectorType:
     )
 
 
-def _setting(name: str, field: FieldInfo, schema: dict[str, Any], *, secret: bool) -> ConnectorSetting:
+def _setting(
+    connector: str, name: str, field: FieldInfo, schema: dict[str, Any], *, secret: bool
+) -> ConnectorSetting:
+    known = russian.setting(connector, name) if spoken() == "ru" else None
     default = None if secret or field.is_required() else schema.get("default")
     return ConnectorSetting(
         name=name,
-        title=field.title or name,
-        description=field.description or "",
+        title=known[0] if known else field.title or name,
+        description=known[1] if known else field.description or "",
         required=field.is_required(),
         secret=secret,
         default=default,

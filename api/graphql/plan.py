@@ -23,6 +23,7 @@ from api.graphql.masks import MASKED_ROLES
 from api.graphql.paging import Window, entity_keys, window
 from api.graphql.rows import Pair, many_objects, one_object
 from api.graphql.values import Convert, Parameter, Slot, Viewer, slotted
+from api.language import spoken
 from schema.enums import Role
 
 Details = Sequence[FieldDetails]
@@ -43,6 +44,7 @@ class Plan:
         """The values to send; raises `CallerError` for one that can't be used."""
         bound = {name: parameter.bound(variables, viewer) for name, parameter in self.parameters}
         bound["workspace"] = viewer.workspace_id
+        bound["language"] = spoken()
         bound["own"] = None if viewer.own is None else list(viewer.own)
         return bound
 

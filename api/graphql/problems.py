@@ -6,10 +6,12 @@ can't take, and `api.graphql.written.act` gives it back among the `problems` of 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from uuid import UUID
 
 import strawberry
 
+from api import russian
 from api.graphql.ids import parse_id
 from api.graphql.sentences import SENTENCES
 from api.language import spoken
@@ -66,7 +68,21 @@ def of_refusal(refused: Refused) -> list[InputProblem]:
 
 def _said(told: SettingsProblem) -> str:
     sentence = SENTENCES.get(told.code or "", {}).get(spoken())
-    return told.sentence if sentence is None else sentence.format(**told.values)
+    return told.sentence if sentence is None else sentence.format(**_in_their_words(told))
+
+
+def _in_their_words(told: SettingsProblem) -> Mapping[str, object]:
+    """What the sentence names, in the caller's language: of a connector's setting its title, what it is, and why it
+    can't be used."""
+    values = dict(told.values)
+    if spoken() != "ru" or "connector" not in values:
+        return values
+    known = None if told.field is None else russian.setting(str(values["connector"]), told.field)
+    if known is not None:
+        values |= {"label": known[0], "where": f" {known[1]}" if values.get("where") else ""}
+    if "reason" in values:
+        values["reason"] = russian.reason(str(values["reason"])).rstrip(".")
+    return values
 
 
 def of_decision(field: str | None, refused: SkvozError) -> InputProblem:

@@ -28,7 +28,10 @@ async def test_pause_and_resume_show_in_the_answer(api: Api) -> None:
     query = """mutation ($id: ID!) { %s(id: $id) { connection { id state stateSentence nextRunAt }
         problems { field code } } }"""
     paused = (await api.data(query % "pauseConnection", {"id": CONNECTION}))["pauseConnection"]["connection"]
-    assert (paused["state"], paused["stateSentence"]) == ("PAUSED", "Paused by hand.")
+    assert (paused["state"], paused["stateSentence"]) == (
+        "PAUSED",
+        "Paused by a user: nothing is read until it is resumed.",
+    )
     resumed = (await api.data(query % "resumeConnection", {"id": CONNECTION}))["resumeConnection"]["connection"]
     assert resumed["state"] == "ACTIVE"
     assert resumed["nextRunAt"] is not None

@@ -8,12 +8,12 @@ from api.graphql.masks import Mask
 from api.graphql.model import verifying
 from api.graphql.model.custom_fields import OF_CONNECTION
 from api.graphql.model.health import HEALTH_OF_CONNECTION
-from api.graphql.model.shared import STAFF, node_id, text_literal
+from api.graphql.model.shared import STAFF, in_language, node_id, text_literal
 from connectors import own
 from connectors.registry import all_connectors
 from schema import tables as t
 from schema.enums import ConnectionState, ManagersSee, Role, RunState, RunTrigger
-from sync.status import LAG_SECONDS, SECONDS_LEFT, STATE_SENTENCE
+from sync.status import LAG_SECONDS, SECONDS_LEFT, state_sentence
 
 WORKSPACE = Entity(
     name="Workspace",
@@ -51,8 +51,9 @@ CONNECTION = Entity(
         computed(
             "stateSentence",
             Kind.STRING,
-            STATE_SENTENCE,
-            "One plain sentence: how it stands, or what must be done.",
+            in_language(state_sentence("en"), state_sentence("ru")),
+            "One plain sentence in the caller's language: how it stands, or what must be done. What the external "
+            "system said comes as it was told.",
             nullable=False,
         ),
         column(

@@ -23,6 +23,11 @@ OWN_RECORD = f"({OWN} or {OWN_CLIENT})"
 """A record is a manager's own if its client is, or if the manager is in charge of it."""
 
 
+def in_language(english: str, russian: str) -> str:
+    """The expression of a sentence in the language of the request; a plan serves both."""
+    return f"(case %(language)s::text when 'ru' then {russian} else {english} end)"
+
+
 def node_id(type_name: str) -> Column:
     return Column(
         name="id",

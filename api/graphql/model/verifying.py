@@ -2,14 +2,36 @@
 
 from __future__ import annotations
 
-from api.graphql.declare import Entity, Listing, Many, One, column, one, table_of
-from api.graphql.model.shared import node_id
+from api.graphql.declare import Entity, Kind, Listing, Many, One, column, computed, one, table_of
+from api.graphql.model.shared import in_language, node_id
 from schema import tables as t
 from schema.enums import RunTrigger
 
 _LATEST = (
     "(select v.* from verification v where v.workspace_id = {x}.workspace_id and v.connection_id = {x}.id"
     " and v.state <> 'running' order by v.started_at desc limit 1) {t}"
+)
+
+_ALARMS_RU = "coalesce(' ' || nullif(array_to_string({x}.alarms, ' '), ''), '')"
+_VERIFIED_RU = (
+    "case when {x}.sentence is null then null when {x}.state = 'failed' "
+    "then 'Сверка не завершена: ' || regexp_replace({x}.sentence, '^It was not finished: ', '') "
+    f"when {{x}}.wrong = 0 then 'Всё на месте: сверено записей: ' || {{x}}.there || '.' || {_ALARMS_RU} "
+    "else 'Записи не такие, как там: ' || {x}.wrong || ' из ' || {x}.there || '; исправлено: ' "
+    f"|| ({{x}}.mended + {{x}}.deleted) || '.' || {_ALARMS_RU} end"
+)
+_FOUND_RU = (
+    "case when {x}.error is not null then 'Сверить не удалось: ' || {x}.error "
+    "when not {x}.compared then 'Сверять не с чем: такого списка система не даёт.' "
+    "when {x}.missing + {x}.extra + {x}.different + {x}.links > 0 then concat_ws('; ', "
+    "'не хватает: ' || nullif({x}.missing, 0), 'удалено там: ' || nullif({x}.extra, 0), "
+    "'отличается: ' || nullif({x}.different, 0), 'с другими связями: ' || nullif({x}.links, 0), "
+    "'исправлено: ' || nullif({x}.mended, 0), 'отмечено удалённым: ' || nullif({x}.deleted, 0), "
+    "'в карантине: ' || nullif({x}.waiting, 0)) || coalesce('. ' || {x}.brake, '.') "
+    "when {x}.sentence not like 'Everything is here%%' then 'Числа записей расходятся: там ' || {x}.there "
+    "|| ', здесь ' || {x}.here || '.' "
+    "else 'Всё на месте: ' || {x}.there || '.' "
+    "|| coalesce(' В карантине: ' || nullif({x}.waiting, 0) || '.', '') end"
 )
 
 OF_CONNECTION = (
@@ -60,7 +82,12 @@ VERIFICATION = Entity(
         node_id("Verification"),
         column(t.Verification.trigger, "What started it.", enum=RunTrigger, filterable=True),
         column(t.Verification.state, "`running`, `succeeded` (it came to its end) or `failed`.", filterable=True),
-        column(t.Verification.sentence, "The result in one sentence; null while it is under way."),
+        computed(
+            "sentence",
+            Kind.STRING,
+            in_language("{x}.sentence", _VERIFIED_RU),
+            "The result in one sentence in the caller's language; null while it is under way.",
+        ),
         column(t.Verification.started_at, "When it began.", filterable=True, sortable=True),
         column(t.Verification.finished_at, "When it ended."),
         column(t.Verification.there, "Records that the system told of."),
@@ -91,7 +118,13 @@ VERIFIED_STREAM = Entity(
     description="What a verification found in one stream.",
     fields=(
         column(t.VerificationStream.stream, "Name of the stream.", name="name"),
-        column(t.VerificationStream.sentence, "The result in one sentence."),
+        computed(
+            "sentence",
+            Kind.STRING,
+            in_language("{x}.sentence", _FOUND_RU),
+            "The result in one sentence in the caller's language.",
+            nullable=False,
+        ),
         column(t.VerificationStream.compared, "False where the system has no list to compare with."),
         column(t.VerificationStream.there, "Records that the system told of."),
         column(t.VerificationStream.here, "Records that were here."),
