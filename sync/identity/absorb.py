@@ -140,11 +140,14 @@ async def write(
     elsewhere = [
         (id, settling.members[id].record_kind, founding.client_of[id]) for id in sorted(moved.difference(written))
     ]
+    log = await journal.told(conn, workspace_id, settling, cause)
     async with conn.pipeline():
         await writing.drop_shared(conn, workspace_id, settling.unshared)
         await writing.write_shared(conn, workspace_id, settling.newly_shared)
         await writing.write_clients(conn, workspace_id, founding)
         await writing.move(conn, workspace_id, elsewhere)
+        if log:
+            await writing.write_log(conn, workspace_id, log, actor, run_id)
     await queue.propose(
         conn,
         workspace_id,
@@ -153,7 +156,6 @@ async def write(
         {id: settling.client_of(member) for id, member in settling.members.items()},
     )
     outcome = Outcome(founded=len(founding.founded), new_clients={row.id for row in founding.founded})
-    log = await journal.keep(conn, workspace_id, settling, cause, actor, run_id)
     for entry in log:
         if entry.kind == MergeKind.MERGE:
             outcome.merged += 1

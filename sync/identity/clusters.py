@@ -17,6 +17,10 @@ from schema.enums import ClientKind, IdentifierKind, RecordKind
 from sync.identity.keys import is_landline, is_role_mailbox
 from sync.identity.names import clearly_differ
 
+_VENDOR, _PHONE, _EMAIL = (
+    kind.value for kind in (IdentifierKind.VENDOR, IdentifierKind.PHONE, IdentifierKind.EMAIL)
+)
+_VISIT, _PERSON = RecordKind.VISIT.value, ClientKind.PERSON.value
 CARDS = frozenset({RecordKind.CONTACT.value, RecordKind.COMPANY.value})
 UNLIMITED = frozenset({IdentifierKind.VENDOR.value, IdentifierKind.TAX_ID.value})
 """Kinds of keys that are never shared, however many carry them."""
@@ -51,7 +55,7 @@ def decision_key(decision_id: UUID) -> str:
 
 def is_decision(key: NodeKey) -> bool:
     """Whether a key is a decision: it joins whatever the names say."""
-    return key.value.startswith("same:") and key.kind == IdentifierKind.VENDOR
+    return key.value.startswith("same:") and key.kind == _VENDOR
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +74,9 @@ def name_several_people(names: Iterable[str], kind: str) -> bool:
 def office_key(key: NodeKey) -> NodeKey | None:
     """The key that a firm's card carries if this key of a person is the firm's desk and not the person's own;
     None where a firm's card says nothing about that (a mobile phone on it may well be the owner's)."""
-    if key.client_kind != ClientKind.PERSON:
+    if key.client_kind != _PERSON:
         return None
-    if (key.kind == IdentifierKind.PHONE and is_landline(key.value)) or (
-        key.kind == IdentifierKind.EMAIL and is_role_mailbox(key.value)
-    ):
+    if (key.kind == _PHONE and is_landline(key.value)) or (key.kind == _EMAIL and is_role_mailbox(key.value)):
         return key._replace(client_kind=ClientKind.COMPANY.value)
     return None
 
@@ -103,7 +105,7 @@ def tells(group: Sequence[Member], shared: Collection[NodeKey]) -> bool:
     return any(
         member.record_kind in CARDS
         or (
-            member.record_kind != RecordKind.VISIT
+            member.record_kind != _VISIT
             and (len(group) > 1 or any(_speaks(key) and key not in shared for key in member.keys))
         )
         for member in group
@@ -112,4 +114,4 @@ def tells(group: Sequence[Member], shared: Collection[NodeKey]) -> bool:
 
 def _speaks(key: NodeKey) -> bool:
     """Whether a key alone says something about a person; a vendor's id does only in company."""
-    return key.kind != IdentifierKind.VENDOR
+    return key.kind != _VENDOR

@@ -48,14 +48,15 @@ class Preview:
 
 async def preview_split(conn: Conn, workspace_id: UUID, client_id: UUID, records: Collection[UUID]) -> Preview:
     """What taking ``records`` out of a client would do. Raises DecisionRefused."""
-    settling, _, _ = await _split(conn, workspace_id, client_id, records)
+    settling, _ = await _split(conn, workspace_id, client_id, records)
     return await _preview(conn, workspace_id, settling)
 
 
 async def split(conn: Conn, workspace_id: UUID, client_id: UUID, records: Collection[UUID], actor: str) -> Outcome:
     """Take ``records`` out of a client, for ever: no sync joins them with the rest again, and keys that both sides
     carry stay with the rest. ``actor`` is the token that asked. Raises DecisionRefused."""
-    settling, apart, together = await _split(conn, workspace_id, client_id, records)
+    settling, together = await _split(conn, workspace_id, client_id, records)
+    [apart] = settling.parted
     sides = dict.fromkeys(sorted(apart.taken_out), 0) | dict.fromkeys(sorted(apart.rest), 1)
     await writing.write_decision(conn, workspace_id, uuid4(), APART, sides, actor)
     if together is not None:
@@ -160,7 +161,7 @@ async def unlist_key(conn: Conn, workspace_id: UUID, kind: IdentifierKind, value
 
 async def _split(
     conn: Conn, workspace_id: UUID, client_id: UUID, records: Collection[UUID]
-) -> tuple[Settling, Apart, UUID | None]:
+) -> tuple[Settling, UUID | None]:
     await reading.lock(conn, workspace_id)
     members = await reading.members_of(conn, workspace_id, client_id)
     out = frozenset(records)
@@ -168,20 +169,18 @@ async def _split(
         raise DecisionRefused(f"There is no client {client_id} with any record.")
     if not out or not out < members.keys():
         raise DecisionRefused("Name some of the client's records, and not all of them, to take out.")
-    seeds = {key for member in members.values() for key in member.keys}
-    shared = (await settle(conn, workspace_id, before={}, after={}, seeds=seeds)).shared
-    apart = Apart(out, _rest(client_id, [member for id, member in members.items() if id not in out], shared))
+    left = [member for id, member in members.items() if id not in out]
     together = uuid4() if len(out) > 1 else None
     changed = _with_key(members, out, together) if together else {}
     settling = await settle(
         conn,
         workspace_id,
-        before={id: members[id] for id in changed},
-        after=changed,
-        seeds=seeds,
-        apart=[apart],
+        before=members,
+        after=members | changed,
+        parting=lambda shared: Apart(out, _rest(client_id, left, shared)),
+        complete={member.client_id for member in left if member.client_id is not None},
     )
-    return settling, apart, together
+    return settling, together
 
 
 def _rest(client_id: UUID, left: Sequence[Member], shared: Collection[NodeKey]) -> frozenset[UUID]:

@@ -26,6 +26,12 @@ from sync.identity.keys import is_landline
 from sync.identity.likely import doubted, edges_of, is_probable, unexplained, without_rivals
 from sync.identity.names import clearly_differ
 
+_VENDOR, _TAX_ID, _VISITOR, _PHONE = (
+    kind.value
+    for kind in (IdentifierKind.VENDOR, IdentifierKind.TAX_ID, IdentifierKind.VISITOR, IdentifierKind.PHONE)
+)
+_CALL, _CONTACT, _PERSON = RecordKind.CALL.value, RecordKind.CONTACT.value, ClientKind.PERSON.value
+
 STRENGTH = {
     IdentifierKind.VENDOR.value: 0,  # the system itself says that it is the same one
     IdentifierKind.TAX_ID.value: 1,
@@ -113,7 +119,7 @@ def partition(
         for join in ordered:
             if join.strength > MADE_OF_CALL:
                 who = [member for member in join.who if member not in borrowed] if borrowed else join.who
-                grouping.join(join._replace(who=who) if join.key.kind == IdentifierKind.PHONE else join)
+                grouping.join(join._replace(who=who) if join.key.kind == _PHONE else join)
         for edge in edges:
             if edge.applies and not edge.of_call:
                 grouping.join(Join(ALIKE, 2, edge.key, [edge.one, edge.other]))
@@ -130,15 +136,15 @@ def joins_of(carriers: Mapping[NodeKey, list[Member]], shared: Collection[NodeKe
         strength = STRENGTH[key.kind]
         if is_decision(key):
             strength = DECIDED
-        elif key.kind == IdentifierKind.VENDOR:
+        elif key.kind == _VENDOR:
             card = next((member for member in who if member.record_id.hex == key.value), None)
             if card is not None and card.record_kind in _FOUND_BY_PHONE:
-                told = [member for member in who if member.record_kind != RecordKind.CALL]
-                found = [m for m in who if m.record_kind == RecordKind.CALL and _says_more(m, card, shared)]
+                told = [member for member in who if member.record_kind != _CALL]
+                found = [m for m in who if m.record_kind == _CALL and _says_more(m, card, shared)]
                 joins.append(Join(FOUND_BY_PHONE, len(found) + 1, key, [card, *found]))
                 who = told
-        elif key.kind == IdentifierKind.PHONE and key.client_kind == ClientKind.PERSON and is_landline(key.value):
-            who = [m for m in who if m.record_kind != RecordKind.CALL or _tells_only_a_landline(m)]
+        elif key.kind == _PHONE and key.client_kind == _PERSON and is_landline(key.value):
+            who = [m for m in who if m.record_kind != _CALL or _tells_only_a_landline(m)]
         joins.append(Join(strength, len(who), key, who))
     return [join for join in joins if join.carriers > 1]
 
@@ -146,16 +152,13 @@ def joins_of(carriers: Mapping[NodeKey, list[Member]], shared: Collection[NodeKe
 def _says_more(call: Member, card: Member, shared: Collection[NodeKey]) -> bool:
     """Whether it means more than a phone in common, or than a phone that several people share, that a call hangs
     on a card."""
-    return not any(key.kind == IdentifierKind.PHONE and (key in shared or key in card.keys) for key in call.keys)
+    return not any(key.kind == _PHONE and (key in shared or key in card.keys) for key in call.keys)
 
 
 def _tells_only_a_landline(member: Member) -> bool:
     """Whether nothing but a landline tells who called. Of a call that knows its visitor, the landline only says
     from which desk it came."""
-    return all(
-        key.kind == IdentifierKind.VENDOR or (key.kind == IdentifierKind.PHONE and is_landline(key.value))
-        for key in member.keys
-    )
+    return all(key.kind == _VENDOR or (key.kind == _PHONE and is_landline(key.value)) for key in member.keys)
 
 
 def _came_after_a_card(component: Sequence[Member]) -> bool:
@@ -164,13 +167,13 @@ def _came_after_a_card(component: Sequence[Member]) -> bool:
     return bool(carded) and any(
         timedelta() < member.at - at <= OTHER_VISITOR_WITHIN
         for member in component
-        if any(key.kind == IdentifierKind.VISITOR for key in member.keys)
+        if any(key.kind == _VISITOR for key in member.keys)
         for at in carded
     )
 
 
 def _is_card(member: Member) -> bool:
-    return member.record_kind == RecordKind.CONTACT and member.name is not None
+    return member.record_kind == _CONTACT and member.name is not None
 
 
 def _several_people(component: Sequence[Member]) -> bool:
@@ -199,9 +202,7 @@ def _components(
     for join in joins:
         if join.strength < MADE_OF_CALL:
             unite(join.who)
-    knowing = {
-        find(place[member]) for key, who in carriers.items() if key.kind == IdentifierKind.VISITOR for member in who
-    }
+    knowing = {find(place[member]) for key, who in carriers.items() if key.kind == _VISITOR for member in who}
     for join in joins:
         if join.strength > MADE_OF_CALL:
             unite(join.who)
@@ -235,7 +236,7 @@ class _Groups:
         self.group_of: dict[Member, _Group] = {}
         for member in members:
             names = frozenset((member.name,)) if member.name else frozenset[str]()
-            visitors = frozenset(key.value for key in member.keys if key.kind == IdentifierKind.VISITOR)
+            visitors = frozenset(key.value for key in member.keys if key.kind == _VISITOR)
             carded = member.at if _is_card(member) else None
             self.group_of[member] = _Group([member], names, visitors, (member.at, member.at), carded)
         if apart:
@@ -313,7 +314,7 @@ class _Odds:
 
     def __init__(self, join: Join) -> None:
         self._kind = join.key.client_kind
-        self._names = not is_decision(join.key) and join.key.kind != IdentifierKind.TAX_ID
+        self._names = not is_decision(join.key) and join.key.kind != _TAX_ID
         self._visitors = join.strength >= MADE_OF_CALL
 
     def among(self, groups: Iterable[_Group]) -> bool:

@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 
 from schema.enums import MergeKind
-from sync.identity import reading, writing
+from sync.identity import reading
 from sync.identity.clusters import Member, NodeKey, carriers_of
 from sync.identity.founding import Group, moves
 from sync.identity.likely import PROBABLE, is_probable, only_asks, score_of
@@ -39,15 +39,13 @@ def lost_keys(before: Mapping[UUID, Member], after: Mapping[UUID, Member]) -> di
     return {"lost": lost[:_MOST_EVIDENCE]} if lost else {}
 
 
-async def keep(
+async def told(
     conn: Conn,
     workspace_id: UUID,
     settling: Settling,
     cause: dict[str, Any],
-    actor: str,
-    run_id: UUID | None,
 ) -> list[Entry]:
-    """Append what a settling merges and parts to the log; returns what was appended."""
+    """What the log is to keep of what a settling merges and parts."""
     moved = moves(settling.groups, settling.founding)
     if not moved:
         return []
@@ -72,7 +70,6 @@ async def keep(
         else:
             evidence = {**cause, **({"shared": shared_now} if shared_now else {})}
             entries.append(Entry(MergeKind.SPLIT, old, new, records, evidence))
-    await writing.write_log(conn, workspace_id, entries, actor, run_id)
     return entries
 
 

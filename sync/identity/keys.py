@@ -57,6 +57,7 @@ _NEVER_VISITORS = frozenset({"", "0", "null", "none", "undefined", "nan", "-", "
 _OF_A_PLACE = frozenset({PhoneNumberType.FIXED_LINE, PhoneNumberType.TOLL_FREE, PhoneNumberType.UAN})
 _CLOCKS_BEGIN = frozenset({1900, 1970, 1980, 2000})
 _ONE_CALL = "call:"
+_RUSSIAN_MOBILE = "+79"  # codes 9xx are mobile networks by the national numbering plan
 _INN_10 = (2, 4, 10, 3, 5, 9, 4, 6, 8)
 _INN_11 = (7, 2, 4, 10, 3, 5, 9, 4, 6, 8)
 _INN_12 = (3, 7, 2, 4, 10, 3, 5, 9, 4, 6, 8)
@@ -112,6 +113,8 @@ def _valid(text: str, region: str) -> PhoneNumber | None:
 @lru_cache(maxsize=_CACHED)
 def is_landline(phone: str) -> bool:
     """Whether an E.164 phone is bound to a place (or to a firm, as toll-free numbers are), and not to a pocket."""
+    if phone.startswith(_RUSSIAN_MOBILE):  # most phones; the rest of it is for the numbering plan
+        return False
     return phonenumbers.number_type(phonenumbers.parse(phone)) in _OF_A_PLACE
 
 

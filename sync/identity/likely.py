@@ -22,26 +22,28 @@ from sync.identity.names import clearly_differ
 from sync.identity.traits import SLOT
 
 PROBABLE = "probable"
+_VENDOR, _PHONE = IdentifierKind.VENDOR.value, IdentifierKind.PHONE.value
+_CALL, _CONTACT = RecordKind.CALL.value, RecordKind.CONTACT.value
 _PREFIX = f"{PROBABLE}:"
-_CALL, _NAME = "call", "name"
+_OF_CALL, _NAME = "call", "name"
 _APPLY, _ASK = "apply", "ask"
 CLEARLY = 4.0
 """By how many bits the match of a call and a card must outweigh all others of the two."""
 
 _MADE_WITHIN = timedelta(seconds=SLOT)
-_SILENT = frozenset({RecordKind.CALL.value, RecordKind.VISIT.value})
+_SILENT = frozenset({_CALL, RecordKind.VISIT.value})
 """Records that tell no name."""
 
 
 def probable_key(one: UUID, other: UUID, *, of_call: bool, applies: bool, score: float) -> str:
     """The value of the key that stands on both records of a probable match."""
     pair = blake2b(min(one, other).bytes + max(one, other).bytes, digest_size=16).hexdigest()
-    return f"{PROBABLE}:{_CALL if of_call else _NAME}:{_APPLY if applies else _ASK}:{score:.1f}:{pair}"
+    return f"{PROBABLE}:{_OF_CALL if of_call else _NAME}:{_APPLY if applies else _ASK}:{score:.1f}:{pair}"
 
 
 def is_probable(key: NodeKey) -> bool:
     """Whether a key is a probable match."""
-    return key.kind == IdentifierKind.VENDOR and key.value.startswith(_PREFIX)
+    return key.kind == _VENDOR and key.value.startswith(_PREFIX)
 
 
 def only_asks(key: NodeKey) -> bool:
@@ -76,8 +78,8 @@ def edges_of(carriers: Mapping[NodeKey, Sequence[Member]], shared: Collection[No
     for key, who in carriers.items():
         if len(who) == 2 and is_probable(key) and key not in shared:
             _, basis, verdict, bits, _ = key.value.split(":")
-            one, other = sorted(who, key=lambda member: (member.record_kind != RecordKind.CALL, member.record_id))
-            found.append(Edge(key, basis == _CALL, verdict == _APPLY, float(bits), one, other))
+            one, other = sorted(who, key=lambda member: (member.record_kind != _CALL, member.record_id))
+            found.append(Edge(key, basis == _OF_CALL, verdict == _APPLY, float(bits), one, other))
     return sorted(found, key=lambda edge: edge.order)
 
 
@@ -123,7 +125,7 @@ def _came_of_nothing(
     """Whether no record before a card explains why it was made: nobody called from its number just then, and no
     form or other card has a key of it."""
     return not any(
-        timedelta() <= card.at - member.at <= (_MADE_WITHIN if member.record_kind == RecordKind.CALL else _EVER)
+        timedelta() <= card.at - member.at <= (_MADE_WITHIN if member.record_kind == _CALL else _EVER)
         for member in _beside(card, carriers, shared)
         if member.record_kind not in _EXPLAINING_NOTHING
     )
@@ -138,7 +140,7 @@ def _beside(
 ) -> Iterable[Member]:
     """The records that have a key of a person's own in common with this one."""
     for key in member.keys:
-        if key in shared or is_probable(key) or (key.kind == IdentifierKind.PHONE and is_landline(key.value)):
+        if key in shared or is_probable(key) or (key.kind == _PHONE and is_landline(key.value)):
             continue
         for other in carriers[key]:
             if other is not member:
@@ -173,7 +175,7 @@ def _rival(edge: Edge, other: Edge, group_of: Mapping[Member, object]) -> bool:
     if group_of[edge.other] is not group_of[other.other]:
         return True
     return group_of[edge.one] is not group_of[other.one] and not any(
-        key.kind == IdentifierKind.PHONE and key in other.one.keys for key in edge.one.keys
+        key.kind == _PHONE and key in other.one.keys for key in edge.one.keys
     )
 
 
@@ -215,7 +217,7 @@ def proposals(
 
 
 def _has_card(group: Sequence[Member]) -> bool:
-    return any(member.record_kind == RecordKind.CONTACT for member in group)
+    return any(member.record_kind == _CONTACT for member in group)
 
 
 def _may_be_one(group: Sequence[Member], other: Sequence[Member], apart: Sequence[Apart]) -> bool:

@@ -45,6 +45,15 @@ _OF_CLIENTS: LiteralString = f"""
         ) r
     )
     {_KEYS_OF_MET}"""  # noqa: S608  # of constants; values are bound
+_OF_CLIENT: LiteralString = f"""
+    with met as materialized (
+        select r.* from client c cross join lateral (
+            select * from identity_record
+            where workspace_id = %(workspace)s and client_id = coalesce(c.merged_into, c.id) offset 0
+        ) r
+        where c.workspace_id = %(workspace)s and c.id = %(client)s
+    )
+    {_KEYS_OF_MET}"""  # noqa: S608  # of constants; values are bound
 _MET: LiteralString = """
     with judged as materialized (
         select k.*, s.reason from unnest(
@@ -115,11 +124,15 @@ async def members(
     conn: Conn, workspace_id: UUID, record_ids: Iterable[UUID], client_ids: Iterable[UUID] = ()
 ) -> dict[UUID, Member]:
     """Records with all their keys, as they are stored: these, and all of these clients."""
-    cursor = await conn.execute(
+    return await _members(
+        conn,
         _OF_CLIENTS,
         {"workspace": workspace_id, "records": uuids(record_ids), "clients": uuids(client_ids)},
-        binary=True,
     )
+
+
+async def _members(conn: Conn, statement: LiteralString, values: dict[str, Any]) -> dict[UUID, Member]:
+    cursor = await conn.execute(statement, values, binary=True)
     return {
         record_id: Member(
             record_id,
@@ -224,13 +237,7 @@ async def apart(conn: Conn, workspace_id: UUID, record_ids: Iterable[UUID]) -> l
 
 async def members_of(conn: Conn, workspace_id: UUID, client_id: UUID) -> dict[UUID, Member]:
     """The records of a client, also by the id of one that was merged into it."""
-    cursor = await conn.execute(
-        """select r.record_id from client c join identity_record r
-            on r.workspace_id = c.workspace_id and r.client_id = coalesce(c.merged_into, c.id)
-        where c.workspace_id = %s and c.id = %s""",
-        (workspace_id, client_id),
-    )
-    return await members(conn, workspace_id, [id for (id,) in await cursor.fetchall()])
+    return await _members(conn, _OF_CLIENT, {"workspace": workspace_id, "client": client_id})
 
 
 async def clients_of_records(conn: Conn, workspace_id: UUID, record_ids: Iterable[UUID]) -> dict[UUID, UUID]:

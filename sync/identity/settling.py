@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -40,6 +40,8 @@ class Settling:
     proposals: list[Proposal]
     weighed: set[UUID]
     """The records that probable matches speak of, or spoke of before."""
+    parted: list[Apart]
+    """The decision that ``parting`` made."""
 
     def client_of(self, member: Member) -> UUID | None:
         """The client of a record of the neighbourhood from now on."""
@@ -58,12 +60,14 @@ async def settle(
     after: dict[UUID, Member],
     seeds: Iterable[NodeKey] = (),
     listed: Collection[NodeKey] = (),
-    apart: Sequence[Apart] = (),
+    parting: Callable[[Collection[NodeKey]], Apart] | None = None,
     together: Collection[UUID] = (),
+    complete: Collection[UUID] = (),
 ) -> Settling:
     """Group the neighbourhood of changed records (``before`` → ``after``; in ``before`` alone: taken out) and of
-    ``seeds``, as if ``listed`` keys were shared, the decisions ``apart`` made, and those that keep records of
-    ``together`` from each other taken back. It only reads."""
+    ``seeds``, as if ``listed`` keys were shared, the decision that ``parting`` makes of the shared keys made, and
+    those that keep records of ``together`` from each other taken back. All records of the clients ``complete`` must
+    be among those given. It only reads."""
     touched = set(seeds)
     for member in (*before.values(), *after.values()):
         touched |= member.keys
@@ -75,7 +79,7 @@ async def settle(
     members = dict(after)
     out_of_sight = members.keys() | before.keys()
     closed: set[UUID] = set()
-    stored = await _gather(conn, workspace_id, touched, members, out_of_sight, closed)
+    stored = await _gather(conn, workspace_id, touched, members, out_of_sight, closed, complete=complete)
     guarded = {key for key in touched if key.kind not in UNLIMITED}
     firms = {key: firm for key in guarded if (firm := office_key(key)) is not None}
     on_firms = await reading.carried(conn, workspace_id, set(firms.values()), out_of_sight)
@@ -113,7 +117,8 @@ async def settle(
         for decision in await reading.apart(conn, workspace_id, members)
         if decision.taken_out.isdisjoint(together) or decision.rest.isdisjoint(together)
     ]
-    decisions += apart
+    made = [parting(shared)] if parting is not None else []
+    decisions += made
     parted = partition(list(members.values()), shared, decisions, carriers)
     groups = [Group(group, tells(group, shared)) for group in parted]
     everyone = groups
@@ -137,7 +142,7 @@ async def settle(
         if any(is_probable(key) for key in member.keys)
     }
     proposed = proposals(parted, carriers, shared, decisions) if weighed else []
-    return Settling(members, groups, founding, rows, newly, freed, shared, together, proposed, weighed)
+    return Settling(members, groups, founding, rows, newly, freed, shared, together, proposed, weighed, made)
 
 
 async def _gather(
@@ -148,11 +153,12 @@ async def _gather(
     out_of_sight: Collection[UUID],
     closed: set[UUID],
     passing: Collection[NodeKey] = (),
+    complete: Collection[UUID] = (),
 ) -> dict[NodeKey, str]:
     """Add to ``members`` everyone who can be reached over keys that aren't shared, to ``closed`` the clients met
-    that are closed; returns the shared keys met."""
+    that are closed; returns the shared keys met. Clients that are ``complete`` aren't read again."""
     known = set(out_of_sight)
-    known_clients = set[UUID]()
+    known_clients = set(complete)
     shared: dict[NodeKey, str] = {}
     looked_up: set[NodeKey] = set()
     frontier = set(keys)
