@@ -124,7 +124,7 @@ async def test_each_number_gets_one_deal_with_its_card_though_answers_are_lost(
 async def test_a_crash_after_sending_makes_neither_two_nor_none(writing: Writing) -> None:
     crm, numbers = await calls_waiting(writing, "amocrm")
     module = "tests.sync.writeback.courier"
-    code, words = ended(reading(writing.bench, crm, crash_at="outbox.after_send:2", module=module))
+    code, words = ended(reading(writing.bench, crm, crash_at="outbox.after_send:1", module=module))
     assert code == KILLED, words
     await writing.deliver(crm, rounds=20)
     assert await writing.states() == Counter(done=len(numbers))

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 from uuid import UUID
 
 import pytest
 from sqlalchemy import text
 
-from sandbox.server import start
+from sandbox.server import Sandbox, start
 from sandbox.world.happenings import Crm
-from schema.enums import RecordKind
+from schema.enums import RecordKind, RunTrigger
 from sync.connections import create_connection
 from sync.entered import Register
 from sync.errors import SettingsRefused
+from sync.verify import verify_connection
+from sync.verify.verifying import Wanted
 from sync.writeback.dry_run import dry_run
 from sync.writeback.outbox import NotPossible, replay
 from sync.writeback.rulebook import check_rule, list_rules
 from sync.writeback.undo import preview_undo, undo
 from tests.sync.conftest import START, Bench
 from tests.sync.writeback.conftest import BEGINNING, Writing
+
+WAITING = "select write, count(*) from outbox where write like '%.delete' and state = 'pending' group by 1"
 
 
 async def entered_too(bench: Bench, crm: UUID, count: int) -> dict[str, str]:
@@ -94,6 +100,55 @@ async def test_a_system_that_deletes_nothing_says_so(writing: Writing) -> None:
     account = await writing.connect("amocrm")
     with pytest.raises(SettingsRefused, match="lets no card be deleted over its API: that stays with people"):
         await check_rule(writing.bench.office, writing.bench.workspace, account, "deleted_elsewhere", {})
+
+
+async def test_what_was_made_of_a_request_goes_with_it_where_the_rule_says_deals_too(
+    bench: Bench, tmp_path: Path
+) -> None:
+    systems: tuple[Crm, ...] = ("bitrix24", "aspro_cloud")
+    with start(
+        tmp_path / "m", seed=5, calls=60, days=20, start=START, limits=0, crms=systems, only=systems
+    ) as market:
+        writing = Writing(bench, market)
+        values = {**market.credentials["aspro_cloud"], "since": str(START)}
+        target, _ = await create_connection(bench.office, bench.workspace, "aspro_cloud", "Aspro", values)
+        await bench.sync(target)
+        await writing.rule(target, "request_to_deal", if_known="skip")
+        await writing.rule(target, "deleted_elsewhere", since=None, deals=True, most_percent=100)
+        portal = await writing.connect("bitrix24")
+        await bench.sync(portal)
+        await writing.deliver(target, rounds=20)
+        (first, gone), (second, worked_on), (_, kept) = await bench.rows(
+            "select l.external_id, o.external_id from outbox o join lead l on l.id = o.cause_id"
+            " where o.write like '%.create' and o.state = 'done' and o.cause_kind = 'lead' order by o.seq limit 3"
+        )
+        change(market, "update aspro_cloud_row set row = json_set(row, '$.name', 'x') where id = ?", worked_on)
+        for lead in (first, second):
+            change(market, "delete from bitrix24_lead where ID = ?", lead)
+        await verify_connection(
+            bench.office, bench.workspace, portal, Wanted(streams={"leads"}), trigger=RunTrigger.COMMAND
+        )
+        (card,) = cards = await entered_too(bench, target, 1)
+        await deleted_here(bench, [cards[card]])
+        assert dict(map(tuple, await bench.rows(WAITING))) == {"deal.delete": 2, "contact.delete": 1}
+
+        market.fault("aspro_cloud", "drop_answer", match="/delete/", times=1)
+        await writing.deliver(target, rounds=10)
+
+        def standing(model: str) -> set[str]:
+            return {str(id) for (id,) in writing.there(f"select id from aspro_cloud_row where model = '{model}'")}  # noqa: S608
+
+        assert standing("crm/lead") & {gone, worked_on, kept} == {worked_on, kept}
+        assert card not in standing("crm/account")
+        ends = await bench.rows("select external_id, state from outbox where write like '%.delete'")
+        assert dict(map(tuple, ends)) == {gone: "done", worked_on: "failed", card: "done"}
+
+
+def change(market: Sandbox, statement: str, id: str) -> None:
+    """What happens in a system without anybody hearing of it."""
+    with closing(sqlite3.connect(market.home / "world.sqlite", timeout=10)) as db:
+        assert db.execute(statement, [id]).rowcount
+        db.commit()
 
 
 async def test_a_mark_of_deletion_is_taken_back(bench: Bench, tmp_path: Path) -> None:
