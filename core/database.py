@@ -32,7 +32,7 @@ WORKSPACE_SETTING = "skvoz.workspace_id"
 """The setting that row-level security reads; it holds for one transaction only."""
 
 _OLDEST_SERVER = 150000  # PostgreSQL 15: views with security_invoker
-_SET_WORKSPACE = text("select set_config(:setting, :workspace_id, true)")
+_SET_WORKSPACE = "select set_config(%s, %s, true)"
 
 PsycopgConnection = psycopg.AsyncConnection[tuple[Any, ...]]
 
@@ -245,7 +245,7 @@ def driver(connection: AsyncConnection) -> PsycopgConnection:
 
 
 async def _bind(connection: AsyncConnection, workspace_id: UUID) -> None:
-    await connection.execute(_SET_WORKSPACE, {"setting": WORKSPACE_SETTING, "workspace_id": str(workspace_id)})
+    await driver(connection).execute(_SET_WORKSPACE, (WORKSPACE_SETTING, str(workspace_id)))
 
 
 async def _refuse_if_closed(connection: PsycopgConnection) -> None:

@@ -59,6 +59,7 @@ log = structlog.get_logger(__name__)
 
 HISTORY = timedelta(days=365)
 """How far back the first sync reads when the settings don't say."""
+_NOTHING_LISTED = Sweep(whole=False)
 _CLOCK_STEP = 5.0
 """Seconds by which a vendor's clock may differ from what was taken for it: answers tell it by the second."""
 
@@ -250,14 +251,23 @@ async def _read_streams(run: _Run, stop: asyncio.Event | None) -> list[tuple[str
 
 async def _read_stream(run: _Run, stream: Stream[Any], stop: asyncio.Event | None) -> None:
     """Read one stream to its end, or to ``stop``."""
-    lease = await _take(run, stream)
+    lead = run.client.clock_lead
+    async with run.loading() as db:
+        lease = await _take(db, run, stream)
+        position = lease.position
+        if position is None:
+            position = stream.start(run.opened.settings, _start(run, lease))
+        if position is None:
+            await _finish(db, run, stream, lease, _NOTHING_LISTED)
     total = Counts()
     run.tell(Progress(stream.name, stream.title, total, 0.0, finished=False))
-    position, ahead = (lease.position, None) if lease.position is not None else await _begin(run, stream, lease)
+    ahead: _Fetching | None = None
+    if position is not None and lease.position is None:
+        position, ahead = await _first_page(run, stream, lease, position, lead)
     # Where nothing is due, nothing was listed either: that nothing was seen says nothing.
     listed = position is not None and (stream.sweeps or (stream.whole is not None and stream.whole(position)))
-    sweep = Sweep(whole=listed and lease.position is None)
-    finished = False
+    sweep = Sweep(whole=True) if listed and lease.position is None else _NOTHING_LISTED
+    finished = position is None
     asked: set[bytes] = set()
     try:
         while position is not None:
@@ -283,24 +293,24 @@ async def _read_stream(run: _Run, stream: Stream[Any], stop: asyncio.Event | Non
             ahead.cancel()
             await asyncio.gather(ahead, return_exceptions=True)
     if not finished:
-        total += await _finish(run, stream, lease, sweep)
+        async with run.loading() as db:
+            total += await _finish(db, run, stream, lease, sweep)
     run.tell(Progress(stream.name, stream.title, total, 1.0, finished=True))
 
 
-async def _begin(run: _Run, stream: Stream[Any], lease: _Lease) -> tuple[Position | None, _Fetching | None]:
-    """Where a stream begins to be read, and its first page, fetched. What was asked by a clock that the answer
-    shows to be wrong is asked once more."""
-    for last in (False, True):
-        lead = run.client.clock_lead
-        position = stream.start(run.opened.settings, _start(run, lease))
-        if position is None:
-            break
-        fetching = asyncio.ensure_future(_fetch(run, stream, position))
-        await fetching
-        if last or abs(run.client.clock_lead - lead) < _CLOCK_STEP:
-            return position, fetching
+async def _first_page(
+    run: _Run, stream: Stream[Any], lease: _Lease, position: Position, lead: float
+) -> tuple[Position, _Fetching]:
+    """Where a stream is read from, and the page there, fetched. ``position`` was reckoned by a clock of that
+    ``lead``: where the answer shows that to be wrong, it is asked once more."""
+    fetching = asyncio.ensure_future(_fetch(run, stream, position))
+    await fetching
+    if abs(run.client.clock_lead - lead) > _CLOCK_STEP:
         lease.began = run.client.now()
-    return None, None
+        anew = stream.start(run.opened.settings, _start(run, lease))
+        if anew is not None and anew != position:
+            return anew, asyncio.ensure_future(_fetch(run, stream, anew))
+    return position, fetching
 
 
 async def _fetch(run: _Run, stream: Stream[Any], position: Position) -> tuple[Page, datetime]:
@@ -334,11 +344,10 @@ class _Lease:
     began: datetime
 
 
-async def _take(run: _Run, stream: Stream[Any]) -> _Lease:
+async def _take(db: AsyncConnection, run: _Run, stream: Stream[Any]) -> _Lease:
     """Take the stream over: from now on only this worker commits pages of it."""
-    async with run.loading() as db:
-        taken = await driver(db).execute(_TAKE, _key(run, stream))
-        epoch, cursor, position, reread_from = await taken.fetchone() or (0, None, None, None)
+    taken = await driver(db).execute(_TAKE, _key(run, stream))
+    epoch, cursor, position, reread_from = await taken.fetchone() or (0, None, None, None)
     return _Lease(epoch, cursor, position, reread_from, run.client.now())
 
 
@@ -400,12 +409,11 @@ async def _checkpoint(
         raise LeaseLost("Another worker has taken this stream over.")
 
 
-async def _finish(run: _Run, stream: Stream[Any], lease: _Lease, sweep: Sweep) -> Counts:
+async def _finish(db: AsyncConnection, run: _Run, stream: Stream[Any], lease: _Lease, sweep: Sweep) -> Counts:
     """The stream is read to its end: find what was deleted there, and note how fresh it is."""
-    async with run.loading() as db:
-        await _checkpoint(db, run, stream, lease, None, finished=True)
-        counts = Counts(deleted=await sweep.retire_absent(driver(db), run.of(stream)))
-        await _count(db, run, stream, counts, pages=0, done=1.0, finished=True)
+    await _checkpoint(db, run, stream, lease, None, finished=True)
+    counts = Counts(deleted=await sweep.retire_absent(driver(db), run.of(stream)))
+    await _count(db, run, stream, counts, pages=0, done=1.0, finished=True)
     return counts
 
 
