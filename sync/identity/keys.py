@@ -19,6 +19,9 @@ from schema.enums import IdentifierKind
 _CACHED = 65_536
 _DIGITS = re.compile(r"\d+")
 _PLUS_EIGHT = re.compile(r"^\s*\+\s*8(?=\D*9)")
+_SPELT_MOBILE = re.compile(r" *(?:\+?7|8)?[ ()-]*(9[ ()-]*[0-24-9](?:[ ()-]*[0-9]){8})[ )]*")
+"""How nearly all phones of a Russian firm's clients are spelt: all of 9 with nine digits behind it are given to
+mobile networks but for some of 93 (the metadata of `phonenumbers`), which takes ten times as long to say so."""
 _PHONE_SEPARATORS = re.compile(r"[;,/|\n]")
 _DIGITS_OF_TWO = 14  # fewer can't be two phones
 _EMAIL = re.compile(r"^[^\s@,;<>()\"]{1,64}@[^\s@,;<>()\"]{3,255}$")
@@ -87,6 +90,9 @@ def phone_keys(text: str, region: str) -> tuple[str, ...]:
     """All phones in ``text`` as E.164, each once, in the order in which they stand there."""
     if region == "RU":
         text = _PLUS_EIGHT.sub("8", text)
+        if ordinary := _SPELT_MOBILE.fullmatch(text):
+            national = "".join(_DIGITS.findall(ordinary[1]))
+            return () if _nobodys(national) else (f"+7{national}",)
     parts = _PHONE_SEPARATORS.split(text)  # a desk's number after a comma is too short to be taken for a phone
     numbers = [number for part in parts if (number := _valid(part, region)) is not None]
     if not numbers and len(parts) > 1 and (whole := _valid(text, region)) is not None:

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from unittest.mock import patch
+
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from schema.enums import ClientKind
+from sync.identity import keys
 from sync.identity.keys import (
     email_key,
     email_keys,
@@ -35,6 +41,26 @@ from sync.identity.names import clearly_differ, comparable
 )
 def test_russian_spellings_of_a_phone(text: str) -> None:
     assert phone_key(text, "RU") == "+79161234560"
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.tuples(
+        st.sampled_from(["", "+7", "7", "8", "+8", "+ 7", "+7 7", "88", "0", "+", "(", " 8-", "+7 (", "8 10 7"]),
+        st.sampled_from(["9", "93", "900", "930", "8", "7", " 9", "(9"]),
+        st.lists(st.sampled_from("0123456789-() 5555"), min_size=6, max_size=14).map("".join),
+        st.sampled_from(["", " ", ")", "-", " доб. 1", "+"]),
+    ).map("".join)
+)
+@example("8 (916) 123-45-60")
+@example("+79161234567")
+@example("9999999999")
+@example("8 930 005 99 99")
+def test_ordinary_mobiles_are_read_as_the_library_reads_them(text: str) -> None:
+    read = keys.phone_keys.__wrapped__
+    with patch.object(keys, "_SPELT_MOBILE", re.compile(r"(?!)")):
+        told = read(text, "RU")
+    assert read(text, "RU") == told
 
 
 def test_regions_and_foreign_numbers() -> None:
