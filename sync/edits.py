@@ -64,9 +64,12 @@ async def queue_edit(
     """Put the change of a record into the outbox of its system. ``values`` are by the words of the connectors'
     writes, ``names`` what the caller calls those. Returns the id in the outbox.
 
-    Raises Refused (``KEPT_ELSEWHERE``) with each field that can't be changed from here."""
+    Raises Refused (``KEPT_ELSEWHERE``) with each field that can't be changed from here. None can be emptied:
+    systems differ in what they take an empty value for."""
     write = _update(record)
-    wrong = [name for name in values if write is None or name not in write.fields]
+    wrong = [
+        name for name, value in values.items() if write is None or name not in write.fields or value in (None, [])
+    ]
     if wrong or write is None:
         raise Refused([kept_elsewhere(names.get(name, name), record.system) for name in wrong])
     payload, base = {}, {}

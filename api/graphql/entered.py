@@ -24,6 +24,8 @@ from sync.errors import NotFound, Refused
 from sync.identity.decisions import DecisionRefused
 from sync.settling import settle_marked
 
+_LISTS = frozenset({"phones", "emails"})
+
 
 def record_payload(types: Types, name: str, description: str, row: Root) -> Any:
     change = payload(types, "change", "OutboxChange", "What was queued, to be asked for again by its id.")
@@ -113,11 +115,9 @@ def deciding() -> Iterator[None]:
 
 def record_values(values: Mapping[str, Any]) -> dict[str, Any]:
     """The same as a record of ours holds them."""
-    told: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in values.items()
-    }
-    if "expected_at" in told:
+    told: dict[str, Any] = {name: tuple(value or ()) if name in _LISTS else value for name, value in values.items()}
+    if told.get("expected_at") is not None:
         told["expected_at"] = date.fromisoformat(told["expected_at"])
-    if "kind" in told:
+    if told.get("kind") is not None:
         told["kind"] = DealKind(told["kind"])
     return told

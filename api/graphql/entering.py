@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Annotated, Any, cast
 
 import strawberry
+from strawberry import UNSET
 
 from api.graphql.build import field as graphql_field
 from api.graphql.entered import deciding, edited, entered, own_only, record_payload, record_values, taken_away
@@ -164,28 +165,32 @@ def _client_mutations(types: Types) -> list[Any]:
     async def edit(
         info: Info,
         id: _ClientId,
-        name: _Name = None,
-        phone: _Phone = None,
-        email: _Email = None,
-        kind: _NewKind = None,
-        responsible: _Responsible = None,
+        name: _Name = UNSET,
+        phone: _Phone = UNSET,
+        email: _Email = UNSET,
+        kind: _NewKind = UNSET,
+        responsible: _Responsible = UNSET,
     ) -> Any:
-        entry = Entry(info, types)
+        entry = Entry(info, types, clears=True)
         client = await entry.row("id", id, "Client")
         entry.text("name", name)
-        if phone is not None:
+        if entry.given("phone", phone):
             entry.put("phone", "phone", entry.phone("phone", phone))
-        if email is not None:
+        if entry.given("email", email):
             entry.put("email", "email", entry.email("email", email))
-        if kind is not None:
+        if entry.given("kind", kind):
             entry.put("kind", "kind", cast("Any", kind).value)
-        user = await entry.row("responsible", responsible, "User")
-        if user is not None:
-            entry.put("responsible_id", "responsible", str(user))
+        if entry.given("responsible", responsible, "responsible_id"):
+            entry.put("responsible_id", "responsible", str(await entry.row("responsible", responsible, "User")))
         values = entry.right()
         assert client is not None  # noqa: S101 - else it would be a problem
+        pinned = {name: value for name, value in values.items() if value is not None}
         async with entry.office.database.loading(entry.viewer.workspace_id) as db:
-            await golden.pin(driver(db), entry.viewer.workspace_id, client, values, entry.viewer.token_id)
+            if pinned:
+                await golden.pin(driver(db), entry.viewer.workspace_id, client, pinned, entry.viewer.token_id)
+            if len(pinned) < len(values):
+                let_go = values.keys() - pinned.keys()
+                await golden.unpin(driver(db), entry.viewer.workspace_id, client, let_go)
         return Written(client=client)
 
     async def unpin(info: Info, id: _ClientId, fields: _PinnedFields = None) -> Any:
@@ -221,7 +226,8 @@ def _client_mutations(types: Types) -> list[Any]:
             edit,
             "editClient",
             edited,
-            "Pin fields of a client by hand: they hold whatever the records say, until `unpinClient`." + STAYS,
+            "Pin fields of a client by hand: they hold whatever the records say, until `unpinClient`. What isn't "
+            "given stays; null lets a field go, so that the rules choose it again.",
             of=("id", "Client"),
             tells=True,
         ),
@@ -274,18 +280,18 @@ def _contact_mutations(types: Types) -> list[Any]:
     async def edit(
         info: Info,
         id: _ContactId,
-        name: _Name = None,
-        firstName: _First = None,  # noqa: N803
-        middleName: _Middle = None,  # noqa: N803
-        lastName: _Last = None,  # noqa: N803
-        position: _Position = None,
-        phones: _Phones = None,
-        emails: _Emails = None,
-        company: _Company = None,
-        responsible: _Responsible = None,
+        name: _Name = UNSET,
+        firstName: _First = UNSET,  # noqa: N803
+        middleName: _Middle = UNSET,  # noqa: N803
+        lastName: _Last = UNSET,  # noqa: N803
+        position: _Position = UNSET,
+        phones: _Phones = UNSET,
+        emails: _Emails = UNSET,
+        company: _Company = UNSET,
+        responsible: _Responsible = UNSET,
         key: IdempotencyKey = None,
     ) -> Any:
-        entry = Entry(info, types)
+        entry = Entry(info, types, clears=True)
         contact = await entry.row("id", id, "Contact")
         await _card(entry, name, firstName, middleName, lastName, position, phones, emails, company)
         await entry.reference("responsible", responsible, "User")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import strawberry
+from strawberry import UNSET
 
 from api.graphql.entered import deciding, edited, entered, own_only, record_payload, record_values, taken_away
 from api.graphql.entries import STAYS, Entry, kind_of_client
@@ -87,15 +88,16 @@ def company_mutations(types: Types) -> list[Any]:
     async def edit(
         info: Info,
         id: _CompanyId,
-        name: _NewName = None,
-        taxId: _TaxId = None,  # noqa: N803
-        website: _Website = None,
-        phones: _Phones = None,
-        emails: _Emails = None,
-        responsible: _Responsible = None,
+        name: _NewName = UNSET,
+        taxId: _TaxId = UNSET,  # noqa: N803
+        website: _Website = UNSET,
+        phones: _Phones = UNSET,
+        emails: _Emails = UNSET,
+        responsible: _Responsible = UNSET,
         key: IdempotencyKey = None,
     ) -> Any:
-        entry = Entry(info, types)
+        entry = Entry(info, types, clears=True)
+        entry.needed(name=name)
         company = await entry.row("id", id, "Company")
         _card(entry, name, taxId, website, phones, emails)
         await entry.reference("responsible", responsible, "User")

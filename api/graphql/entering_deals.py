@@ -7,6 +7,7 @@ from uuid import UUID
 
 import strawberry
 from sqlalchemy import text
+from strawberry import UNSET
 
 from api.graphql.entered import deciding, edited, entered, record_payload, record_values, taken_away
 from api.graphql.entries import STAYS, Entry
@@ -117,19 +118,20 @@ def deal_mutations(types: Types) -> list[Any]:
     async def edit(
         info: Info,
         id: _DealId,
-        title: _NewTitle = None,
-        amount: _Amount = None,
-        currency: _NewCurrency = None,
-        pipeline: _Pipeline = None,
-        stage: _Stage = None,
-        status: _Status = None,
-        kind: _DealKind = None,
-        responsible: _Responsible = None,
-        expected: _Expected = None,
-        lostReason: _LostReason = None,  # noqa: N803
+        title: _NewTitle = UNSET,
+        amount: _Amount = UNSET,
+        currency: _NewCurrency = UNSET,
+        pipeline: _Pipeline = UNSET,
+        stage: _Stage = UNSET,
+        status: _Status = UNSET,
+        kind: _DealKind = UNSET,
+        responsible: _Responsible = UNSET,
+        expected: _Expected = UNSET,
+        lostReason: _LostReason = UNSET,  # noqa: N803
         key: IdempotencyKey = None,
     ) -> Any:
-        entry = Entry(info, types)
+        entry = Entry(info, types, clears=True)
+        entry.needed(title=title, status=status)
         deal = await entry.row("id", id, "Deal")
         _deal(entry, title, amount, currency, kind, expected, lostReason)
         await entry.reference("responsible", responsible, "User")
@@ -173,15 +175,15 @@ def _deal(
     entry.text("title", title)
     entry.amount("amount", amount)
     entry.currency("currency", currency)
-    if kind is not None:
+    if entry.given("kind", kind):
         entry.put("kind", "kind", kind.value)
-    if expected is not None:
+    if entry.given("expectedAt", expected, "expected_at"):
         entry.put("expected_at", "expectedAt", expected)
     entry.text("lostReason", lost, "lost_reason")
 
 
 def _chosen(status: Any) -> DealStatus | None:
-    return None if status is None else DealStatus(status.value)
+    return None if status is None or status is UNSET else DealStatus(status.value)
 
 
 async def _currency_of(entry: Entry) -> str:

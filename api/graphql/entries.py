@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeGuard, TypeVar
 from uuid import UUID
 
 from sqlalchemy import text
+from strawberry import UNSET
 
 from api.graphql.problems import InputProblem, InputRefused, problem, row_id
 from api.graphql.run import RequestContext
@@ -20,15 +21,18 @@ from schema.enums import DealStatus
 from sync.identity.keys import email_key, phone_key
 
 LONGEST_NAME, MOST_VALUES = 500, 20
-STAYS = " What isn't given stays."
+STAYS = " What isn't given stays; null empties a field that may be empty."
 _LARGEST = Decimal(10) ** 15
+T = TypeVar("T")
 _SITE = re.compile(r"(https?://)?[^\s/:@]+(\.[^\s/:@.]+)+(:\d+)?(/\S*)?", re.IGNORECASE)
 
 
 class Entry:
-    """One request's input, checked field by field. ``values`` are those that were given and are right."""
+    """One request's input, checked field by field. ``values`` are those that were given and are right. Where it
+    ``clears``, a null is given too: it empties the field."""
 
-    def __init__(self, info: Info, types: Types) -> None:
+    def __init__(self, info: Info, types: Types, *, clears: bool = False) -> None:
+        self._clears = clears
         self.context: RequestContext = allowed(info, EDITORS)
         self.viewer = self.context.viewer
         self.office = self.context.office
@@ -51,8 +55,20 @@ class Entry:
         self.values[name] = value
         self.names[name] = field
 
+    def needed(self, **values: object) -> None:
+        """Fields that are never empty."""
+        for field, value in values.items():
+            if value is None:
+                self.wrong(field, "EMPTY")
+
+    def given(self, field: str, value: T | None, name: str | None = None) -> TypeGuard[T]:
+        """Whether there is a value to check. A null that empties the field is noted at once."""
+        if value is None and self._clears:
+            self.put(name or field, field, None)
+        return value is not None and value is not UNSET
+
     def text(self, field: str, value: str | None, name: str | None = None) -> None:
-        if value is None:
+        if not self.given(field, value, name):
             return
         told = value.strip()
         if not told:
@@ -77,11 +93,11 @@ class Entry:
         return value.strip().lower()
 
     def phones(self, field: str, values: Sequence[str] | None) -> None:
-        if values is not None and self._few(field, values):
+        if self.given(field, values) and self._few(field, values):
             self.put(field, field, [found for each in values if (found := self.phone(field, each)) is not None])
 
     def emails(self, field: str, values: Sequence[str] | None) -> None:
-        if values is not None and self._few(field, values):
+        if self.given(field, values) and self._few(field, values):
             self.put(field, field, [found for each in values if (found := self.email(field, each)) is not None])
 
     def _few(self, field: str, values: Sequence[str]) -> bool:
@@ -91,14 +107,14 @@ class Entry:
 
     def address(self, field: str, value: str | None) -> None:
         """The address of a site; one that is spelt without its scheme is meant as it is."""
-        told = None if value is None else value.strip()
+        told = value.strip() if value else ""  # an empty one is refused as such below
         if told and not _SITE.fullmatch(told):
             self.wrong(field, "SITE_INVALID", value=told[:80])
         else:
-            self.text(field, told)
+            self.text(field, value)
 
     def amount(self, field: str, value: str | None) -> None:
-        if value is None:
+        if not self.given(field, value):
             return
         amount = Decimal(value)
         if amount < 0:
@@ -109,7 +125,7 @@ class Entry:
             self.put(field, field, amount.quantize(Decimal("0.01")))
 
     def currency(self, field: str, value: str | None) -> None:
-        if value is None:
+        if not self.given(field, value):
             return
         code = value.strip().upper()
         if code not in CURRENCIES:
@@ -119,7 +135,7 @@ class Entry:
 
     async def row(self, field: str, id: str | None, type_name: str) -> UUID | None:
         """The id of a row that the caller may see."""
-        if id is None:
+        if id is None or id is UNSET:
             return None
         try:
             found = row_id(field, id, type_name)
@@ -133,6 +149,8 @@ class Entry:
 
     async def reference(self, field: str, id: str | None, type_name: str) -> UUID | None:
         """The same, to be named by the record."""
+        if not self.given(field, id):
+            return None
         found = await self.row(field, id, type_name)
         if found is not None:
             self.put(field, field, str(found))
@@ -149,8 +167,10 @@ class Entry:
     ) -> None:
         """Stage, pipeline and status of a deal must say the same. ``present``: the pipeline that the deal is in."""
         chosen = await self.reference("pipeline", pipeline, "Pipeline")
-        place = await self.row("stage", stage, "Stage")
+        place = await self.row("stage", stage, "Stage") if self.given("stage", stage) else None
         if place is None:
+            if "pipeline" in self.values and chosen is None:
+                self.put("stage", "stage", None)  # a stage is one of its pipeline
             if status is not None:
                 self.put("status", "status", status)
             return
@@ -165,7 +185,7 @@ class Entry:
         else:
             self.put("stage", "stage", str(place))
             self.put("status", "stage", DealStatus(row.status))
-            if row.pipeline_id is not None and "pipeline" not in self.values:
+            if row.pipeline_id is not None and chosen is None:
                 self.put("pipeline", "stage", str(row.pipeline_id))
 
 

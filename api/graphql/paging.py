@@ -1,6 +1,7 @@
 """Keyset paging: pages begin after a row, not after a number of rows, so rows that come or go shift nothing.
 
-A cursor is the base64url form of a JSON array: the order it belongs to, then the row's values in that order.
+A cursor is the base64url form of a JSON array: the order it belongs to, then the row's values in that order, then
+the vendors' own fields that the order goes by.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ LARGEST_PAGE = 1000
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One term of an order; ``sql`` is over ``{x}``."""
+    """One term of an order; ``sql`` is over ``{x}``. ``field``: the vendor's own field that it goes by, and
+    ``field_sql`` its place in the SQL; a request may name it in a variable, so the order's tag can't."""
 
     name: str
     sql: str
@@ -33,6 +35,8 @@ class Key:
     descending: bool
     nullable: bool = False
     nulls_first: bool = False
+    field: Any = None
+    field_sql: str | None = None
 
     def order(self, x: str, *, backwards: bool) -> str:
         """Nulls stand last unless asked (first when read backwards); where there are none the index's own order
@@ -66,7 +70,8 @@ class Window:
 
     def row_cursor(self, x: str) -> str:
         """The expression that makes a row's cursor."""
-        values = ", ".join(key.sql.format(x=x) for key in self.keys)
+        fields = (key.field_sql for key in self.keys if key.field_sql is not None)
+        values = ", ".join([*(key.sql.format(x=x) for key in self.keys), *fields])
         text = f"json_build_array('{_tag(self.keys)}'::text, {values})::text"
         return f"translate(encode(convert_to({text}, 'UTF8'), 'base64'), E'+/=\\n', '-_')"
 
@@ -86,8 +91,14 @@ def window(binder: Binder, keys: Sequence[Key], arguments: Mapping[str, Any]) ->
     tag = _tag(tuple(keys))
     parts = None
     if cursor is not None:
+        fields = [index for index, key in enumerate(keys, start=1) if key.field is not None]
         parts = tuple(
-            binder.bind(cursor, key.kind.value, _part(tag, index)) for index, key in enumerate(keys, start=1)
+            binder.bind(cursor, key.kind.value, _part(tag, index, len(fields)))
+            if key.field is None
+            else binder.bind(
+                cursor, key.kind.value, _part_by_field(tag, index, len(fields), fields.index(index)), key.field
+            )
+            for index, key in enumerate(keys, start=1)
         )
     return Window(tuple(keys), limit, backwards, parts)
 
@@ -124,9 +135,10 @@ def _custom_keys(binder: Binder, entity: Entity, field: Any, descending: bool, n
     if custom is None or field is None:
         raise CallerError("To order by CUSTOM, name the vendor's field in customField.")
     refuse_masked(binder.role, custom.mask, "custom", "sort by")
-    number, text = custom_sort(custom.sql, binder.bind(field, "text"))
+    place = binder.bind(field, "text")
+    number, text = custom_sort(custom.sql, place)
     return [
-        Key("custom#", number, Kind.DECIMAL, descending, nullable=True, nulls_first=nulls_first),
+        Key("custom#", number, Kind.DECIMAL, descending, True, nulls_first, field, place),
         Key("custom", text, Kind.STRING, descending, nullable=True, nulls_first=nulls_first),
     ]
 
@@ -175,15 +187,33 @@ def _page_size(value: Any, _viewer: Viewer) -> int:
 
 
 @cache
-def _part(tag: str, index: int) -> Convert:
+def _part(tag: str, index: int, fields: int) -> Convert:
     def convert(value: Any, _viewer: Viewer) -> str | None:
-        return _decoded(str(value), tag)[index]
+        return _decoded(str(value), tag, fields)[index]
+
+    return convert
+
+
+@cache
+def _part_by_field(tag: str, index: int, fields: int, number: int) -> Convert:
+    """The same of an order by a vendor's field, which must be the field that the cursor was made by."""
+
+    def convert(both: Any, _viewer: Viewer) -> str | None:
+        cursor, field = both
+        values = _decoded(str(cursor), tag, fields)
+        made_by = values[len(values) - fields + number]
+        if made_by != field:
+            raise CallerError(
+                f"The cursor belongs to the order by the field {made_by!r}, not {field!r}: begin again without it "
+                "when orderBy changes."
+            )
+        return values[index]
 
     return convert
 
 
 @lru_cache(maxsize=256)
-def _decoded(cursor: str, tag: str) -> tuple[str | None, ...]:
+def _decoded(cursor: str, tag: str, fields: int) -> tuple[str | None, ...]:
     try:
         raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
         values = json.loads(raw, parse_float=str, parse_int=str)
@@ -191,7 +221,7 @@ def _decoded(cursor: str, tag: str) -> tuple[str | None, ...]:
         values = None
     if not isinstance(values, list) or not values or not all(_scalar(value) for value in values):
         raise CallerError("The cursor isn't one that this API gave: use endCursor or startCursor of a page.")
-    if values[0] != tag or len(values) != tag.count(",") + 2:
+    if values[0] != tag or len(values) != tag.count(",") + 2 + fields:
         raise CallerError("The cursor belongs to another order: begin again without it when orderBy changes.")
     return tuple(str(value).lower() if isinstance(value, bool) else value for value in values)
 

@@ -84,11 +84,11 @@ class Planner:
         """The plan whose statement gives ``expression``."""
         return Plan(*numbered(f"select {expression}"), tuple(self._parameters.items()))
 
-    def bind(self, value: Any, cast: str, convert: Convert | None = None) -> str:
-        """A place in the SQL for a value that isn't part of it."""
+    def bind(self, value: Any, cast: str, convert: Convert | None = None, beside: Any = None) -> str:
+        """A place in the SQL for a value that isn't part of it; ``convert`` gets what stands ``beside``, too."""
         name = f"p{len(self._parameters)}"
         path = value.path if isinstance(value, Slot) else None
-        self._parameters[name] = Parameter(path, None if isinstance(value, Slot) else value, convert)
+        self._parameters[name] = Parameter(path, None if isinstance(value, Slot) else value, convert, beside)
         return f"%({name})s::{cast}"
 
     def embed(self, sql: str, parameters: Mapping[str, Any]) -> str:

@@ -54,6 +54,8 @@ SENTENCES: Mapping[str, Mapping[Language, str]] = {
         "ru": "По этапу сделка — {status}: не указывайте статус или выберите другой этап.",
     },
     "TOO_MANY_VALUES": {"en": "Give {most} values at most.", "ru": "Укажите не больше {most} значений."},
+    "THRESHOLD_OUT_OF_RANGE": {"ru": "Порог — число от {least:g} до {most:g} бит."},
+    "THRESHOLDS_CROSSED": {"ru": "Предлагать совпадения можно только с меньшего веса, чем применять."},
     "ONLY_COMPANIES": {
         "en": "Only an organisation has a tax number.",
         "ru": "Налоговый номер бывает только у организации.",

@@ -44,14 +44,19 @@ Convert = Callable[[Any, Viewer], Any]
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One bind parameter: a leaf of the variables (``path``) or a constant of the document."""
+    """One bind parameter: a leaf of the variables (``path``) or a constant of the document. What can be read only
+    ``beside`` another is converted with it."""
 
     path: Path | None
     value: Any
     convert: Convert | None
+    beside: Any = None
 
     def bound(self, variables: Mapping[str, Any], viewer: Viewer) -> Any:
         value = self.value if self.path is None else _at(variables, self.path)
+        if self.beside is not None:
+            other = self.beside
+            value = (value, _at(variables, other.path) if isinstance(other, Slot) else other)
         return value if self.convert is None else self.convert(value, viewer)
 
 

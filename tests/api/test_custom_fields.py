@@ -225,6 +225,12 @@ async def test_pages_by_several_of_the_vendors_fields_go_forth_and_back(api: Api
             seen = seen + rows if size == "first" else rows + seen
             at = page["pageInfo"][way]
         assert seen == expected
+    named = """query ($field: String!, $after: String) { deals(first: 1, after: $after, filter: {custom: [{key: "T", eq: 1}]},
+      orderBy: [{field: CUSTOM, customField: $field}]) { nodes { c: customField(key: "C") } pageInfo { endCursor } } }"""
+    at = (await api.data(named, {"field": "C"}))["deals"]["pageInfo"]["endCursor"]
+    assert (await api.data(named, {"field": "C", "after": at}))["deals"]["nodes"] == [{"c": "a"}]
+    (error,) = (await api.ask(named, {"field": "S", "after": at}))["errors"]
+    assert error["message"].startswith("The cursor belongs to the order by the field 'C', not 'S'")
 
 
 async def test_fields_are_listed_with_options_samples_and_what_became_of_them(deals: Api) -> None:

@@ -133,11 +133,21 @@ async def test_a_deal_is_entered_for_any_client_goes_through_stages_and_counts(a
     deal = moved["editDeal"]["deal"]
     assert (deal["status"], deal["closedAt"] is not None) == ("WON", True)
     assert [each["stage"]["name"] for each in deal["stageChanges"]] == ["Stage 1", "Won"]
+    emptied = await api.data(
+        """mutation ($id: ID!, $title: String) {
+            a: editDeal(id: $id, expectedAt: "2026-05-01", lostReason: "X") { deal { expectedAt lostReason amount } }
+            b: editDeal(id: $id, expectedAt: null, lostReason: null) { deal { expectedAt lostReason amount } }
+            c: editDeal(id: $id, title: $title) { problems { field code } } }""",
+        {"id": deal["id"], "title": None},
+    )
+    assert emptied["a"]["deal"] == {"expectedAt": "2026-05-01", "lostReason": "X", "amount": "1500.50"}
+    assert emptied["b"]["deal"] == {"expectedAt": None, "lostReason": None, "amount": "1500.50"}
+    assert emptied["c"]["problems"] == [{"field": "title", "code": "EMPTY"}]
     assert await rows(api, "select from rollup_month where workspace_id = :ws and revenue = 1500.50")
     async with api.market.database.loading(api.market.workspace_id) as db:
         assert await difference_from_rebuild(driver(db), api.market.workspace_id) == []
     (versions,) = await rows(api, "select count(*) from source_version where workspace_id = :ws")
-    assert versions[0] == 1
+    assert versions[0] == 3
     assert (await api.data(f'mutation {{ removeDeal(id: "{deal["id"]}") {{ removed problems {{ code }} }} }}'))[
         "removeDeal"
     ] == {"removed": True, "problems": []}
@@ -166,6 +176,10 @@ async def test_what_another_system_keeps_is_queued_there_or_refused_with_what_to
     (problem,) = refused["editContact"]["problems"]
     assert (problem["field"], problem["code"]) == ("position", "KEPT_ELSEWHERE")
     assert "change it there" in problem["message"]
+    emptied = await api.data(
+        f'mutation {{ editContact(id: "{contact}", firstName: null) {{ queued problems {{ field code }} }} }}'
+    )
+    assert emptied["editContact"]["problems"] == [{"field": "firstName", "code": "KEPT_ELSEWHERE"}]
     deal = await api.data(
         f'mutation {{ editDeal(id: "Deal:{uuid("deal", 1)}", lostReason: "X") {{ problems {{ field code }} }} }}'
     )
