@@ -32,7 +32,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import cached_property
 from uuid import UUID
 
@@ -41,19 +40,18 @@ import xxhash
 
 from reports.columns import Ids
 from reports.known import (
-    DIRECT_WORD,
     NEVER,
     NIL,
     TOUCH_KINDS,
     UNKNOWN_WORD,
     Histories,
-    Told,
     Touches,
     by_id,
     have_campaigns,
     together,
 )
 from reports.models import DAY, Bools, Ints, nearest_non_direct
+from reports.told_once import SAME_CALL, SAME_LEAD, Groups, told_once
 from schema.enums import ConversionKind, RecordKind
 
 __all__ = ["NIL", "RULES", "Paths", "conversion_id", "make_paths"]
@@ -61,14 +59,10 @@ __all__ = ["NIL", "RULES", "Paths", "conversion_id", "make_paths"]
 RULES = "2"
 """Version of the rules above. A path made by other rules is replaced when it is next settled."""
 
-SAME_CALL = timedelta(seconds=120)
-SAME_LEAD = timedelta(hours=24)
-
 KINDS = tuple(ConversionKind)
 """Kinds of conversions; columns hold their numbers."""
 
-_MICROSECOND = timedelta(microseconds=1)
-_CALL, _LEAD, _DEAL = (TOUCH_KINDS.index(kind) for kind in (RecordKind.CALL, RecordKind.LEAD, RecordKind.DEAL))
+_DEAL = TOUCH_KINDS.index(RecordKind.DEAL)
 
 
 @dataclass(frozen=True)
@@ -124,8 +118,8 @@ def make_paths(histories: Histories, *, window_days: int, currency: str) -> Path
     """The conversions of these histories with their paths. ``currency`` is the workspace's."""
     ours = histories.number(currency)
     groups = [
-        _told_once(_CALL, histories.calls, int(SAME_CALL / _MICROSECOND)),
-        _told_once(_LEAD, histories.leads, int(SAME_LEAD / _MICROSECOND)),
+        told_once(RecordKind.CALL, histories.calls, SAME_CALL),
+        told_once(RecordKind.LEAD, histories.leads, SAME_LEAD),
     ]
     told = (ConversionKind.CALL, ConversionKind.LEAD)
     made = [_of_groups(kind, group, ours) for kind, group in zip(told, groups, strict=True)]
@@ -168,67 +162,7 @@ def _concatenated(parts: list[_Conversions]) -> _Conversions:
     return _Conversions(**{name: np.concatenate(column) for name, column in columns.items()}, own=own)
 
 
-@dataclass(frozen=True, slots=True)
-class _Groups:
-    """Calls or leads told once: of each the first telling, its touch (at the first telling, with the origin of the
-    one that knows most), and, by the first record's id, the ids of further ones."""
-
-    firsts: Ids
-    touches: Touches
-    others: Mapping[bytes, list[bytes]]
-
-
-def _told_once(kind: int, told: Told, within: int) -> _Groups:
-    """Put records that tell of the same call or lead together.
-
-    Each joins the oldest group that it can belong to, so that two calls of a minute's distance, both told by
-    two systems, are two. The order in which the records came doesn't matter.
-    """
-    order = np.lexsort((*by_id(told.records), told.at, told.keys, told.owners))
-    owners, keys, at = told.owners[order], told.keys[order], told.at[order]
-    near = (owners[1:] == owners[:-1]) & (keys[1:] == keys[:-1]) & (keys[1:] >= 0) & (at[1:] - at[:-1] <= within)
-    before, after = np.concatenate(([False], near))[: len(order)], np.append(near, False)[: len(order)]
-    alone = order[~(before | after)]
-    firsts, bests, others = [], [], {}
-    begins, ends = np.flatnonzero(after & ~before), np.flatnonzero(before & ~after) + 1
-    for begin, end in zip(begins.tolist(), ends.tolist(), strict=True):
-        for group in _groups(told, order[begin:end].tolist(), within):
-            firsts.append(group[0])
-            bests.append(_knows_most(told, group))
-            if len(group) > 1:
-                others[told.records[group[0]].tobytes()] = [told.records[row].tobytes() for row in group[1:]]
-    first = np.concatenate((alone, np.array(firsts, np.int64)))
-    best = np.concatenate((alone, np.array(bests, np.int64)))
-    kinds = np.full(len(first), kind)
-    touches = Touches(
-        told.owners[first], told.at[first], kinds, told.records[best], told.channels[best], told.campaigns[best]
-    )
-    return _Groups(told.records[first], touches, others)
-
-
-def _groups(told: Told, rows: list[int], within: int) -> list[list[int]]:
-    groups: list[list[int]] = []
-    for row in rows:
-        for group in groups:
-            tellers = (told.tellers[other] for other in group)
-            if told.at[row] - told.at[group[0]] <= within and told.tellers[row] not in tellers:
-                group.append(row)
-                break
-        else:
-            groups.append([row])
-    return groups
-
-
-def _knows_most(told: Told, group: list[int]) -> int:
-    campaigns, channels = have_campaigns(told.campaigns[group]).tolist(), told.channels[group].tolist()
-    ranks = [
-        (campaign, channel not in {UNKNOWN_WORD, DIRECT_WORD}, channel == DIRECT_WORD and not any(campaigns))
-        for campaign, channel in zip(campaigns, channels, strict=True)
-    ]
-    return group[ranks.index(max(ranks))]
-
-
-def _of_groups(kind: ConversionKind, group: _Groups, currency: int) -> _Conversions:
+def _of_groups(kind: ConversionKind, group: Groups, currency: int) -> _Conversions:
     number = len(group.firsts)
     never, nothing = np.full(number, NEVER), np.zeros(number, np.int64)
     kinds = np.full(number, KINDS.index(kind))
@@ -320,7 +254,7 @@ class _Timeline:
 
 def _with_touches(
     histories: Histories,
-    groups: list[_Groups],
+    groups: list[Groups],
     made: _Conversions,
     others: Mapping[bytes, list[bytes]],
     window: int,
@@ -370,7 +304,7 @@ def _with_touches(
     )
 
 
-def _touches(histories: Histories, groups: list[_Groups]) -> Touches:
+def _touches(histories: Histories, groups: list[Groups]) -> Touches:
     """What clients' own records tell of contacts with the business."""
     named = [
         group.touches.only((group.touches.channels != UNKNOWN_WORD) | have_campaigns(group.touches.campaigns))

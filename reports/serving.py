@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from reports.paths import SAME_CALL
+from reports.told_once import SAME_CALL
 
 
 @dataclass(frozen=True, slots=True)

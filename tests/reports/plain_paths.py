@@ -19,7 +19,8 @@ from reports.known import NEVER, NIL, TOUCH_KINDS, WORDS, Histories, Touches, Wo
 from reports.known import PaidInvoices as InvoiceColumns
 from reports.known import Told as ToldColumns
 from reports.models import Ints, Journeys
-from reports.paths import KINDS, SAME_CALL, SAME_LEAD, Paths
+from reports.paths import KINDS, Paths
+from reports.told_once import SAME_CALL, SAME_LEAD
 from schema.enums import Channel, ConversionKind, RecordKind
 
 _ORDER_AT_ONE_INSTANT = {

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from reports import paths as columns
 from reports.attribution import Credit, credits_of
 from reports.models import MODELS, WHOLE
-from reports.paths import NIL, SAME_CALL
+from reports.paths import NIL
+from reports.told_once import SAME_CALL
 from schema.enums import Channel, ConversionKind, RecordKind, Unattributed
 from tests.reports.conftest import day, ident
 from tests.reports.plain_paths import (
