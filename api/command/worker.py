@@ -7,7 +7,6 @@ import asyncio
 import click
 
 from api.command.running import in_loop
-from api.serve import serve_metrics
 from core.errors import SkvozError
 from core.settings import load_settings
 from sync.jobs import Jobs
@@ -30,6 +29,8 @@ async def command(concurrency: int) -> None:
         try:
             async with asyncio.TaskGroup() as tasks:
                 if settings.metrics_port is not None:
+                    from api.serve import serve_metrics  # not at the top: all of the API comes with it, 20 MB
+
                     tasks.create_task(serve_metrics(office, settings.metrics_port))
                 tasks.create_task(jobs.work(concurrency=concurrency))
         except* SkvozError as errors:
