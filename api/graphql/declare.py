@@ -243,6 +243,7 @@ def computed(
     enum: type[Enum] | None = None,
     mask: Mask | None = None,
     roles: frozenset[Role] | None = None,
+    filterable: bool = False,
 ) -> Column:
     """A field that is an expression over the row."""
     return Column(
@@ -255,6 +256,7 @@ def computed(
         enum=enum,
         mask=mask,
         roles=roles,
+        filterable=filterable,
     )
 
 

@@ -73,6 +73,18 @@ async def test_a_client_is_entered_found_again_and_pinned(api: Api) -> None:
         "client"
     ]
     assert (unpinned["name"], unpinned["phone"], unpinned["kind"]) == ("Аня", "+79165554433", "PERSON")
+    told = await api.data(
+        """query ($value: String!, $other: String!) {
+          some: clients(filter: {identifiers: {some: {kind: {eq: PHONE}, value: {eq: $value}, records: {gte: 3}}}}) { nodes { id } }
+          none: clients(filter: {identifiers: {some: {value: {eq: $other}}}}) { nodes { id } }
+          split: clients(filter: {merges: {some: {kind: {eq: "split"}}}}) { nodes { id } } }""",
+        {"value": "+79165554433", "other": "+79000000000"},
+    )
+    assert told == {"some": {"nodes": [{"id": client["id"]}]}, "none": {"nodes": []}, "split": {"nodes": []}}
+    let_go = await api.data(
+        f'mutation {{ a: editClient(id: "{client["id"]}", name: "Z") {{ {CLIENT} }} b: editClient(id: "{client["id"]}", name: null) {{ {CLIENT} }} }}'
+    )
+    assert (let_go["a"]["client"]["name"], let_go["b"]["client"]["name"]) == ("Z", "Аня")
     (changes,) = await rows(
         api,
         "select count(*) filter (where kind = 'created' and type = 'contact') from change where workspace_id = :ws",

@@ -200,22 +200,39 @@ IDENTIFIER = Entity(
     description="A key that ties records to a client: a phone, an e-mail, a visitor's cookie, a tax id.",
     own=OWN_CLIENT,
     fields=(
-        computed("kind", Kind.STRING, "{x}.kind", "What kind of key it is.", nullable=False, enum=IdentifierKind),
+        computed(
+            "kind",
+            Kind.STRING,
+            "{x}.kind",
+            "What kind of key it is.",
+            nullable=False,
+            enum=IdentifierKind,
+            filterable=True,
+        ),
         computed(
             "value",
             Kind.STRING,
             "{x}.value",
             "The key in its normal form (E.164, lower-case e-mail).",
             mask=Mask.HIDDEN,
+            filterable=True,
         ),
         computed("raw", Kind.STRING, "{x}.raw", "One spelling of it in the records.", mask=Mask.HIDDEN),
-        computed("records", Kind.INT, "{x}.records", "How many of the client's records carry it.", nullable=False),
+        computed(
+            "records",
+            Kind.INT,
+            "{x}.records",
+            "How many of the client's records carry it.",
+            nullable=False,
+            filterable=True,
+        ),
         computed(
             "shared",
             Kind.BOOLEAN,
             "{x}.shared",
             "Whether too many people carry the key for it to join anyone (an office's phone).",
             nullable=False,
+            filterable=True,
         ),
     ),
 )
@@ -227,8 +244,8 @@ MERGE = Entity(
     description="An entry of the log of merges and splits of clients; entries are never changed.",
     own=OWN_CLIENT,
     fields=(
-        column(t.MergeLog.at, "When it was done."),
-        column(t.MergeLog.kind, "`merge` or `split`."),
+        column(t.MergeLog.at, "When it was done.", filterable=True),
+        column(t.MergeLog.kind, "`merge` or `split`.", filterable=True),
         one("client", "Client", t.MergeLog.client_id, "The client that survived, or that was parted."),
         computed(
             "otherId",
@@ -237,7 +254,7 @@ MERGE = Entity(
             "Global id of the client merged away, or of the one that went out; null if nobody.",
         ),
         column(t.MergeLog.evidence, "The keys that joined them, or the reason to part.", mask=Mask.HIDDEN),
-        column(t.MergeLog.actor, "Who did it: `rule`, or the token that asked for it."),
+        column(t.MergeLog.actor, "Who did it: `rule`, or the token that asked for it.", filterable=True),
     ),
 )
 
