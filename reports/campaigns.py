@@ -371,6 +371,8 @@ and v.started_at >= %(report_start)s::date - 2 and v.started_at < %(report_end)s
 and v.loaded_at <= %(report_known)s
 group by 1, 2, 3, 4
 """
+CELLS_AS_KNOWN = f"{_OTHERS_AS_KNOWN} union all {_CONVERSIONS_AS_KNOWN}"
+"""SQL of ``day, campaign_id, reason, channel`` and all figures as known at the moment ``%(report_known)s``."""
 _GIVEN = """
 select day, campaign_id, reason, channel, 0, 0, 0, 0, calls, leads, new_clients, won_deals, paid_invoices, revenue,
     paid_amount

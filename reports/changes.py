@@ -2,8 +2,8 @@
 
 Every version of a path and every revision of a cost says when it came to be believed and when it ceased to. What
 came in between counts for its cause, what went counts against it, so that the causes add up exactly to the report
-as known at the later moment less the report as known at the earlier one, cell by cell. The model is that of the
-rollups, last non-direct touch.
+as known at the later moment less the report as known at the earlier one, cell by cell, each by the rules of
+campaigns that held at its moment. The model is that of the rollups, last non-direct touch.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from typing import Any
 from uuid import UUID
 
 from core.database import PsycopgConnection
-from reports.campaigns import Statement
+from reports.campaigns import CELLS_AS_KNOWN, Statement
 from reports.paths import NIL
 from reports.rollups import COUNTED_AS, FIGURES, VALUED_AS
+from reports.rules import NO_RULES, Grouping
 
 
 class ChangeCause(StrEnum):
@@ -57,26 +58,50 @@ class WhatChanged:
 
 
 def what_changed_statement(
-    workspace_id: UUID, start: date, end: date, known_before: datetime, known_after: datetime
+    workspace_id: UUID,
+    start: date,
+    end: date,
+    known_before: datetime,
+    known_after: datetime,
+    rules_before: Grouping = NO_RULES,
+    rules_after: Grouping = NO_RULES,
 ) -> Statement:
     """What changed in the report from ``start`` to ``end`` between two moments, as one statement.
 
     Its columns: ``cause, campaign_id, name, reason, channel, events`` (how many things came or went) and the
-    figures of ``reports.rollups.FIGURES``, each the difference. Raises ``ValueError`` for moments or days in the
-    wrong order.
+    figures of ``reports.rollups.FIGURES``, each the difference. What the rules of campaigns made of tags at either
+    moment counts too: where that is another campaign, what was known before moves for the cause NEW_RULE. Raises
+    ``ValueError`` for moments or days in the wrong order.
     """
+    parameters = _parameters(workspace_id, start, end, known_before, known_after)
+    moves = _MOVES
+    if rules_after.meant:
+        moves = _MEANT.format(moves=_MOVES)
+        parameters |= {"report_tagged": list(rules_after.meant), "report_meant": list(rules_after.meant.values())}
+    ruled = {
+        tagged: (rules_before.meant.get(tagged, tagged), rules_after.meant.get(tagged, tagged))
+        for tagged in (*rules_before.meant, *rules_after.meant)
+    }
+    ruled = {tagged: (was, now) for tagged, (was, now) in ruled.items() if was != now}
+    if ruled:
+        moves = f"{moves} union all {_RULED}"
+        parameters |= {
+            "report_ruled": list(ruled),
+            "report_were": [was for was, _ in ruled.values()],
+            "report_are": [now for _, now in ruled.values()],
+        }
     sums = ", ".join(f"sum(m.{figure}) as {figure}" for figure in FIGURES)
     sql = f"""
 select * from (
     select m.cause, nullif(m.campaign_id, '{NIL}') as campaign_id, k.name, nullif(m.reason, '') as reason,
         nullif(m.channel, '') as channel, sum(m.events) as events, {sums}
-    from ({_MOVES}) m left join campaign k on k.workspace_id = %(report_workspace)s and k.id = m.campaign_id
+    from ({moves}) m left join campaign k on k.workspace_id = %(report_workspace)s and k.id = m.campaign_id
     group by 1, 2, 3, 4, 5
 ) changed
 where {" or ".join(f"{figure} <> 0" for figure in FIGURES)}
 order by array_position(%(report_causes)s::text[], cause), abs(revenue) desc, abs(cost) desc, name, reason, channel
 """  # noqa: S608
-    return Statement(sql, _parameters(workspace_id, start, end, known_before, known_after))
+    return Statement(sql, parameters)
 
 
 def changed_conversions_statement(
@@ -115,12 +140,17 @@ async def what_changed(
     end: date,
     known_before: datetime,
     known_after: datetime,
+    rules_before: Grouping = NO_RULES,
+    rules_after: Grouping = NO_RULES,
 ) -> WhatChanged:
     """What changed in the report between two moments of knowledge, by cause and cell.
 
-    The totals are exactly ``campaign_report(as_known_at=known_after)`` less the same at ``known_before``.
+    The totals are exactly ``campaign_report(as_known_at=known_after)`` less the same at ``known_before``, each by
+    its rules.
     """
-    statement = what_changed_statement(workspace_id, start, end, known_before, known_after)
+    statement = what_changed_statement(
+        workspace_id, start, end, known_before, known_after, rules_before, rules_after
+    )
     found = await conn.execute(statement.sql.encode(), statement.params)
     cells = [_cell(row) async for row in found]
     by_cause: dict[ChangeCause, dict[str, Decimal]] = {}
@@ -203,6 +233,22 @@ where s.workspace_id = %(report_workspace)s and s.day between %(report_start)s a
 and v.started_at >= %(report_start)s::date - 2 and v.started_at < %(report_end)s::date + 3
 and {_since("v.loaded_at")}
 """  # noqa: S608
+_MEANT = """
+select m.cause, coalesce(t.meant, m.campaign_id) as campaign_id, m.reason, m.channel, m.events, {figures}
+from ({{moves}}) m
+left join unnest(%(report_tagged)s::uuid[], %(report_meant)s::uuid[]) as t(tagged, meant)
+    on t.tagged = m.campaign_id
+""".format(figures=", ".join(f"m.{figure}" for figure in FIGURES))
+_RULED = """
+select 'new_rule', case when s.sign < 0 then t.was else t.now end, c.reason, c.channel, 1, {figures}
+from ({cells}) c
+join unnest(%(report_ruled)s::uuid[], %(report_were)s::uuid[], %(report_are)s::uuid[]) as t(tagged, was, now)
+    on t.tagged = c.campaign_id
+cross join (values (-1), (1)) as s(sign)
+""".format(
+    figures=", ".join(f"s.sign * c.{figure}" for figure in FIGURES),
+    cells=CELLS_AS_KNOWN.replace("%(report_known)s", "%(report_before)s"),
+)
 _CONVERSIONS = f"""
 select coalesce(a.why, b.why) as cause, coalesce(a.at, b.at) as at, coalesce(a.kind, b.kind) as kind,
     coalesce(a.conversion_id, b.conversion_id) as conversion_id, coalesce(a.record_id, b.record_id) as record_id,

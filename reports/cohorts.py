@@ -3,13 +3,16 @@
 A cohort is the clients whose first won deal counts for a campaign in a range of days. Month ``m`` of a client's
 life begins ``m`` calendar months after that deal. A client is counted in the months that are over, so that young
 clients don't look lost: every figure of a month is one of the clients who have lived through it.
+
+First sales in a closed period, and what their campaigns cost, are as known when it was closed, by the rules of
+then; what these clients bring is as known now. As known at a moment that is asked for, all of it is.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from uuid import UUID
@@ -18,6 +21,7 @@ from core.database import PsycopgConnection
 from reports.campaigns import campaign_report
 from reports.paths import NIL
 from reports.serving import Rates, Served, hours_statement
+from reports.standing import STANDS_ALONE, Standing
 from reports.terms import Terms
 
 MOST_MONTHS = 36
@@ -25,23 +29,46 @@ NO_RATES = Rates()
 
 _MONTH = "(extract(year from {age}) * 12 + extract(month from {age}))::int"
 _FIRST = """
-select n.client_id, n.campaign_id, n.reason, n.channel, n.day, least(%(most)s, {lived}) as lived from path n
-where n.workspace_id = %(workspace)s and n.kind = 'new_client' and n.known_until is null
-and n.day between %(start)s and %(end)s
-""".format(lived=_MONTH.format(age="age(%(today)s::date, n.day)"))
-_CLIENTS = f"select campaign_id, reason, channel, lived, count(*) from ({_FIRST}) n group by 1, 2, 3, 4"  # noqa: S608
-_SALES = f"""
+select distinct on (n.client_id) * from (
+    select coalesce(c.merged_into, n.client_id) as client_id, n.campaign_id, n.reason, n.channel, n.day,
+        least(%(most)s, {lived}) as lived
+    from path n left join client c on {now} and c.workspace_id = n.workspace_id and c.id = n.client_id
+    where n.workspace_id = %(workspace)s and n.kind = 'new_client' and {known}
+    and n.day between %(start)s and %(end)s
+) n order by n.client_id, n.day"""
+_CLIENTS = "select campaign_id, reason, channel, lived, count(*) from ({first}) n group by 1, 2, 3, 4"
+_SALES = """
 select n.campaign_id, n.reason, n.channel, n.lived, s.month, count(distinct n.client_id), sum(s.revenue)
-from ({_FIRST}) n cross join lateral (
-    select {_MONTH.format(age="age(p.day, n.day)")} as month, p.revenue from path p
+from ({first}) n cross join lateral (
+    select {month} as month, p.revenue from path p
     where p.workspace_id = %(workspace)s and p.client_id = n.client_id and p.kind = 'won_deal'
-    and coalesce(p.known_until, 'infinity') = 'infinity' and p.day >= n.day
+    and {known} and p.day >= n.day
 ) s
 where s.month < n.lived group by 1, 2, 3, 4, 5
-"""  # noqa: S608
+"""
+_NOW = "coalesce({row}.known_until, 'infinity') = 'infinity'"
+_THEN = "{row}.known_from <= %(known)s and coalesce({row}.known_until, 'infinity') > %(known)s"
 
 
-_HOURS = hours_statement(_FIRST, _MONTH.format(age="age(p.day, n.day)"))
+@dataclass(frozen=True, slots=True)
+class _Statements:
+    """What is asked of the database: whose first sales, what they bought, and the hours of work with them."""
+
+    clients: str
+    sales: str
+    hours: str
+
+
+def _statements(held: Standing) -> _Statements:
+    life_then = held.as_known_at is not None and held.closed is None
+    month = _MONTH.format(age="age(p.day, n.day)")
+    first = _FIRST.format(
+        lived=_MONTH.format(age="age(%(today)s::date, n.day)"),
+        known=(_NOW if held.as_known_at is None else _THEN).format(row="n"),
+        now=not life_then,
+    )
+    sales = _SALES.format(first=first, month=month, known=(_THEN if life_then else _NOW).format(row="p"))
+    return _Statements(_CLIENTS.format(first=first), sales, hours_statement(first, month))
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,30 +128,39 @@ async def cohorts(
     *,
     most: int = 12,
     rates: Rates = NO_RATES,
+    held: Standing = STANDS_ALONE,
 ) -> list[Cohort]:
     """The cohorts of first sales from ``start`` to ``end``, the largest first, with up to ``most`` months of life;
-    ``rates`` say what an hour of work with them costs.
+    ``rates`` say what an hour of work with them costs, ``held`` as of when they are known and by which rules.
 
     Raises ``ValueError`` for days in the wrong order and for more months than can be asked for.
     """
     if not 1 <= most <= MOST_MONTHS:
         raise ValueError(f"Ask for 1 to {MOST_MONTHS} months of life, not {most}.")
-    report = await campaign_report(conn, terms.workspace_id, start, end)
+    report = await campaign_report(
+        conn, terms.workspace_id, start, end, as_known_at=held.as_known_at, rules=replace(held.rules, groups={})
+    )
+    meant = held.rules.meant
     shown = {
         (row.campaign_id or NIL, row.reason or "", "" if row.campaign_id else row.channel or ""): row
         for row in report.rows
     }
     parameters = {"workspace": terms.workspace_id, "start": start, "end": end, "today": today, "most": most}
-    parameters |= {"zone": terms.zone.key, **rates.parameters}
+    parameters |= {"known": held.as_known_at, "zone": terms.zone.key, **rates.parameters}
     lives: dict[tuple[UUID, str, str], _Lives] = defaultdict(lambda: _Lives({}, {}, {}))
-    async for campaign, reason, channel, lived, clients in await conn.execute(_CLIENTS.encode(), parameters):
-        lives[campaign, reason, channel].clients[lived] = clients
-    found = await conn.execute(_SALES.encode(), parameters)
+    asked = _statements(held)
+    async for campaign, reason, channel, lived, clients in await conn.execute(asked.clients.encode(), parameters):
+        life = lives[meant.get(campaign, campaign), reason, channel]
+        life.clients[lived] = life.clients.get(lived, 0) + clients
+    found = await conn.execute(asked.sales.encode(), parameters)
     async for campaign, reason, channel, lived, month, active, revenue in found:
-        lives[campaign, reason, channel].sales[lived, month] = (active, revenue)
-    found = await conn.execute(_HOURS.encode(), parameters)
+        life = lives[meant.get(campaign, campaign), reason, channel]
+        buyers, before = life.sales.get((lived, month), (0, Decimal(0)))
+        life.sales[lived, month] = (buyers + active, before + revenue)
+    found = await conn.execute(asked.hours.encode(), parameters)
     async for campaign, reason, channel, lived, month, hours, cost, unpriced in found:
-        lives[campaign, reason, channel].served[lived, month] = Served(hours, None if unpriced else cost)
+        life = lives[meant.get(campaign, campaign), reason, channel]
+        life.served[lived, month] = _more(life.served.get((lived, month)), hours, None if unpriced else cost)
     made = []
     for key, life in lives.items():
         row = shown[key]
@@ -146,6 +182,14 @@ async def cohorts(
             )
         )
     return sorted(made, key=lambda each: (-each.clients, each.name or each.channel or each.reason or ""))
+
+
+def _more(served: Served | None, hours: Decimal, cost: Decimal | None) -> Served:
+    """Those hours beside what is counted already; the cost is known where that of both is."""
+    if served is None:
+        return Served(hours, cost)
+    both = None if served.cost is None or cost is None else served.cost + cost
+    return Served(served.hours + hours, both)
 
 
 def _months(life: _Lives, most: int) -> Iterable[CohortMonth]:

@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 from core.database import PsycopgConnection
 from reports.changes import WhatChanged, what_changed
+from reports.rulebook import campaigns_meant_at
 
 _COLUMNS = "id, first_day, last_day, known_at, author"
 
@@ -66,5 +67,7 @@ async def thaw_preview(conn: PsycopgConnection, workspace_id: UUID, id: UUID, no
     for each in await frozen(conn, workspace_id):
         if each.id == id:
             known = max(now, each.known_at)
-            return await what_changed(conn, workspace_id, each.first_day, each.last_day, each.known_at, known)
+            days = (each.first_day, each.last_day)
+            rules = [await campaigns_meant_at(conn, workspace_id, at) for at in (each.known_at, known)]
+            return await what_changed(conn, workspace_id, *days, each.known_at, known, *rules)
     raise LookupError(f"There is no closed period {id}.")

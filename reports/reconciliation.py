@@ -15,9 +15,11 @@ from decimal import Decimal
 from enum import StrEnum
 from uuid import UUID
 
+from core import clock
 from core.database import PsycopgConnection
 from reports import facts
 from reports.counts import TOLD_ONCE
+from reports.rulebook import campaigns_meant_at
 from reports.terms import Terms
 
 
@@ -89,6 +91,8 @@ class Reconciled:
     synced_until: datetime | None
 
 
+# By the rules that hold, tags mean a platform's campaign.
+_MEANT = "left join unnest(%(tagged)s::uuid[], %(meant)s::uuid[]) as m(tagged, meant) on m.tagged = {campaign}"
 _SPENT = """
 with mine as (
     select distinct campaign_id from ad_spend where workspace_id = %(workspace)s and connection_id = %(connection)s
@@ -125,14 +129,15 @@ union all select campaign_id::text, day, 'ours', net - cost + fee from spend whe
 union all select campaign_id::text, day, 'ours', amount from by_hand where day between %(start)s and %(end)s
 """
 _CLICKS = f"""{_SPENT}, visits as (
-    select v.campaign_id::text as key, (v.started_at at time zone %(their_zone)s)::date as there, s.day as here,
-        s.campaign_id::text as counted_for, case
+    select mine.campaign_id::text as key, (v.started_at at time zone %(their_zone)s)::date as there, s.day as here,
+        case
             when v.deleted_at is not null then 'deleted'
             when s.visit_id is not null then 'time_zone'
             when not {TOLD_ONCE} then 'told_once'
             else 'not_settled' end as cause
     from visit v
-    join mine on mine.campaign_id = v.campaign_id
+    {_MEANT.format(campaign="v.campaign_id")}
+    join mine on mine.campaign_id = coalesce(m.meant, v.campaign_id)
     left join settled_visit s on s.workspace_id = v.workspace_id and s.visit_id = v.id
     where v.workspace_id = %(workspace)s
     and v.started_at >= %(start)s::date - 2 and v.started_at < %(end)s::date + 3
@@ -152,20 +157,22 @@ union all select key, here, 'ours', 1 from visits where here between %(start)s a
 """
 _CALLS = """
 with told as (
-    select r.id, r.direction, r.is_unique, coalesce(r.campaign_id::text, r.channel, '') as key,
+    select r.id, r.direction, r.is_unique, coalesce(m.meant::text, r.campaign_id::text, r.channel, '') as key,
         (r.started_at at time zone %(their_zone)s)::date as day
-    from call r
+    from call r {told_meant}
     where r.workspace_id = %(workspace)s and r.connection_id = %(connection)s and r.deleted_at is null
     and r.started_at >= %(start)s::date - 3 and r.started_at < %(end)s::date + 4
 ), paths as (
     select p.conversion_id, p.day, p.record_id || p.also_told_by as records, p.client_id is not null as known,
-        coalesce(nullif(p.campaign_id, '00000000-0000-0000-0000-000000000000')::text, p.channel) as key,
+        coalesce(
+            m.meant::text, nullif(p.campaign_id, '00000000-0000-0000-0000-000000000000')::text, p.channel
+        ) as key,
         p.client_id is not null and not exists (
             select from path e where e.workspace_id = p.workspace_id and e.client_id = p.client_id
             and e.kind = 'call' and e.occurred_at < p.occurred_at
             and coalesce(e.known_until, 'infinity') = 'infinity'
         ) as first
-    from path p
+    from path p {counted_meant}
     where p.workspace_id = %(workspace)s and p.kind = 'call' and p.known_until is null
     and p.day between %(start)s::date - 5 and %(end)s::date + 5
 ), pairs as (
@@ -215,7 +222,8 @@ async def reconcile(
     *,
     by: By = By.SOURCE,
 ) -> Reconciled:
-    """Our figures beside those of one connection from ``start`` to ``end``.
+    """Our figures beside those of one connection from ``start`` to ``end``, both as known now, also in closed
+    periods: what a system reports today is set beside what we know today.
 
     Raises ``LookupError`` for an unknown connection and ``ValueError`` for days in the wrong order.
     """
@@ -224,8 +232,11 @@ async def reconcile(
     synced = await (await conn.execute(_SYNCED, (terms.workspace_id, connection_id))).fetchone()
     if synced is None:
         raise LookupError(f"There is no connection {connection_id}.")
+    meant = (await campaigns_meant_at(conn, terms.workspace_id, clock.now())).meant
     parameters = {
         "workspace": terms.workspace_id,
+        "tagged": list(meant),
+        "meant": list(meant.values()),
         "connection": connection_id,
         "currency": terms.currency,
         "their_zone": synced[0] or terms.zone.key,
@@ -262,7 +273,11 @@ def _statement(measure: Measure, by: By) -> str:
     moved = "case when their_key is distinct from our_key then 'credited_elsewhere' else 'time_zone' end"
     if by is By.DAY:
         moved = "'time_zone'"
-    return _CALLS.format(moved=moved, **(_UNIQUE if measure is Measure.UNIQUE_CALLS else _ALL))
+    meant = {
+        "told_meant": _MEANT.format(campaign="r.campaign_id"),
+        "counted_meant": _MEANT.format(campaign="p.campaign_id"),
+    }
+    return _CALLS.format(moved=moved, **meant, **(_UNIQUE if measure is Measure.UNIQUE_CALLS else _ALL))
 
 
 async def _names(conn: PsycopgConnection, terms: Terms, keys: set[str]) -> Mapping[str, str]:

@@ -106,6 +106,15 @@ async def grouping(
     )
 
 
+async def campaigns_meant_at(conn: PsycopgConnection, workspace_id: UUID, at: datetime) -> Grouping:
+    """Which campaigns tags meant by the rules of a moment; channels are told by the usual groups."""
+    held = await rule_set(conn, workspace_id, RuleKind.CAMPAIGN, as_known_at=at)
+    if not held.rules:
+        return Grouping({}, {}, {}, held.version)
+    meant = campaigns_meant(held.rules, await known_campaigns(conn, workspace_id))
+    return Grouping(meant, {}, {}, held.version)
+
+
 def _known(id: UUID, name: str, platform: str, channel: str, source: str, medium: str, external_id: str) -> Known:
     if platform == UTM_PLATFORM:
         source, _, rest = external_id.partition("/")

@@ -4,6 +4,8 @@ it was believed to be another, and what belongs to no campaign."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -28,14 +30,17 @@ from api.graphql.reporting import (
     made_for_caller,
     numbered,
     others,
-    period_arguments,
     period_of_arguments,
+    standing_arguments,
+    standing_of,
 )
 from api.graphql.roots import Root
 from api.graphql.rows import many_objects, one_object
+from api.graphql.run import RequestContext, snapshot
 from api.graphql.scalars import DateText, DateTimeText
 from api.graphql.types import Types
 from api.graphql.values import current
+from core import clock
 from reports.campaigns import Grain, Statement, campaign_report_statement
 from reports.changes import (
     ChangeCause,
@@ -46,11 +51,24 @@ from reports.changes import (
 from reports.paths import NIL
 from reports.periods import Earlier, earlier
 from reports.rollups import FIGURES
+from reports.rulebook import campaigns_meant_at
+from reports.rules import Grouping
+from reports.standing import Standing, standing
 
 LARGEST_EVENTS = 10_000
 _SUMS = ", ".join(f"coalesce(sum({figure}), 0) as {figure}" for figure in FIGURES)
 _AS_JSON = "json_build_object(" + ", ".join(f"'{each}', {{of}}.{each}" for each in FIGURES) + ")"
 _ZERO = "json_build_object(" + ", ".join(f"'{each}', 0" for each in FIGURES) + ")"
+
+
+@dataclass(frozen=True, slots=True)
+class _Moments:
+    """Two moments of knowledge, with which campaigns tags meant at each."""
+
+    before: datetime
+    after: datetime
+    rules_before: Grouping
+    rules_after: Grouping
 
 
 def changing_roots(types: Types) -> list[Root]:
@@ -71,27 +89,38 @@ def _comparison(types: Types) -> Root:
     comparison = field(
         "reportComparison",
         optional(made),
-        "The campaign report beside that of the period before or of the same days last year.",
+        "The campaign report beside that of the period before or of the same days last year. Either is as known "
+        "when it was closed, if its days lie in a closed period.",
         [
-            *period_arguments(),
+            *standing_arguments(),
             argument("than", ENUMS[Earlier], "What to compare with.", default=ENUMS[Earlier].PERIOD),
             argument("by", ReportGrain, "What a row is; not days or months.", default=ReportGrain.CAMPAIGN),
         ],
     )
 
-    def expression(planner: Planner, parent: str, details: Details, _source: Any) -> str:
+    async def prepare(context: RequestContext, arguments: Mapping[str, Any]) -> tuple[Standing, Standing]:
+        start, end, _ = period_of_arguments(arguments)
+        first, last = earlier(start, end, arguments["than"].value)
+        before = {**arguments, "from": first.isoformat(), "to": last.isoformat()}
+        return await standing_of(context, arguments), await standing_of(context, before)
+
+    def expression(planner: Planner, parent: str, details: Details, source: Any) -> str:
         arguments = {name: current(value) for name, value in planner.arguments(parent, details).items()}
-        start, end, known = period_of_arguments(arguments)
+        start, end, _ = period_of_arguments(arguments)
         grain = Grain(arguments["by"].value)
         if grain.period is not None:
             raise CallerError("Periods are compared as a whole: ask for rows without days or months.")
         former_start, former_end = earlier(start, end, arguments["than"].value)
 
-        def report(first: Any, last: Any, prefix: str) -> str:
-            statement = campaign_report_statement(WORKSPACE, first, last, by=grain, as_known_at=known)
+        def report(first: Any, last: Any, prefix: str, held: Standing) -> str:
+            statement = campaign_report_statement(
+                WORKSPACE, first, last, by=grain, as_known_at=held.as_known_at, rules=replace(held.rules, groups={})
+            )
             return _embedded(planner, statement, prefix)
 
-        now, before = report(start, end, "now_"), report(former_start, former_end, "before_")
+        held_now, held_before = source
+        now = report(start, end, "now_", held_now)
+        before = report(former_start, former_end, "before_", held_before)
         # A campaign's channel may be told anew; it is the same campaign.
         keys = " and ".join(
             f"{same.format(of='n')} = {same.format(of='b')}"
@@ -136,7 +165,7 @@ def _comparison(types: Types) -> Root:
             f"before_report as materialized ({numbered(before)}) select * from {answer} answer)"
         )
 
-    return Root(comparison, expression, by_value=True)
+    return Root(comparison, expression, by_value=True, prepare=prepare)
 
 
 def _changes(types: Types) -> Root:
@@ -165,17 +194,41 @@ def _changes(types: Types) -> Root:
         [
             argument("from", DateText, "The first day of the report."),
             argument("to", DateText, "The last day of the report, included."),
-            argument("knownBefore", DateTimeText, "The earlier moment of knowledge."),
-            argument("knownAfter", DateTimeText, "The later moment of knowledge."),
+            argument(
+                "knownBefore",
+                optional(DateTimeText),
+                "The earlier moment of knowledge; not given: when the period was closed that these days lie in.",
+                default=None,
+            ),
+            argument(
+                "knownAfter", optional(DateTimeText), "The later moment of knowledge; not given: now.", default=None
+            ),
         ],
     )
 
-    def expression(planner: Planner, parent: str, details: Details, _source: Any) -> str:
+    async def prepare(context: RequestContext, arguments: Mapping[str, Any]) -> _Moments:
+        start, end, _ = period_of_arguments(arguments)
+        given = (arguments.get("knownBefore"), arguments.get("knownAfter"))
+        before, after = (None if at is None else datetime.fromisoformat(at) for at in given)
+        workspace_id = context.viewer.workspace_id
+        async with snapshot(context) as conn:
+            if before is None:
+                closed = (await standing(conn, workspace_id, start, end)).closed
+                if closed is None:
+                    raise CallerError(
+                        "These days lie in no closed period: say with knownBefore since when changes are asked for."
+                    )
+                before = closed.known_at
+            after = after or max(before, clock.now())
+            rules = [await campaigns_meant_at(conn, workspace_id, at) for at in (before, after)]
+        return _Moments(before, after, *rules)
+
+    def expression(planner: Planner, parent: str, details: Details, moments: Any) -> str:
         arguments = {name: current(value) for name, value in planner.arguments(parent, details).items()}
         start, end, _ = period_of_arguments(arguments)
-        before, after = (datetime.fromisoformat(arguments[name]) for name in ("knownBefore", "knownAfter"))
-        asked = (WORKSPACE, start, end, before, after)
-        changed = _embedded(planner, made_for_caller(lambda: what_changed_statement(*asked)), "changed_")
+        asked = (WORKSPACE, start, end, moments.before, moments.after)
+        rules = (moments.rules_before, moments.rules_after)
+        changed = _embedded(planner, made_for_caller(lambda: what_changed_statement(*asked, *rules)), "changed_")
 
         def value(name: str, each: Details) -> str:
             alias = planner.alias()
@@ -211,21 +264,23 @@ def _changes(types: Types) -> Root:
         answer = one_object(planner.of_object("ReportChanges", details, value), planner.alias())
         return f"(with changed as materialized ({numbered(changed)}) select * from {answer} answer)"
 
-    return Root(changes, expression, by_value=True)
+    return Root(changes, expression, by_value=True, prepare=prepare)
 
 
 def _unattributed(types: Types) -> Root:
     found = field(
         "unattributed",
         optional(list_of(types["UnattributedRow"])),
-        "What belongs to no campaign, by reason and channel, with what would mend it; the most revenue first.",
-        period_arguments(),
+        "What belongs to no campaign, by reason and channel, with what would mend it; the most revenue first. Days "
+        "that lie in a closed period are as known when it was closed.",
+        standing_arguments(),
     )
 
-    def expression(planner: Planner, parent: str, details: Details, _source: Any) -> str:
+    def expression(planner: Planner, parent: str, details: Details, held: Any) -> str:
         arguments = {name: current(value) for name, value in planner.arguments(parent, details).items()}
-        start, end, known = period_of_arguments(arguments)
-        sql = _embedded(planner, campaign_report_statement(WORKSPACE, start, end, as_known_at=known), "report_")
+        start, end, _ = period_of_arguments(arguments)
+        statement = campaign_report_statement(WORKSPACE, start, end, as_known_at=held.as_known_at)
+        sql = _embedded(planner, statement, "report_")
         alias = planner.alias()
         source = (
             f"from ({numbered(sql)}) {alias} where {alias}.reason is not null "
@@ -233,7 +288,7 @@ def _unattributed(types: Types) -> Root:
         )
         return many_objects(planner.of_row(UNATTRIBUTED_ROW, details, alias), planner.alias(), source)
 
-    return Root(found, expression, by_value=True)
+    return Root(found, expression, by_value=True, prepare=standing_of)
 
 
 def _embedded(planner: Planner, statement: Statement, prefix: str) -> str:

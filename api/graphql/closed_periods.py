@@ -17,7 +17,7 @@ from api.graphql.errors import CallerError
 from api.graphql.ids import global_id, parse_id
 from api.graphql.problems import InputProblem, InputRefused, problem
 from api.graphql.report_settings import ACCOUNTANTS
-from api.graphql.reporting import period_of_arguments
+from api.graphql.reporting import period_of_arguments, standing_of
 from api.graphql.run import snapshot
 from api.graphql.scalars import DateText, DateTimeText, DecimalText
 from api.graphql.written import REMOVAL, Info, Written, act, allowed, payload_type
@@ -131,15 +131,29 @@ async def _cohorts(
         list[ManagerRate] | None,
         strawberry.argument(name="managerRates", description="Of these managers another rate."),
     ] = None,
+    known: Annotated[
+        DateTimeText | None,
+        strawberry.argument(
+            name="asKnownAt",
+            description="As it was known at that moment, and with the months that were over then. Not given: first "
+            "sales in a closed period, and their cost, are as known when it was closed, and what the clients "
+            "bring is as known now.",
+        ),
+    ] = None,
+    known_now: Annotated[
+        bool,
+        strawberry.argument(name="asKnownNow", description="As known now, also first sales in a closed period."),
+    ] = False,
 ) -> list[Cohort] | None:
-    first, last, _ = period_of_arguments({"from": start, "to": end})
+    asked = {"from": start, "to": end, "asKnownAt": known, "asKnownNow": known_now}
+    first, last, moment = period_of_arguments(asked)
+    held = await standing_of(info.context, asked)
     async with snapshot(info.context) as conn:
         terms = await read_terms(conn, info.context.viewer.workspace_id)
         try:
             rates = _rates(hour_rate, manager_rates or [])
-            found = await cohorts.cohorts(
-                conn, terms, first, last, terms.day(clock.now()), most=months, rates=rates
-            )
+            today = terms.day(moment or clock.now())
+            found = await cohorts.cohorts(conn, terms, first, last, today, most=months, rates=rates, held=held)
         except ValueError as error:
             raise CallerError(str(error)) from None
     return [_cohort(each) for each in found]

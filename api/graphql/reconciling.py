@@ -129,8 +129,9 @@ def reconciling_fields() -> list[Any]:
             _reconciliation,
             name="reconciliation",
             description="Our figures beside what a connection's system reports itself (an ad platform its cost and "
-            "clicks, a call tracker its calls), and the differences by cause; they add up exactly. Null if there "
-            "is no such connection.",
+            "clicks, a call tracker its calls), and the differences by cause; they add up exactly. Both are as "
+            "known now, also of closed periods (`reportChanges` says what was learnt since), and by the "
+            "rules of campaigns that hold. Null if there is no such connection.",
         )
     ]
 

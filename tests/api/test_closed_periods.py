@@ -80,6 +80,18 @@ async def test_a_closed_period(api: Api) -> None:
         await api.code(report.replace("asKnownAt: $at", "asKnownAt: $at, asKnownNow: true"), {"at": at})
         == "BAD_USER_INPUT"
     )
+    beside = """query ($now: Boolean! = false) {
+        changes: reportChanges(from: "2026-03-01", to: "2026-03-31") { totals { revenue } byCause { cause } }
+        cohorts(from: "2026-03-01", to: "2026-03-31", asKnownNow: $now) { clients }
+        reportComparison(from: "2026-04-01", to: "2026-05-01", asKnownNow: $now) { totals { before { revenue } } }
+        unattributed(from: "2026-03-01", to: "2026-03-31", asKnownNow: $now) { reason } }"""
+    for asked, revenue in ((False, "100.01"), (True, "80.00")):
+        found = await api.data(beside, {"now": asked})
+        assert found["changes"] == {"totals": {"revenue": "-20.01"}, "byCause": [{"cause": "EDITED_DEAL"}]}
+        assert found["reportComparison"]["totals"]["before"]["revenue"] == revenue
+        assert [each["clients"] for each in found["cohorts"]] == [1]
+    open_days = beside.replace("2026-03-31", "2026-04-01")
+    assert await api.code(open_days, {}) == "BAD_USER_INPUT"
     across = report.replace("2026-03-31", "2026-04-01")
     assert (await api.data(across))["campaignReport"]["totals"] == {"revenue": "80.00"}
     opened = "mutation ($id: ID!) { openPeriod(id: $id) { removed } }"

@@ -8,16 +8,20 @@ from uuid import UUID
 
 import pytest
 
+from core import clock
 from reports.ad_tags import rules_of_ads
 from reports.by_model import models_report
 from reports.campaigns import Grain, campaign_report
+from reports.changes import ChangeCause, what_changed
+from reports.cohorts import cohorts
 from reports.dimensions import Dimension
 from reports.freezing import freeze
 from reports.grouped import grouped_statement
 from reports.plans import Planned, plan_and_fact, remove_plan, set_plan
 from reports.receipt import Whose, receipt_statement
+from reports.reconciliation import Measure, reconcile
 from reports.rule_preview import preview
-from reports.rulebook import grouping, known_campaigns, rule_set, write_rules
+from reports.rulebook import campaigns_meant_at, grouping, known_campaigns, rule_set, write_rules
 from reports.rules import Grouping, Rule, RuleKind, Tags, group_of
 from reports.standing import Standing, standing
 from reports.tag_audit import TagFault, audit
@@ -217,3 +221,39 @@ async def test_ads_tell_what_their_tags_mean(account: Account) -> None:
     assert rule.fits(Tags(platform="utm", source="vk", medium="cpc", campaign="spring[1]"))
     assert not rule.fits(Tags(platform="utm", source="vk", medium="cpc", campaign="spring1"))
     await write_rules(account.conn, WORKSPACE, RuleKind.CAMPAIGN, [rule], "tester")
+
+
+async def test_new_rules_and_closed_periods_in_what_changed_cohorts_and_reconciliations(account: Account) -> None:
+    with clock.replaced(clock.Clock(day(60))):
+        await tagged(account)
+    await freeze(account.conn, WORKSPACE, *MARCH, day(61), "key")
+    meaning = [Rule(str(ident("brand")), source="vk", campaign="spring*")]
+    await write_rules(account.conn, WORKSPACE, RuleKind.CAMPAIGN, meaning, "key")
+    moments = (day(61), clock.now())
+    rules = [await campaigns_meant_at(account.conn, WORKSPACE, at) for at in moments]
+    changed = await what_changed(account.conn, WORKSPACE, *MARCH, *moments, *rules)
+    assert {(each.cause, each.name): each.sums["revenue"] for each in changed.cells} == {
+        (ChangeCause.NEW_RULE, "Brand Moscow"): 200, (ChangeCause.NEW_RULE, "tag"): -200
+    }  # fmt: skip
+    assert not any(changed.totals.values())
+    # Later changes stand where the rules of both moments agree that they belong.
+    await account.deal("d2", "bella", day(5), "250")
+    await account.settle("bella", cause="deal")
+    later = clock.now()
+    edited = await what_changed(account.conn, WORKSPACE, *MARCH, moments[1], later, rules[1], rules[1])
+    assert {each.name: each.sums["revenue"] for each in edited.cells} == {"Brand Moscow": 50}
+    terms = await read_terms(account.conn, WORKSPACE)
+    by_closed = {}
+    for closed in (True, False):
+        held = await standing(account.conn, WORKSPACE, *MARCH, as_known_now=not closed)
+        found = await cohorts(account.conn, terms, *MARCH, date(2026, 5, 12), held=held)
+        by_closed[closed] = {each.campaign_id: (each.clients, each.months[0].revenue) for each in found}
+    assert by_closed == {
+        True: {ident("brand"): (1, 100), ident("tag"): (1, 250), None: (1, 300)},
+        False: {ident("brand"): (2, 350), None: (1, 300)},
+    }
+    then = await standing(account.conn, WORKSPACE, *MARCH, as_known_at=day(61))
+    found = await cohorts(account.conn, terms, *MARCH, date(2026, 5, 12), held=then)
+    assert {each.campaign_id: each.months[0].revenue for each in found}[ident("tag")] == Decimal(200)
+    clicks = await reconcile(account.conn, terms, CABINET, Measure.CLICKS, *MARCH)
+    assert {row.name: row.ours for row in clicks.rows}["Brand Moscow"] == 2
