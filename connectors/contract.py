@@ -25,9 +25,10 @@ from typing import Any, Generic, Literal, Protocol, TypeVar, get_args
 from uuid import UUID
 
 import httpx
+import msgspec
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from connectors.errors import VendorError
+from connectors.errors import BadRecord, VendorError
 from schema.enums import CustomFieldType, RecordKind
 from schema.records import Record
 
@@ -76,8 +77,19 @@ class Start:
 
 
 @dataclass(frozen=True, slots=True)
+class Upload:
+    """A file that goes with a request as a part of its form: the part's name, the file's, its text and its type."""
+
+    part: str
+    name: str
+    text: str
+    type: str = "text/csv"
+
+
+@dataclass(frozen=True, slots=True)
 class VendorRequest:
-    """One HTTP request, relative to the connector's base address. ``accept`` names statuses beside the successful
+    """One HTTP request, relative to the connector's base address. ``upload`` makes it a form of several parts, with
+    the fields of ``form`` beside the file. ``accept`` names statuses beside the successful
     ones that are answers to it and no errors (404 where a thing may be gone): ``read`` sees them."""
 
     path: str
@@ -85,6 +97,7 @@ class VendorRequest:
     query: Mapping[str, str | int | Sequence[str]] = field(default_factory=dict)
     json: Any = None
     form: Mapping[str, str] | None = None
+    upload: Upload | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     accept: frozenset[int] = frozenset()
 
@@ -181,8 +194,16 @@ class Listing:
 
 
 def listing_of(page: Page, moment: Callable[[bytes], datetime | None], total: int | None = None) -> Listing:
-    """A page of a stream as an audit's list: its records whole, and those that it only names."""
-    whole = [Listed(record.external_id, moment(record.body), body=record.body) for record in page.records]
+    """A page of a stream as an audit's list: its records whole, and those that it only names. Of one of another
+    shape no moment can be told: whether it is here is told by its id, what is wrong with it by mapping it."""
+
+    def told(body: bytes) -> datetime | None:
+        try:
+            return moment(body)
+        except (msgspec.MsgspecError, BadRecord):
+            return None
+
+    whole = [Listed(record.external_id, told(record.body), body=record.body) for record in page.records]
     return Listing([*whole, *map(Listed, page.present)], page.next, total)
 
 

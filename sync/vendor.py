@@ -26,6 +26,7 @@ from connectors.contract import (
     ConnectorSettings,
     Tokens,
     TokenStore,
+    Upload,
     VendorRequest,
     VendorResponse,
 )
@@ -211,6 +212,7 @@ class VendorClient(Generic[S]):
             headers=dict(request.headers),
             json=request.json,
             data=dict(request.form) if request.form is not None else None,
+            files=None if request.upload is None else _file(request.upload),
         )
         response = await self._http.send(built, auth=self._auth, stream=True)
         try:
@@ -357,6 +359,10 @@ def _unreachable(title: str, error: httpx.ConnectError) -> VendorError:
 
 def _join(base: str, path: str) -> str:
     return f"{base.rstrip('/')}/{path.lstrip('/')}" if path else base
+
+
+def _file(upload: Upload) -> dict[str, tuple[str, bytes, str]]:
+    return {upload.part: (upload.name, upload.text.encode(), upload.type)}
 
 
 def _query(query: Mapping[str, str | int | Sequence[str]]) -> httpx.QueryParams:

@@ -9,6 +9,7 @@ import httpx
 from connectors.auth import Bearer
 from connectors.contract import Connector, RateLimit, Stream, TokenStore
 from connectors.yandex_metrica.comparing import AUDIT_OF_VISITS
+from connectors.yandex_metrica.conversions import TOGETHER, WRITES
 from connectors.yandex_metrica.health import check, error_of
 from connectors.yandex_metrica.mapping import map_visit
 from connectors.yandex_metrica.reads import ask_visits, read_visits, start_visits
@@ -54,6 +55,8 @@ CONNECTOR = Connector(
     auth=_auth,
     error_of=error_of,
     limits=(RateLimit(10, 1.0, source="https://yandex.com/dev/metrika/en/intro/quotas"),),
+    writes=WRITES,
+    together=TOGETHER,
     concurrency=2,  # of the three that Metrica allows a login
     verified_by="documentation",
 )

@@ -20,10 +20,11 @@ from connectors.errors import (
     Transient,
     VendorChanged,
     VendorError,
+    WriteRejected,
 )
 from connectors.yandex_metrica.reads import UNFINISHED, ask_counter, read_counter
 from connectors.yandex_metrica.settings import MetricaSettings
-from connectors.yandex_metrica.wire import Error, ErrorAnswer, GoalsAnswer, LogRequestAnswer
+from connectors.yandex_metrica.wire import DataUploadAnswer, Error, ErrorAnswer, GoalsAnswer, LogRequestAnswer
 from core import clock
 
 POLL_SECONDS = 10.0
@@ -42,7 +43,7 @@ def error_of(response: httpx.Response) -> VendorError | None:
     """The error that an answer is; an export that is being prepared is one as well: ``NotReady``."""
     status = response.status_code
     if status == 200:
-        return _no_answer(response) or _unfinished(response)
+        return _no_answer(response) or _unfinished(response) or _refused_file(response)
     if 300 <= status < 400:
         return BadSettings("Metrica's API isn't at this address: it sends us to another page.", "base_url")
     if response.content.lstrip()[:1] == b"<":
@@ -106,6 +107,19 @@ def _unfinished(response: httpx.Response) -> VendorError | None:
     return None
 
 
+def _refused_file(response: httpx.Response) -> VendorError | None:
+    """[28] A file of orders may be refused with 200."""
+    if response.request.method != "POST" or not response.request.url.path.endswith("/simple_orders"):
+        return None
+    try:
+        told = msgspec.json.decode(response.content, type=DataUploadAnswer).uploading
+    except msgspec.MsgspecError:
+        return None  # the write tells what is wrong with it
+    if told.api_validation_status == "FAILED":
+        return WriteRejected("Metrica refuses the order: it found the file's rows at fault.")
+    return None
+
+
 def _told(response: httpx.Response) -> Error | None:
     try:
         errors = _ERROR.decode(response.content).errors
@@ -125,10 +139,13 @@ def _named(error: Error, status: int, response: httpx.Response) -> VendorError:
         case "access_denied" | "counter_in_connect":
             return NotPermitted(
                 "Metrica doesn't let this token read the counter: check the counter's number, that the token has "
-                f"the right metrika:read, and that its owner may view the counter ({said})."
+                "the right metrika:read (metrika:write for conversions), and that its owner may view the counter "
+                f"({said})."
             )
         case "not_found":
             return BadSettings(f"Metrica has no such counter: check its number ({said}).", "counter_id")
+        case "invalid_uploading":
+            return WriteRejected(f"Metrica refuses the file ({said}).")
         case "backend_error" | "timeout":
             return Transient(f"Metrica has a fault of its own ({said}).")
     if status in (420, 429):

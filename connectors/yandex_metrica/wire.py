@@ -16,6 +16,7 @@ class Counter(_Wire, frozen=True, kw_only=True):
     site: str = ""
     status: str | None = None
     code_status: str | None = None
+    permission: str | None = None
 
 
 class CounterAnswer(_Wire, frozen=True, kw_only=True):
@@ -63,6 +64,36 @@ class Evaluation(_Wire, frozen=True, kw_only=True):
 
 class EvaluationAnswer(_Wire, frozen=True, kw_only=True):
     log_request_evaluation: Evaluation
+
+
+class DataUpload(_Wire, frozen=True, kw_only=True):
+    """A file of orders. Its state is PASSED, FAILED, or one of those before them [28]."""
+
+    uploading_id: str | int = ""
+    api_validation_status: str = ""
+
+
+class DataUploadAnswer(_Wire, frozen=True, kw_only=True):
+    uploading: DataUpload
+
+
+class DataUploadsAnswer(_Wire, frozen=True, kw_only=True):
+    uploadings: list[DataUpload] = []
+
+
+class GoalUpload(_Wire, frozen=True, kw_only=True):
+    """A file of offline conversions [31]."""
+
+    id: int
+    comment: str | None = None
+
+
+class GoalUploadAnswer(_Wire, frozen=True, kw_only=True):
+    uploading: GoalUpload
+
+
+class GoalUploadsAnswer(_Wire, frozen=True, kw_only=True):
+    uploadings: list[GoalUpload] = []
 
 
 class Error(_Wire, frozen=True, kw_only=True):

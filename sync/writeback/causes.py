@@ -10,11 +10,13 @@ from collections.abc import Awaitable, Callable
 
 from sync.writeback.finding.base import Conn, Intent, Told, key_of
 from sync.writeback.finding.cards import fields_of_cards
+from sync.writeback.finding.conversions import conversions_of
 from sync.writeback.finding.deletes import removals_of_deleted
 from sync.writeback.finding.entry import entries_of_calls, entries_of_orders, entries_of_requests
 from sync.writeback.finding.platform import news_of_clients
 from sync.writeback.finding.tracker import amounts_of_deals, costs_of_days, marks_of_deals, requests_of_leads
 from sync.writeback.kinds.cards import ClientFields
+from sync.writeback.kinds.conversions import OfflineConversion
 from sync.writeback.kinds.deletes import DeletedElsewhere
 from sync.writeback.kinds.entry import CallToDeal, CallToLead, OrderToDeal, RequestToDeal, RequestToLead
 from sync.writeback.kinds.platform import ClientsToPlatform
@@ -36,6 +38,7 @@ _FINDERS: dict[type, _Finder] = {
     CostsToTracker: costs_of_days,
     ClientFields: fields_of_cards,
     ClientsToPlatform: news_of_clients,
+    OfflineConversion: conversions_of,
     DeletedElsewhere: removals_of_deleted,
 }
 

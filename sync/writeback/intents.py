@@ -13,7 +13,16 @@ import psycopg
 
 from connectors.errors import VendorError
 from schema.enums import RecordKind
-from schema.records import CallRecord, ContactRecord, DealRecord, LeadRecord, MessageRecord, OrderRecord
+from schema.records import (
+    CallRecord,
+    ContactRecord,
+    DealRecord,
+    InvoiceRecord,
+    LeadRecord,
+    MessageRecord,
+    OrderRecord,
+    VisitRecord,
+)
 from sync.packing import unpack
 from sync.writeback.causes import Intent, Told, intents_of
 from sync.writeback.echo import Read, recognise
@@ -34,7 +43,11 @@ _KINDS: dict[type[Any], RecordKind] = {
     LeadRecord: RecordKind.LEAD,
     MessageRecord: RecordKind.MESSAGE,
     OrderRecord: RecordKind.ORDER,
+    InvoiceRecord: RecordKind.INVOICE,
+    VisitRecord: RecordKind.VISIT,
 }
+_WRITTEN = frozenset(_KINDS) - {VisitRecord}
+"""What may come back to us after we wrote it."""
 _ENABLED = STORED.replace(":workspace", "%s") + " and r.enabled order by r.created_at, r.id"
 _NAMES = ("first_name", "middle_name", "last_name")
 _FLOWING = (*_NAMES, "phones", "emails")
@@ -58,7 +71,7 @@ async def intend(
     rules = await enabled_rules(conn, loading.workspace_id)
     if not rules:
         return 0
-    read = [Read(one.id, one.record) for one in placed if type(one.record) in _KINDS]
+    read = [Read(one.id, one.record) for one in placed if type(one.record) in _WRITTEN]
     ours = await recognise(conn, loading.workspace_id, loading.connection_id, read)
     changed: Mapping[UUID, frozenset[str]] = {}
     if RecordKind.CONTACT in ids and any(isinstance(rule.settings, ClientFields) for rule in rules):

@@ -135,6 +135,14 @@ _PRESETS = (
             "ru": "По первой выигранной сделке передаётся «стал клиентом», а каждая продажа — как заказ.",
         },
     ),
+    _Preset(
+        "conversions",
+        ("offline_conversion",),
+        {
+            "en": "A won deal is told to the counter as a paid order, so that its ads learn what they sold.",
+            "ru": "Выигранная сделка передаётся счётчику как оплаченный заказ: реклама узнаёт, что она продала.",
+        },
+    ),
 )
 
 

@@ -29,6 +29,7 @@ class Redaction:
             "path": request.path,
             "query": {name: str(value) for name, value in request.query.items()} or None,
             "body": request.json if request.json is not None else request.form,
+            "file": None if request.upload is None else request.upload.text[:LONGEST],
         }
         kept: dict[str, Any] = orjson.loads(self._clean(orjson.dumps(told, default=str).decode()))
         return {name: value for name, value in kept.items() if value is not None}

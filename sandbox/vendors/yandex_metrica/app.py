@@ -22,6 +22,7 @@ from starlette.routing import Route
 from sandbox.vendors.contract import World
 from sandbox.vendors.rows import Row, rows
 from sandbox.vendors.switches import Switches
+from sandbox.vendors.yandex_metrica.conversions import Conversions
 from sandbox.vendors.yandex_metrica.errors import MetricaError
 from sandbox.vendors.yandex_metrica.store import GOALS, SWITCHES
 from sandbox.vendors.yandex_metrica.table import VisitTable, bounds, field_of
@@ -59,7 +60,7 @@ def expired() -> Response:
 def app(world: World) -> Starlette:
     """Metrica over ``world``."""
     desk = _Desk(world)
-    counter = "/management/v1/counter/{counter:int}"
+    counter, told = "/management/v1/counter/{counter:int}", "/cdp/api/v1/counter/{counter:int}"
     doors: tuple[tuple[str, str, Handler], ...] = (
         ("GET", "/management/v1/counters", desk.counters),
         ("GET", counter, desk.counter),
@@ -72,6 +73,11 @@ def app(world: World) -> Starlette:
         ("POST", f"{counter}/logrequest/{{export:int}}/clean", desk.clean),
         ("POST", f"{counter}/logrequest/{{export:int}}/cancel", desk.cancel),
         ("GET", "/stat/v1/data", desk.totals),
+        ("POST", f"{told}/data/simple_orders", desk.put_orders),
+        ("GET", f"{told}/last_uploadings", desk.order_uploads),
+        ("POST", f"{counter}/offline_conversions/upload", desk.put_goals),
+        ("GET", f"{counter}/offline_conversions/uploadings", desk.goal_uploads),
+        ("GET", f"{counter}/offline_conversions/uploading/{{upload:int}}", desk.goal_upload),
     )
     routes = [Route(path, desk.inside(handler), methods=[method]) for method, path, handler in doors]
     routes.append(desk.switches.route)
@@ -86,6 +92,7 @@ class _Desk:
         self._counter = counter_id(world)
         self._tokens = {world.secret("yandex_metrica", name, 58) for name in ("token", "colleague")}
         self.switches = Switches(world, "yandex_metrica", SWITCHES)
+        self._conversions = Conversions(world, self.switches)
 
     def inside(self, handler: Handler) -> Handler:
         """The handler behind the gate: token, quotas, the counter's number."""
@@ -152,7 +159,7 @@ class _Desk:
             "site": "chistota.example",
             "status": "Active",
             "code_status": "CS_OK",
-            "permission": "view",
+            "permission": self.switches.get("permission", str),
             "time_zone_name": self._zone.key,
             "owner_login": "chistota",
         }
@@ -306,6 +313,29 @@ class _Desk:
             "SELECT count(*) FROM yandex_metrica_visit WHERE at >= ? AND at < ?", bounds(first, last, self._zone)
         ).fetchone()
         return int(visits) * LINE_BYTES
+
+    # --- told afterwards ----------------------------------------------------------------------
+
+    async def put_orders(self, request: Request) -> Response:
+        self._may_write()
+        return _json(await self._conversions.put_orders(request))
+
+    async def order_uploads(self, request: Request) -> Response:
+        return _json(self._conversions.uploads(request))
+
+    async def put_goals(self, request: Request) -> Response:
+        self._may_write()
+        return _json(await self._conversions.put_goals(request))
+
+    async def goal_uploads(self, _: Request) -> Response:
+        return _json(self._conversions.goals())
+
+    async def goal_upload(self, request: Request) -> Response:
+        return _json(self._conversions.goal(request.path_params["upload"]))
+
+    def _may_write(self) -> None:
+        if self.switches.get("permission", str) == "view":
+            raise MetricaError("access_denied", "Access is denied")
 
     # --- totals -------------------------------------------------------------------------------
 

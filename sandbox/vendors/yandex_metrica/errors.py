@@ -14,6 +14,7 @@ STATUS = {
     "not_found": 404,
     "invalid_parameter": 400,
     "missing_parameter": 400,
+    "invalid_uploading": 400,
     "backend_error": 503,
 }
 

@@ -20,6 +20,8 @@ SWITCHES: dict[str, bool | int | float | str] = {
     "quota_status": 429,  # with which status a quota is told: the vendor's pages say 420 and 429
     "quota_bytes": 10 * 2**30,  # of prepared exports
     "polls": 1,  # how often an export is told to be under way before it is ready
+    "order_polls": 0,  # how often a file of orders is told to be under way before it is taken in
+    "permission": "edit",  # of the token's owner: view lets nothing be told to the counter
     "fails": 0,  # how many exports from now on end as processing_failed
 }
 _SCHEMA = """
@@ -37,6 +39,17 @@ CREATE TABLE IF NOT EXISTS yandex_metrica_goal (
 CREATE TABLE IF NOT EXISTS yandex_metrica_export (
   id INTEGER PRIMARY KEY, date1 TEXT NOT NULL, date2 TEXT NOT NULL, fields TEXT NOT NULL, attribution TEXT NOT NULL,
   status TEXT NOT NULL, polls INTEGER NOT NULL, size INTEGER NOT NULL
+);
+CREATE TABLE IF NOT EXISTS yandex_metrica_upload (
+  id INTEGER PRIMARY KEY, at INTEGER NOT NULL, status TEXT NOT NULL, polls INTEGER NOT NULL, lines INTEGER NOT NULL
+);
+CREATE TABLE IF NOT EXISTS yandex_metrica_order (
+  id TEXT PRIMARY KEY, created TEXT NOT NULL, client TEXT NOT NULL, phone TEXT NOT NULL, email TEXT NOT NULL,
+  status TEXT NOT NULL, revenue TEXT, currency TEXT
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS yandex_metrica_conversion (
+  id INTEGER PRIMARY KEY, at INTEGER NOT NULL, kind TEXT NOT NULL, comment TEXT NOT NULL, person TEXT NOT NULL,
+  target TEXT NOT NULL, reached INTEGER NOT NULL, price TEXT, currency TEXT, linked INTEGER NOT NULL
 );
 """
 

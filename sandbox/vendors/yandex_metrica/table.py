@@ -128,6 +128,11 @@ class VisitTable:
         return next(iter(rows(self._db, query, (visit["visitor"], visit["at"]))), visit)
 
 
+def moment_of(at: int, zone: ZoneInfo) -> str:
+    """A moment as Metrica's answers write it."""
+    return datetime.fromtimestamp(at, zone).strftime("%Y-%m-%d %H:%M:%S")
+
+
 def _local(visit: Row, zone: ZoneInfo) -> datetime:
     return datetime.fromtimestamp(visit["at"], UTC).astimezone(zone)
 

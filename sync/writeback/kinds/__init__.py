@@ -9,6 +9,7 @@ from pydantic import Field, TypeAdapter
 
 from sync.writeback.kinds.base import RuleSettings
 from sync.writeback.kinds.cards import ClientFields
+from sync.writeback.kinds.conversions import OfflineConversion
 from sync.writeback.kinds.deletes import DeletedElsewhere
 from sync.writeback.kinds.entry import CallToDeal, CallToLead, OrderToDeal, RequestToDeal, RequestToLead
 from sync.writeback.kinds.platform import ClientsToPlatform
@@ -26,6 +27,7 @@ AnyRule = (
     | CostsToTracker
     | ClientFields
     | ClientsToPlatform
+    | OfflineConversion
     | DeletedElsewhere
 )
 _RULE: TypeAdapter[AnyRule] = TypeAdapter(Annotated[AnyRule, Field(discriminator="kind")])
@@ -41,6 +43,7 @@ KINDS: dict[str, type[RuleSettings]] = {
     "costs_to_tracker": CostsToTracker,
     "client_fields": ClientFields,
     "clients_to_platform": ClientsToPlatform,
+    "offline_conversion": OfflineConversion,
     "deleted_elsewhere": DeletedElsewhere,
 }
 

@@ -24,6 +24,7 @@ from connectors.errors import (
     RateLimited,
     Transient,
     VendorChanged,
+    WriteRejected,
 )
 from connectors.yandex_metrica import CONNECTOR
 from connectors.yandex_metrica import reads as module
@@ -282,7 +283,7 @@ def test_the_documented_errors_are_told_apart() -> None:
         "quota_parallel_requests": RateLimited,
         "invalid_parameter": VendorChanged,
         "query_error": VendorChanged,
-        "invalid_uploading": VendorChanged,
+        "invalid_uploading": WriteRejected,
         "backend_error": Transient,
     }
 
