@@ -8,12 +8,13 @@ from uuid import UUID
 
 import psycopg
 
-from schema.records import OrderRecord
+from sync.copying import copy
+from sync.identity.reading import uuids
 from sync.rows import Placed
 
 Conn = psycopg.AsyncConnection[tuple[Any, ...]]
 
-_COPY = "copy order_item (workspace_id, order_id, place, sku, name, quantity, price, amount, cost) from stdin"
+_COLUMNS = ("workspace_id", "order_id", "place", "sku", "name", "quantity", "price", "amount", "cost")
 
 
 async def write_items(conn: Conn, workspace_id: UUID, orders: Sequence[Placed]) -> None:
@@ -21,26 +22,16 @@ async def write_items(conn: Conn, workspace_id: UUID, orders: Sequence[Placed]) 
     if not orders:
         return
     await conn.execute(
-        "delete from order_item where workspace_id = %s and order_id = any(%s)",
-        (workspace_id, [order.id for order in orders]),
+        "delete from order_item where workspace_id = %s and order_id = any(%s::uuid[])",
+        (workspace_id, uuids([order.id for order in orders])),
     )
-    async with conn.cursor() as cursor, cursor.copy(_COPY) as copy:
-        for order in orders:
-            record: OrderRecord = order.record
-            for place, item in enumerate(record.items, 1):
-                await copy.write_row(
-                    (
-                        workspace_id,
-                        order.id,
-                        place,
-                        item.sku,
-                        item.name,
-                        item.quantity,
-                        item.price,
-                        item.amount,
-                        item.cost,
-                    )
-                )
+    workspace = workspace_id.hex
+    rows = (
+        (workspace, order.id.hex, place, each.sku, each.name, each.quantity, each.price, each.amount, each.cost)
+        for order in orders
+        for place, each in enumerate(order.record.items, 1)
+    )
+    await copy(conn, "order_item", _COLUMNS, rows)
 
 
 async def remove_items(conn: Conn, workspace_id: UUID, connection_id: UUID) -> None:

@@ -28,7 +28,7 @@ from sync.copying import copy
 from sync.custom_fields import note_fields
 from sync.feed import Changes, append, type_of
 from sync.field_mappings import rules_in_force
-from sync.identity.reading import texts
+from sync.identity.reading import texts, uuids
 from sync.mapped import Loading, Mapped, map_records
 from sync.packing import Packing, packing_of, unpack
 from sync.rows import Source, moment
@@ -176,14 +176,14 @@ async def _retire(conn: Conn, loading: Loading, external_ids: Sequence[str], cha
     rows = await (
         await conn.execute(
             "update source_record set deleted_at = %s"
-            " where workspace_id = %s and connection_id = %s and stream = %s and external_id = any(%s)"
+            " where workspace_id = %s and connection_id = %s and stream = %s and external_id = any(%s::text[])"
             " and deleted_at is null returning external_id, raw, dictionary_id",
             (
                 clock.now(),
                 loading.workspace_id,
                 loading.connection_id,
                 loading.stream.name,
-                list(external_ids),
+                texts(external_ids),
             ),
         )
     ).fetchall()
@@ -200,8 +200,8 @@ async def _mapped_before(conn: Conn, loading: Loading, external_ids: Collection[
     """What source records told until now."""
     cursor = await conn.execute(
         "select external_id, raw, dictionary_id from source_record"
-        " where workspace_id = %s and connection_id = %s and stream = %s and external_id = any(%s)",
-        (loading.workspace_id, loading.connection_id, loading.stream.name, list(external_ids)),
+        " where workspace_id = %s and connection_id = %s and stream = %s and external_id = any(%s::text[])",
+        (loading.workspace_id, loading.connection_id, loading.stream.name, texts(external_ids)),
     )
     raws = [
         RawRecord(id, await unpack(conn, loading.workspace_id, raw, dictionary))
@@ -218,10 +218,10 @@ async def _end(conn: Conn, loading: Loading, mapped: Mapped, changes: Changes) -
         ended = await (
             await conn.execute(
                 sql.SQL(
-                    "update {} set deleted_at = %s where workspace_id = %s and id = any(%s)"
+                    "update {} set deleted_at = %s where workspace_id = %s and id = any(%s::uuid[])"
                     " and deleted_at is null returning id, {}"
                 ).format(sql.Identifier(target.table), returning),
-                (clock.now(), loading.workspace_id, list(placed)),
+                (clock.now(), loading.workspace_id, uuids(placed)),
             )
         ).fetchall()
         clients = {client for _, client in ended if client}
@@ -270,19 +270,19 @@ async def _store(
     )
     replaced = [id for id in mapped.stored if id in known]
     if replaced:
-        key = (loading.workspace_id, loading.connection_id, loading.stream.name, replaced)
+        key = (loading.workspace_id, loading.connection_id, loading.stream.name, texts(replaced))
         await conn.execute(
             "insert into source_version (workspace_id, connection_id, stream, external_id, learnt_at,"
             " superseded_at, hash, raw, dictionary_id, run_id)"
             " select workspace_id, connection_id, stream, external_id, changed_at,"
             " %s, hash, raw, dictionary_id, run_id from source_record"
-            " where workspace_id = %s and connection_id = %s and stream = %s and external_id = any(%s)"
+            " where workspace_id = %s and connection_id = %s and stream = %s and external_id = any(%s::text[])"
             " on conflict do nothing",
             (source.loaded_at, *key),
         )
         await conn.execute(
             "delete from source_record"
-            " where workspace_id = %s and connection_id = %s and stream = %s and external_id = any(%s)",
+            " where workspace_id = %s and connection_id = %s and stream = %s and external_id = any(%s::text[])",
             key,
         )
     workspace, connection, stream = source.workspace_id.hex, source.connection_id.hex, source.stream

@@ -13,6 +13,7 @@ from schema.enums import RecordKind
 from schema.ids import campaign_id
 from schema.records import AdSpendRecord, CampaignRecord, CompanyRecord, ContactRecord, InvalidClicksRecord
 from schema.traffic import origin
+from sync.identity.reading import uuids
 from sync.rows import Placed, Source, named_campaigns
 
 Conn = psycopg.AsyncConnection[tuple[Any, ...]]
@@ -125,7 +126,9 @@ async def write_named_campaigns(conn: Conn, source: Source, records: Iterable[An
 async def known_campaigns(conn: Conn, source: Source, ids: list[UUID]) -> set[UUID]:
     """Those of the campaigns that are here."""
     found = await conn.execute(
-        "select id from campaign where workspace_id = %s and id = any(%s)", (source.workspace_id, ids)
+        "select id from campaign where workspace_id = %s and id = any(%s::uuid[])",
+        (source.workspace_id, uuids(ids)),
+        binary=True,
     )
     return {id for (id,) in await found.fetchall()}
 

@@ -18,6 +18,7 @@ from sync.copying import replace
 from sync.feed import Changes, type_of
 from sync.identity import absorb, candidate_of, refresh_golden
 from sync.identity.following import COUNTED_ALONE, FOLLOWS, clients_of, counted_alone, follow
+from sync.identity.reading import uuids
 from sync.items import write_items
 from sync.mapped import Loading, Mapped
 from sync.marketing import (
@@ -107,8 +108,9 @@ async def _clients_of_followers(conn: Conn, source: Source, followers: Iterable[
         return {}
     rows = await (
         await conn.execute(
-            "select record_id, client_id from identity_record where workspace_id = %s and record_id = any(%s)",
-            (source.workspace_id, wanted),
+            "select record_id, client_id from identity_record"
+            " where workspace_id = %s and record_id = any(%s::uuid[])",
+            (source.workspace_id, uuids(wanted)),
         )
     ).fetchall()
     owner = {record: client for record, client in rows if client is not None}
@@ -123,10 +125,10 @@ async def _former_owners(conn: Conn, loading: Loading, mapped: Mapped) -> set[UU
         placed = mapped.of(kind)
         if placed:
             cursor = await conn.execute(
-                sql.SQL("select id, client_id from {} where workspace_id = %s and id = any(%s)").format(
+                sql.SQL("select id, client_id from {} where workspace_id = %s and id = any(%s::uuid[])").format(
                     sql.Identifier(kind.table)
                 ),
-                (loading.workspace_id, [each.id for each in placed]),
+                (loading.workspace_id, uuids([each.id for each in placed])),
             )
             for id, client in await cursor.fetchall():
                 owners |= {client} if client is not None else {id} if kind in COUNTED_ALONE else set()
