@@ -71,7 +71,7 @@ bench-sync: install-dev peers  ## Measure loading beside dlt and plain COPY; BEN
 	@PEERS=$(PEERS)/bin/python $(BIN)/python -m bench.sync $(BENCH_ARGS)
 
 bench-identity: install-dev peers  ## Measure who is who: how fast, and how right beside exact keys and Splink (docs/identity.md)
-	@$(BIN)/python -m bench identity
+	@PEERS=$(PEERS)/bin/python $(BIN)/python -m bench.identity $(BENCH_ARGS)
 	@PEERS=$(PEERS)/bin/python $(BIN)/python -m bench.identity_truth
 
 bench-reports: install-dev peers  ## Measure figures and reports beside SQL and DuckDB; BENCH_ARGS="--clients 50000"

@@ -38,6 +38,7 @@ COMMANDS = {
     "why-missing": "why_missing",
     "reconcile": "reconcile",
     "review": "review",
+    "identity": "identity",
     "recipes": "recipes",
     "rules": "rules",
     "outbox": "outbox",

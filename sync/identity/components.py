@@ -230,7 +230,7 @@ def _strangers(graph: Graph, parts: Parts, groups: _Groups, shared: Marks, asked
     near[carded] = since[carded] - groups.carded[owner][carded] <= _NEAR
     found = np.zeros(size, dtype=np.bool_)
     found[of[near]] = True
-    return found & one_phone & asked
+    return np.asarray(found & one_phone & asked)
 
 
 def differ_within(group: Places, value: Numbers, size: int) -> Marks:

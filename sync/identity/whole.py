@@ -183,7 +183,7 @@ def _places(graph: Graph, hashes: Numbers) -> Places:
     if not len(graph.hashes):
         return np.zeros(0, dtype=np.intp)
     places = np.minimum(np.searchsorted(graph.hashes, hashes), len(graph.hashes) - 1)
-    return places[graph.hashes[places] == hashes]
+    return np.asarray(places[graph.hashes[places] == hashes])
 
 
 async def grouped(conn: Conn, workspace_id: UUID, graph: Graph, guards: Guards) -> Places:
@@ -253,8 +253,62 @@ def _pages(group: Places, chosen: Marks) -> Iterator[Places]:
         start = end
 
 
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Records that belong together by everything stored, but are stored as of these ``clients`` (None: nobody's),
+    of which there are several, or one that has other records too, or that nothing tells."""
+
+    records: tuple[UUID, ...]
+    clients: tuple[UUID | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """How the stored clients agree with a grouping of everything from nothing: of all ``records``, in so many
+    ``groups``, so many are ``elsewhere``; the first of the ``differences``; the keys that should join nobody, and
+    those that should join again."""
+
+    records: int = 0
+    groups: int = 0
+    elsewhere: int = 0
+    differences: tuple[Difference, ...] = ()
+    unguarded: tuple[NodeKey, ...] = ()
+    overguarded: tuple[NodeKey, ...] = ()
+
+    @property
+    def agrees(self) -> bool:
+        """Whether nothing differs."""
+        return not (self.elsewhere or self.unguarded or self.overguarded)
+
+
+async def check(conn: Conn, workspace_id: UUID, most: int = 20) -> Checked:
+    """Compare all clients and shared keys with what all records say by today's rules; tells the first ``most``
+    differences. It changes nothing, but holds the workspace's identity until the transaction ends."""
+    await reading.lock(conn, workspace_id)
+    graph = await read(conn, workspace_id)
+    if graph is None:
+        return Checked()
+    guards = await guards_of(conn, workspace_id, graph)
+    group = await grouped(conn, workspace_id, graph, guards)
+    differs = np.flatnonzero(differing(graph, group, guards.shared))
+    differs = differs[np.argsort(group[differs], kind="stable")]
+    wholes = np.split(differs, np.flatnonzero(np.diff(group[differs])) + 1)[:most] if len(differs) else []
+    told = [graph.record_ids(places) for places in wholes]
+    client_of = await reading.clients_of_records(conn, workspace_id, [id for ids in told for id in ids])
+    added, dropped = await _guards_beside_stored(conn, workspace_id, guards)
+    return Checked(
+        len(graph),
+        len(np.unique(group)),
+        len(differs),
+        tuple(Difference(tuple(ids), tuple(dict.fromkeys(map(client_of.get, ids)))) for ids in told),
+        tuple(sorted(added)),
+        tuple(sorted(dropped)),
+    )
+
+
 async def regroup(conn: Conn, workspace_id: UUID, actor: str) -> Outcome:
-    """Bring the shared keys and the clients of a workspace up to what all its records say by today's rules.
+    """Bring the shared keys and the clients of a workspace up to what all its records say by today's rules; the log
+    of merges keeps what was joined and parted.
 
     It works in the caller's transaction and holds the workspace's identity until that ends. Where `absorb` has
     worked by the same rules, it changes nothing.
@@ -276,16 +330,18 @@ async def regroup(conn: Conn, workspace_id: UUID, actor: str) -> Outcome:
 
 async def write_guards(conn: Conn, workspace_id: UUID, guards: Guards) -> None:
     """Store which keys join nobody from now on."""
+    added, dropped = await _guards_beside_stored(conn, workspace_id, guards)
+    await writing.drop_shared(conn, workspace_id, dropped)
+    await writing.write_shared(conn, workspace_id, {key: guards.reasons[key] for key in added})
+
+
+async def _guards_beside_stored(
+    conn: Conn, workspace_id: UUID, guards: Guards
+) -> tuple[list[NodeKey], list[NodeKey]]:
+    """The keys that aren't stored as shared, or for another reason, and those that are and shouldn't be."""
     cursor = await conn.execute(
         "select client_kind, kind, value, reason from shared_key where workspace_id = %s", (workspace_id,)
     )
     stored = {NodeKey(*key): reason for *key, reason in await cursor.fetchall()}
-    told = {key: reason for key, (reason, _) in guards.reasons.items()}
-    await writing.drop_shared(
-        conn, workspace_id, [key for key, reason in stored.items() if key not in told and reason != LISTED]
-    )
-    await writing.write_shared(
-        conn,
-        workspace_id,
-        {key: why for key, why in guards.reasons.items() if stored.get(key) != why[0] and why[0] != LISTED},
-    )
+    added = [key for key, (why, _) in guards.reasons.items() if why not in (LISTED, stored.get(key))]
+    return added, [key for key, why in stored.items() if key not in guards.reasons and why != LISTED]
