@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any, TypeGuard, TypeVar
+from typing import Any, TypeGuard
 from uuid import UUID
 
 from sqlalchemy import text
@@ -23,7 +23,6 @@ from sync.identity.keys import email_key, phone_key
 LONGEST_NAME, MOST_VALUES = 500, 20
 STAYS = " What isn't given stays; null empties a field that may be empty."
 _LARGEST = Decimal(10) ** 15
-T = TypeVar("T")
 _SITE = re.compile(r"(https?://)?[^\s/:@]+(\.[^\s/:@.]+)+(:\d+)?(/\S*)?", re.IGNORECASE)
 
 
@@ -61,7 +60,7 @@ class Entry:
             if value is None:
                 self.wrong(field, "EMPTY")
 
-    def given(self, field: str, value: T | None, name: str | None = None) -> TypeGuard[T]:
+    def given(self, field: str, value: object, name: str | None = None) -> TypeGuard[Any]:
         """Whether there is a value to check. A null that empties the field is noted at once."""
         if value is None and self._clears:
             self.put(name or field, field, None)

@@ -35,6 +35,7 @@ from api.graphql.values import current
 from reports.campaigns import Grain, campaign_report_statement
 from reports.fraud import FRAUD
 from reports.metrics import METRICS
+from reports.other_currencies import MONEY, other_currencies_statement
 from reports.receipt import Whose, receipt_statement
 from reports.rollups import FIGURES
 from reports.standing import ALONE, STANDS_ALONE, Standing, standing
@@ -59,6 +60,7 @@ Figure = graphql_enum(
     {constant(name): (name, METRICS[name].meaning) for name in FIGURES},
 )
 _LONGEST_DAYS = 3660
+_MONEY_FIELDS = {"cost": "cost", "revenue": "revenue", "paid_amount": "paidAmount"}
 
 
 def report_roots(types: Types) -> list[Root]:
@@ -74,7 +76,13 @@ def _report(types: Types) -> Root:
             field("totals", types["CampaignReportTotals"], "The sums over all rows."),
             field("metrics", list_of(types["Metric"]), METRICS_OF_REPORT.description),
             *standing_fields(),
-            field("currency", str, "ISO 4217 code of all money in the report."),
+            field("currency", str, "ISO 4217 code of all money in the report: the workspace's."),
+            field(
+                "otherCurrencies",
+                list_of(_other_currency()),
+                "What these days also cost and brought in other currencies, by their codes. It is part of no "
+                "figure, since money of two currencies isn't added up.",
+            ),
         ],
     )
     made = field(
@@ -82,7 +90,8 @@ def _report(types: Types) -> Root:
         optional(report),
         "Which campaigns bring clients: spend and what of it was lost to click fraud, visits, calls, leads, new "
         "clients, won deals, revenue, paid invoices and what follows. Each conversion is credited to the last "
-        "touch that isn't direct. Days that lie in a closed period are as known when it was closed.",
+        "touch that isn't direct. Days that lie in a closed period are as known when it was closed. Days are those "
+        "of the workspace's time zone (of costs, the ad platform's), and money is in the workspace's currency.",
         [
             *standing_arguments(),
             argument("by", ReportGrain, "What a row is.", default=ReportGrain.CAMPAIGN),
@@ -115,6 +124,8 @@ def _report(types: Types) -> Root:
                     return one_object(planner.of_row(REPORT_TOTALS, each, alias), planner.alias(), source)
                 case "metrics":
                     return planner.listing(METRICS_OF_REPORT, each, alias)
+                case "otherCurrencies":
+                    return _in_other_currencies(planner, each, first, last, held)
                 case "currency":
                     return "(select w.currency from workspace w where w.id = %(workspace)s::uuid)"
             return standing_value(planner, name, held)
@@ -124,6 +135,29 @@ def _report(types: Types) -> Root:
         return f"(with report as ({numbered(sql)}) select * from {answer} answer)"
 
     return Root(made, expression, by_value=True, prepare=standing_of)
+
+
+def _other_currency() -> Any:
+    made = object_type("OtherCurrency", "Money in another currency than the workspace's, which figures leave out.")
+    add_fields(
+        made,
+        [
+            field("currency", str, "ISO 4217 code."),
+            *(field(_MONEY_FIELDS[each], DecimalText, METRICS[each].meaning) for each in MONEY),
+        ],
+    )
+    return made
+
+
+def _in_other_currencies(planner: Planner, details: Details, first: date, last: date, held: Any) -> str:
+    statement = other_currencies_statement(WORKSPACE, first, last, as_known_at=held.as_known_at)
+    sql = planner.embed(bound(statement.sql, "report_workspace"), others(statement.params, "report_workspace"))
+    alias = planner.alias()
+    columns = {"currency": f"{alias}.currency"} | {
+        _MONEY_FIELDS[each]: f"{alias}.{each}::numeric(18, 2)::text" for each in MONEY
+    }
+    pairs = planner.of_object("OtherCurrency", details, lambda name, _: columns[name])
+    return many_objects(pairs, planner.alias(), f"from ({sql}) {alias} order by {alias}.currency")
 
 
 def _receipt(types: Types) -> Root:

@@ -8,6 +8,8 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import text
+
 from schema import tables as t
 from tests.api.conftest import Api
 from tests.api.market import START, Market, uuid
@@ -93,7 +95,17 @@ async def test_other_days_and_grains_of_one_document(api: Api) -> None:
 
 
 async def test_as_known_before_anything_was_known(api: Api) -> None:
+    async with api.market.database.loading(api.market.workspace_id) as db:
+        await db.execute(
+            text("update ad_spend set currency = 'USD', cost = 40 where day = '2026-03-02' and known_until is null")
+        )
     await settle(api.market)
+    left = """query ($known: DateTime) { campaignReport(from: "2026-03-01", to: "2026-03-31", asKnownAt: $known) {
+        otherCurrencies { currency cost revenue paidAmount } } }"""
+    told = {"currency": "USD", "cost": "40.00", "revenue": "0.00", "paidAmount": "0.00"}
+    assert (await api.data(left))["campaignReport"]["otherCurrencies"] == [told]
+    before = (await api.data(left, {"known": "2026-01-01T00:00:00Z"}))["campaignReport"]
+    assert before["otherCurrencies"] == []
     query = """{ campaignReport(from: "2026-02-01", to: "2026-03-31", asKnownAt: "2026-01-01T00:00:00Z") {
         rows { cost } totals { cost cpl } } }"""
     assert (await api.data(query))["campaignReport"] == {"rows": [], "totals": {"cost": "0", "cpl": None}}
