@@ -37,11 +37,11 @@ from core.settings import Settings
 from sandbox.truth import Truth
 from schema.enums import RunTrigger
 from sync.connections import create_connection
-from sync.identity.again import weigh_again
 from sync.identity.clusters import Member, NodeKey
 from sync.identity.grouping import partition
 from sync.identity.learning import learn_weights
 from sync.identity.likely import is_probable
+from sync.identity.versions import apply
 from sync.office import create_workspace, open_office
 from sync.run import run_connection
 
@@ -250,9 +250,9 @@ async def synced(home: Path, mess: str, seed: int, *, wrong: bool = False) -> di
             }
             found["Skvoz, shipped weights"] = placed
             async with office.database.loading(workspace) as db:
-                weights = await learn_weights(driver(db), workspace, "bench")
-                if weights is not None:
-                    await weigh_again(driver(db), workspace, weights.version, "bench")
+                version = await learn_weights(driver(db), workspace, "bench")
+                if version is not None:
+                    await apply(driver(db), workspace, version, "bench")
             found["Skvoz, learnt weights"] = placed_records(home / "sandbox", url)
             if wrong:
                 print("\n".join(wrong_clients(found["Skvoz, learnt weights"], url)), flush=True)

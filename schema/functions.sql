@@ -171,6 +171,27 @@ $$;
 revoke all on function due_webhooks(integer) from public;
 grant execute on function due_webhooks(integer) to {app_role};
 
+-- The workspaces with at least so many records whose weights of matches are to be learnt: every week at a time of the
+-- week of its own, so that many don't learn at once; those that have never learnt, as soon as they can.
+create or replace function due_learning(least_records integer, most integer)
+returns table (workspace_id uuid)
+language sql stable security definer set search_path = public, pg_temp as $$
+    select w.id from workspace w
+    cross join lateral (select (hashtextextended(w.id::text, 0) & 2147483647) % 604800 as seconds) phase
+    cross join lateral (select max(m.learnt_at) as at from match_weights m where m.workspace_id = w.id) learnt
+    where (
+        learnt.at is null
+        or learnt.at < to_timestamp(
+            floor((extract(epoch from now()) - phase.seconds) / 604800) * 604800 + phase.seconds
+        )
+    ) and (
+        select count(*) from (select from match_traits t where t.workspace_id = w.id limit least_records) enough
+    ) >= least_records
+    order by learnt.at nulls first, w.id limit most
+$$;
+revoke all on function due_learning(integer, integer) from public;
+grant execute on function due_learning(integer, integer) to {app_role};
+
 -- The door of that public id, before its workspace is known. It gives hashes only.
 create or replace function door_of(wanted text)
 returns table (

@@ -11,10 +11,6 @@ from schema.enums import MergeKind, ProposalState
 from sync.feed import Changes, append
 from sync.identity import decisions, refresh_golden, review
 from sync.identity.absorb import Outcome
-from sync.identity.again import weigh_again
-from sync.identity.learning import learn_weights
-from sync.identity.reading import lock
-from sync.identity.weights import Weights
 from sync.settling import settle_marked
 
 
@@ -50,23 +46,6 @@ async def decide_proposal(
     return await _carry_through(
         database, workspace_id, kind, lambda conn: review.decide(conn, workspace_id, proposal_id, said, actor)
     )
-
-
-async def learn_matches(database: Database, workspace_id: UUID, actor: str) -> Weights | None:
-    """Learn how much the agreement of records says from the workspace's own, and weigh all matches by that. None if
-    there are too few records."""
-    learnt: list[Weights] = []
-
-    async def weigh(conn: PsycopgConnection) -> Outcome:
-        await lock(conn, workspace_id)
-        weights = await learn_weights(conn, workspace_id, actor)
-        if weights is None:
-            return Outcome()
-        learnt.append(weights)
-        return await weigh_again(conn, workspace_id, weights.version, actor)
-
-    await _carry_through(database, workspace_id, MergeKind.MERGE, weigh)
-    return learnt[0] if learnt else None
 
 
 async def _carry_through(

@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager, nullcontext, suppress
 from typing import Any
 from uuid import UUID, uuid4
 
+import msgspec
 import procrastinate
 import structlog
 from procrastinate.exceptions import AlreadyEnqueued, UniqueViolation
@@ -29,6 +30,7 @@ from sync.connections import open_connection
 from sync.errors import NotFound
 from sync.feed import KEPT
 from sync.golden import apply_rules
+from sync.identity.learning import LEAST
 from sync.inbox.process import process_inbox
 from sync.inbox.subscriptions import LOOK_EVERY, look_after
 from sync.mapping_again import map_waiting
@@ -37,6 +39,7 @@ from sync.run import run_connection
 from sync.turns import Turn
 from sync.uploads import sweep
 from sync.verify.jobs import VerificationJobs
+from sync.weighing import learn_matches
 from sync.writeback.deliver import deliver
 
 log = structlog.get_logger(__name__)
@@ -45,6 +48,8 @@ QUEUE, UPKEEP, DELIVERY, INBOX = "sync", "upkeep", "delivery", "inbox"
 URGENT = 10
 """Priority of what goes out and of what systems tell by themselves: before syncs, and long before backfills."""
 _URGENT_HANDS = 4
+SCHEDULE = "schedule"
+"""Who does what nobody asked for."""
 STALLED_SECONDS = 30
 """A worker without a heartbeat for so long is dead (procrastinate prunes it then)."""
 _JOBS_PATH = "-c search_path=jobs,public"
@@ -93,6 +98,12 @@ class Jobs:
         )
         self.app.periodic(cron="41 3 * * *")(
             self.app.task(name="sweep_uploads", queue="upkeep", queueing_lock="sweep_uploads")(self._sweep_uploads)
+        )
+        self._learn = self.app.task(name="learn_matches", queue=QUEUE)(self._learn_matches)
+        self.app.periodic(cron="23 * * * *")(
+            self.app.task(name="enqueue_learning", queue="upkeep", queueing_lock="enqueue_learning")(
+                self._enqueue_learning
+            )
         )
         self.app.periodic(cron="* * * * * */15")(
             self.app.task(name="rescue_stalled", queue="upkeep", queueing_lock="rescue_stalled")(
@@ -353,6 +364,27 @@ class Jobs:
     async def _sweep_uploads(self, timestamp: int) -> None:
         """Remove uploaded files that were never connected."""
         log.info("uploads.swept", files=await sweep(self.office))
+
+    async def _enqueue_learning(self, timestamp: int) -> None:
+        """Queue the workspaces whose week is over: each learns at an hour of the week of its own."""
+        async with self.office.database.app_engine.begin() as db:
+            statement = text("select workspace_id from due_learning(:least, 100)")
+            due = (await db.execute(statement, {"least": LEAST})).scalars().all()
+        for workspace_id in due:
+            lock = f"learning:{workspace_id}"
+            with suppress(AlreadyEnqueued):
+                await self._learn.configure(lock=lock, queueing_lock=lock).defer_async(
+                    workspace_id=str(workspace_id)
+                )
+
+    async def _learn_matches(self, workspace_id: str) -> None:
+        learnt = await learn_matches(self.office.database, UUID(workspace_id), SCHEDULE)
+        if learnt is not None:
+            told = msgspec.structs.asdict(learnt.effect)
+            log.info(
+                "matches.learnt", workspace=workspace_id, applied=learnt.applied, version=learnt.version, **told
+            )
+            await self._enqueue_webhooks(0)
 
     async def _rescue_stalled(self, timestamp: int) -> None:
         """Give back the jobs of dead workers; without this they stay 'doing' and hold their lock for ever."""

@@ -16,6 +16,7 @@ from api.command.running import at_work, in_loop, workspace_option
 from api.command.screen import duration, open_console
 from api.command.sync import choose
 from sync.status import ConnectionStatus, QueueStatus, Status, StreamStatus, workspace_status
+from sync.weighing import weighing
 
 _MARKS = {"good": "[green]●[/green]", "waiting": "[yellow]●[/yellow]", "bad": "[red]●[/red]", "off": "[dim]○[/dim]"}
 _LATE_SECONDS = 7200
@@ -37,10 +38,14 @@ async def command(connections: tuple[str, ...], as_json: bool, workspace: str | 
     async with at_work(workspace) as (office, workspace_id):
         only = [each.id for each in await choose(office, workspace_id, connections)] if connections else None
         status = await workspace_status(office.database, workspace_id, only)
+        weighed = await weighing(office.database, workspace_id)
     if as_json:
         click.echo(orjson.dumps(status, default=str, option=orjson.OPT_INDENT_2))
     else:
-        show(open_console(), status)
+        console = open_console()
+        show(console, status)
+        if weighed.proposed is not None:
+            console.print(f"[yellow]{weighed.sentence}[/yellow] See: skvoz review")
     if any(_mark(each) == "bad" for each in status.connections):
         raise click.exceptions.Exit(1)
 

@@ -30,6 +30,7 @@ from api.graphql.roots import Root, payload
 from api.graphql.scalars import DateTimeText
 from api.graphql.types import Types
 from api.graphql.webhooks import webhook_mutations
+from api.graphql.weighing import weighing_mutations
 from api.graphql.write_rules import write_rule_mutations
 from api.graphql.writing import work_mutations
 from api.graphql.written import Info, Written, act, allowed, payload_type
@@ -141,6 +142,7 @@ def mutation_type(types: Types) -> tuple[Any, dict[str, list[Root]]]:
         outbox_mutations(types),
         (write_rule_mutations(), {}),
         (golden_mutations(), {}),
+        (weighing_mutations(), {}),
         webhook_mutations(types),
         door_mutations(types),
         report_setting_mutations(),

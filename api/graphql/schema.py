@@ -61,6 +61,7 @@ from api.graphql.stored import StoredDocuments
 from api.graphql.subscriptions import subscription_type
 from api.graphql.types import Types
 from api.graphql.webhooks import webhook_roots
+from api.graphql.weighing import weighing_fields
 from api.graphql.write_rules import write_rule_fields
 from core.errors import SkvozError
 
@@ -150,6 +151,7 @@ def build_schema(limits: Limits | None = None, stored: StoredDocuments | None = 
             *outbox_fields(types),
             *write_rule_fields(),
             *golden_fields(),
+            *weighing_fields(),
         ],
     )
     mutation, payloads = mutation_type(types)

@@ -17,7 +17,7 @@ APPEND_ONLY = frozenset(
 _SEARCHED = ("client", "deal", "contact", "company", "lead", "sales_order", "identifier", "identity_record")
 READ_BY_FUNCTIONS = (
     *("connection", "outbox", "change", "feed_horizon", "webhook", "webhook_delivery", "door", "received_webhook"),
-    *("breaker", "stream_state"),
+    *("breaker", "stream_state", "match_traits", "match_weights"),
     *_SEARCHED,
 )
 """Tables that functions of ``schema/functions.sql`` read as their owner, before a workspace is known. The app stays

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import to_thread
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from itertools import combinations
@@ -11,10 +12,10 @@ from uuid import UUID
 
 import msgspec
 
+from sync.identity import versions
 from sync.identity.comparisons import COMPARISONS, LEVELS, UNKNOWN, Vector, compare
 from sync.identity.crowds import LARGEST_BLOCK
 from sync.identity.names import given_name
-from sync.identity.probable import weights_of
 from sync.identity.reading import Conn
 from sync.identity.traits import Traits, named_blocks
 from sync.identity.weights import SHIPPED, Weights, expect_m
@@ -132,27 +133,40 @@ def _within(named: Sequence[Traits], kinds: tuple[str, ...], masked: tuple[str, 
     )
 
 
-async def learn_weights(conn: Conn, workspace_id: UUID, actor: str) -> Weights | None:
-    """Learn a workspace's weights from its stored records and keep them as its newest version.
-
-    None if there are too few records. The caller has the matches that stand weighed again in the same transaction
-    (`sync.identity.again`), so that all are weighed alike.
-    """
+async def count_records(conn: Conn, workspace_id: UUID) -> int:
+    """How many records of a workspace can be weighed."""
     cursor = await conn.execute("select count(*) from match_traits where workspace_id = %s", (workspace_id,))
-    (records,) = (await cursor.fetchone()) or (0,)
+    row = await cursor.fetchone()
+    return row[0] if row else 0
+
+
+async def learn_weights(conn: Conn, workspace_id: UUID, actor: str) -> int | None:
+    """Learn a workspace's weights from its stored records and keep them as a new version, with the thresholds that
+    were set by hand; returns its number.
+
+    None if there are too few records. It doesn't hold before it is applied (`sync.identity.versions.apply`).
+    """
+    records = await count_records(conn, workspace_id)
     if records < LEAST:
         return None
     cursor = await conn.execute(
-        "select traits::text from match_traits where workspace_id = %s order by record_id limit %s",
+        "select clock_timestamp(), traits::text from match_traits where workspace_id = %s"
+        " order by record_id limit %s",
         (workspace_id, _SAMPLE),
     )
     decoder = msgspec.json.Decoder(Traits)
-    sample = [decoder.decode(traits) for (traits,) in await cursor.fetchall()]
-    version = (await weights_of(conn, workspace_id)).version + 1
-    weights, pairs = learn(sample, records, version)
-    await conn.execute(
-        "insert into match_weights (workspace_id, version, weights, pairs, actor, learnt_at, applied_at)"
-        " values (%s, %s, %s::jsonb, %s, %s, clock_timestamp(), clock_timestamp())",
-        (workspace_id, version, msgspec.json.encode(weights).decode(), pairs, actor),
+    rows = await cursor.fetchall()
+    sample = [decoder.decode(traits) for _, traits in rows]
+    holds = await versions.holding(conn, workspace_id)
+    version = holds.version + 1
+    weights, pairs = await to_thread(learn, sample, records, version)
+    return await versions.add(
+        conn,
+        workspace_id,
+        weights,
+        pairs,
+        actor,
+        learnt_at=rows[0][0],
+        upper=holds.upper,
+        lower=holds.lower,
     )
-    return weights

@@ -291,21 +291,20 @@ async def candidates_for(
 async def weights_of(conn: Conn, workspace_id: UUID) -> Weights:
     """The weights that were applied last, with the thresholds set by hand; the shipped ones until there are any."""
     cursor = await conn.execute(
-        "select weights::text, upper, lower from match_weights where workspace_id = %s and applied_at is not null"
-        " order by applied_at desc, version desc limit 1",
+        "select version, weights::text, upper, lower from match_weights where workspace_id = %s"
+        " and applied_at is not null order by applied_at desc, version desc limit 1",
         (workspace_id,),
     )
     row = await cursor.fetchone()
-    return stored_weights(*row) if row else SHIPPED
-
-
-def stored_weights(weights: str, upper: float | None, lower: float | None) -> Weights:
-    """Weights as a row of the table has them."""
-    told = msgspec.json.decode(weights, type=Weights)
+    if row is None:
+        return SHIPPED
+    version, told, upper, lower = row
+    weights = msgspec.json.decode(told, type=Weights)
     return msgspec.structs.replace(
-        told,
-        upper=told.upper if upper is None else upper,
-        lower=told.lower if lower is None else lower,
+        weights,
+        version=version,
+        upper=weights.upper if upper is None else upper,
+        lower=weights.lower if lower is None else lower,
     )
 
 

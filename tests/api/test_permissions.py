@@ -91,6 +91,9 @@ MUTATIONS: dict[str, tuple[str, frozenset[Role]]] = {
     "removeWriteRule": (f'(id: "WriteRule:{uuid("wrule", 9)}") {{ removed }}', CONNECTORS),
     "setGoldenRules": ("(rules: []) { problems { code } }", frozenset({OWNER})),
     "undoGoldenRules": ("{ problems { code } }", frozenset({OWNER})),
+    "setMatchThresholds": ("(upper: 99) { problems { code } }", frozenset({OWNER})),
+    "applyMatchWeights": ("(version: 99) { problems { code } }", frozenset({OWNER})),
+    "dismissMatchWeights": ("(version: 99) { problems { code } }", frozenset({OWNER})),
     **dict.fromkeys(("acceptMatch", "rejectMatch", "postponeMatch", "reopenMatch"), (PROPOSAL, EDITORS)),
     "createMetric": (
         '(key: "perCall", title: "x", unit: MONEY, formula: "cost / calls") { problems { code } }',
@@ -155,6 +158,8 @@ QUERIES: dict[str, tuple[str, frozenset[Role]]] = {
         CONNECTORS,
     ),
     "dryRunWriteRule": (f'(id: "WriteRule:{uuid("wrule", 9)}") {{ __typename }}', CONNECTORS),
+    "matchWeighing": ("{ sentence }", EDITORS),
+    "previewMatchThresholds": ("{ problems { code } }", frozenset({OWNER})),
     "previewGoldenRules": ("(rules: []) { __typename }", frozenset({OWNER, ANALYST, INTEGRATION})),
 }
 ELSEWHERE = ("webhook", "changes", "delivery")
@@ -177,7 +182,7 @@ async def state(api: Api) -> dict[str, Any]:
         for table in (
             "workspace", "connection", "api_token", "client", "sync_run", "note", "task", "merge_log", "idempotency",
             "identity_decision", "field_mapping", "door", "own_metric", "cost_rule", "manual_cost", "rule_set", "plan",
-            "frozen_period", "match_proposal", "outbox", "write_rule", "golden_rules", "client_pin", "contact", "deal",
+            "frozen_period", "match_proposal", "match_weights", "outbox", "write_rule", "golden_rules", "client_pin", "contact", "deal",
         ):  # fmt: skip
             column = "w" if table != "api_token" else "(w.id, w.role, w.revoked_at)"
             query = f"select count(*), md5(string_agg({column}::text, '|' order by {column}::text)) from {table} w"  # noqa: S608 - names of ours

@@ -9,8 +9,7 @@ from uuid import uuid4
 import pytest
 
 from schema.records import ContactRecord
-from sync.identity import absorb, candidate_of
-from sync.identity.again import weigh_again
+from sync.identity import absorb, candidate_of, versions
 from sync.identity.learning import LEAST, learn, learn_weights
 from sync.identity.probable import weights_of
 from sync.identity.traits import Traits
@@ -62,10 +61,18 @@ async def test_all_matches_follow_the_newest_weights(conn: Conn) -> None:
     workspace_id, later = uuid4(), uuid4()
     assert await learn_weights(conn, workspace_id, "test") is None
     await absorb(conn, workspace_id, candidates, None)
-    weights = await learn_weights(conn, workspace_id, "test")
-    assert weights is not None
-    assert await weights_of(conn, workspace_id) == weights
-    await weigh_again(conn, workspace_id, weights.version, "test")
+    version = await learn_weights(conn, workspace_id, "test")
+    assert version == 1
+    assert await weights_of(conn, workspace_id) == SHIPPED  # it is learnt, and doesn't hold before it is applied
+    waiting = await versions.proposed(conn, workspace_id)
+    assert waiting is not None
+    before = await look(conn, workspace_id)
+    foreseen = await versions.try_out(conn, workspace_id, version)
+    assert await look(conn, workspace_id) == before
+    _, effect = await versions.apply(conn, workspace_id, version, "test")
+    assert effect == foreseen
+    assert await weights_of(conn, workspace_id) == waiting.weights
+    assert (await versions.holding(conn, workspace_id)).effect == effect
     await conn.execute(
         "insert into match_weights (workspace_id, version, weights, pairs, actor, applied_at)"
         " select %s, version, weights, pairs, actor, applied_at from match_weights where workspace_id = %s",
