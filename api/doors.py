@@ -55,9 +55,9 @@ class Doors:
         if body is None:
             await _answer(413, f"The body has more than {LARGEST_BODY} bytes.")(scope, receive, send)
             return
-        delivery = Delivery((await body())["body"], _headers(request), dict(request.query_params))
+        delivery = Delivery(body, _headers(request), dict(request.query_params))
         accepted, response = await self._accept(request, delivery)
-        await response(scope, body, send)
+        await response(scope, receive, send)
         if accepted is not None and accepted.outcome in (Outcome.STORED, Outcome.REPEATED):
             await self._tell(accepted.entrance)
 
