@@ -1,4 +1,5 @@
-"""A market that goes on, workers killed and paused, a database that crashes, vendors that fail; then quiet.
+"""A market that goes on, workers killed and paused, a database that crashes, vendors that fail, webhooks that come
+late, again, out of order, forged or not at all; then quiet.
 
     make soak                                         ten minutes
     make soak SOAK_ARGS="--minutes 120 --seed 7"      another two hours
@@ -37,7 +38,9 @@ from core.settings import Settings
 from schema.enums import RunState
 from sync.budget import Budget
 from sync.connections import create_connection
+from sync.inbox.process import process_inbox
 from sync.office import create_workspace, open_office
+from tests.soak.post import PostOffice, post_office
 from tests.sync.conftest import NAMESPACE, Bench
 
 ROOT = Path(__file__).parents[2]
@@ -161,15 +164,19 @@ class Soak:
                 self.done[act.__name__] += 1
             await asyncio.sleep(self.chance.expovariate(1 / 0.8))
 
-    async def quiet(self) -> None:
+    async def quiet(self, post: PostOffice) -> None:
         """Lift all faults, stop time and workers, and let every connection have one more sync, or a few."""
         await self.control.delete("/faults")
         await self.control.post("/clock", json={"speed": 0})
+        await post.close()
         for worker in self.workers:
             worker.send_signal(signal.SIGCONT)
             worker.kill()
             await worker.wait()
         await self.bench.rows("update connection set state = 'active', state_reason = null returning 1")
+        await self.bench.rows("update received_webhook set next_try_at = now() where state = 'waiting' returning 1")
+        for vendor in post.doors:
+            await process_inbox(self.bench.office, self.bench.workspace, self.connections[vendor])
         for connection in self.connections.values():
             for _ in range(5):
                 if (await self.bench.sync(connection)).state is RunState.SUCCEEDED:
@@ -256,16 +263,18 @@ async def run(given: argparse.Namespace, folder: Path) -> int:
         for _ in range(given.workers):
             await soak.start_worker()
         print(f"{given.minutes:g} minutes of trouble, seed {given.seed} ...", flush=True)
-        await soak.disturb(given.minutes)
-        for state, number in await bench.rows("select state, count(*) from sync_run group by 1"):
-            soak.done[f"runs that {state}"] = number
-        print("Now quiet.", flush=True)
-        await soak.quiet()
+        async with post_office(bench, control, connections, random.Random(given.seed)) as post:  # noqa: S311
+            await soak.disturb(given.minutes)
+            for state, number in await bench.rows("select state, count(*) from sync_run group by 1"):
+                soak.done[f"runs that {state}"] = number
+            print("Now quiet.", flush=True)
+            await soak.quiet(post)
+        soak.done += post.seen
         async with installation(folder / "fresh") as fresh:
             now = (await control.get("/credentials")).json()
             for connection in (await connected(fresh, now, since)).values():
                 await fresh.sync(connection)
-            wrong = await wrongs(soak, fresh)
+            wrong = [*post.wrong, *await wrongs(soak, fresh)]
     for what, times in sorted(soak.done.items()):
         print(f"{times:6} {what}")
     print("\n".join(wrong) or "Everything is as in an undisturbed installation.")
