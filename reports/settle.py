@@ -31,11 +31,13 @@ select %(workspace)s, id, %(cause)s from (select distinct unnest(%(ids)s::uuid[]
 on conflict (workspace_id, client_id) do update
 set cause = case when client_mark.cause in ('merge', 'split') then client_mark.cause else excluded.cause end
 """
+# Materialized: as a subquery it may be run again for each row of a nested loop, and then takes more than the batch.
 _TAKE = """
-delete from client_mark using (
+with r as materialized (
     select client_id from client_mark where workspace_id = %(workspace)s
     order by marked_at, client_id limit %(batch)s::bigint for update skip locked
-) r
+)
+delete from client_mark using r
 where client_mark.workspace_id = %(workspace)s and client_mark.client_id = r.client_id
 returning client_mark.client_id, client_mark.cause
 """
