@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -20,20 +20,25 @@ Conn = psycopg.AsyncConnection[tuple[Any, ...]]
 async def replace(
     conn: Conn, source: Source, target: Target, placed: Sequence[Placed], clients: Mapping[UUID, UUID | None]
 ) -> dict[ChangeKind, list[UUID]]:
-    """Write the rows of these records; a row that stands there gives way, unless it is of a newer version. Returns
-    what that did to which records."""
+    """Write the rows of these records; a row that stands there gives way, unless it is of a newer version, or is
+    told again without a change. Returns what that did to which records."""
     standing = await _standing(conn, source, target, placed)
-    newer: set[UUID] = set()
+    left: set[UUID] = set()
     former: dict[UUID, Row] = {}
     if standing:
         told = {each.id: each.record.updated_at for each in placed}
-        newer = {id for id, at in standing.items() if at and (new := told[id]) is not None and new < at}
-        former = await _taken_away(conn, source, target, standing.keys() - newer)
-    written = [each for each in placed if each.id not in newer] if newer else placed
-    rows = target.rows(written, source, clients)
+        left = {id for id, at in standing.items() if at and (new := told[id]) is not None and new < at}
+        if target.pieced:
+            former = await _former(conn, source, target, standing.keys() - left)
+    rows = target.rows([each for each in placed if each.id not in left] if left else placed, source, clients)
     if former:
-        rows = ((id, target.pieced_together(row, former[id]) if id in former else row) for id, row in rows)
+        pieced = [(id, target.pieced_together(row, former[id]) if id in former else row) for id, row in rows]
+        same = {id for id, row in pieced if id in former and target.tells_the_same(row, former[id])}
+        left |= same
+        rows = iter([each for each in pieced if each[0] not in same])
+    await _take_away(conn, source, target, standing.keys() - left)
     await copy(conn, target.table, target.columns, (row for _, row in rows))
+    written = [each for each in placed if each.id not in left] if left else placed
     done: dict[ChangeKind, list[UUID]] = defaultdict(list)
     for each in written:
         kind = ChangeKind.CHANGED if standing and each.id in standing else ChangeKind.CREATED
@@ -67,14 +72,22 @@ async def _standing(conn: Conn, source: Source, target: Target, placed: Sequence
     return dict(await cursor.fetchall())
 
 
-async def _taken_away(conn: Conn, source: Source, target: Target, ids: Iterable[UUID]) -> dict[UUID, Row]:
-    """Take rows away; where each record is told in pieces, they are given back."""
-    returned = sql.SQL(", ").join(map(sql.Identifier, target.columns))
+async def _former(conn: Conn, source: Source, target: Target, ids: Iterable[UUID]) -> dict[UUID, Row]:
+    """The rows that stand there, locked."""
     cursor = await conn.execute(
-        sql.SQL("delete from {} where workspace_id = %s and id = any(%s::uuid[]) {}").format(
-            sql.Identifier(target.table),
-            sql.SQL("returning id, {}").format(returned) if target.pieced else sql.SQL(""),
+        sql.SQL("select id, {} from {} where workspace_id = %s and id = any(%s::uuid[]) for update").format(
+            sql.SQL(", ").join(map(sql.Identifier, target.columns)), sql.Identifier(target.table)
         ),
         (source.workspace_id, uuids(ids)),
     )
-    return {id: tuple(row) for id, *row in await cursor.fetchall()} if target.pieced else {}
+    return {id: tuple(row) for id, *row in await cursor.fetchall()}
+
+
+async def _take_away(conn: Conn, source: Source, target: Target, ids: Collection[UUID]) -> None:
+    if ids:
+        await conn.execute(
+            sql.SQL("delete from {} where workspace_id = %s and id = any(%s::uuid[])").format(
+                sql.Identifier(target.table)
+            ),
+            (source.workspace_id, uuids(ids)),
+        )

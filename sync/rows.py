@@ -21,6 +21,7 @@ from schema.enums import RecordKind
 from schema.ids import record_hex, record_id
 from schema.traffic import CampaignKey, Origin, Traffic, origin, present
 from sync.identity.keys import phone_key
+from sync.identity.reading import texts
 
 Row = tuple[Any, ...]
 
@@ -125,6 +126,13 @@ class Target:
             kept.add(source_id)
         return tuple([former[place] if place in kept else value for place, value in enumerate(row)])
 
+    def tells_the_same(self, row: Row, former: Row) -> bool:
+        """Whether ``row`` has nothing that ``former`` hasn't, but for when it was loaded."""
+        loaded = self._place_of["loaded_at"]
+        return all(
+            place == loaded or _same(new, old) for place, (new, old) in enumerate(zip(row, former, strict=True))
+        )
+
     @cached_property
     def _place_of(self) -> dict[str, int]:
         return {name: place for place, name in enumerate(self.columns)}
@@ -150,6 +158,23 @@ _ORIGIN = (
 )
 _NO_ORIGIN: Row = (None,) * len(_ORIGIN)
 _NOTHING = frozenset({None, "", "{}"})  # the last is a list without values, in a row
+
+
+def _same(new: Any, old: Any) -> bool:
+    """Whether a row's value, spelt or not, is one that was read from its table. Where in doubt it isn't."""
+    if not isinstance(new, str):
+        return bool(new == old)
+    match old:
+        case UUID():
+            return new == old.hex
+        case datetime():
+            return datetime.fromisoformat(new) == old
+        case list():
+            return new == texts(tuple(old))
+        case dict():
+            return bool(orjson.loads(new) == old)
+        case _:
+            return bool(new == old)
 
 
 def moment(value: date | None) -> str | None:

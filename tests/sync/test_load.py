@@ -133,6 +133,19 @@ async def test_a_visit_told_by_several_records_keeps_what_each_of_them_knows(ben
         assert row == ("Омск", "yandex", True), name
 
 
+async def test_a_visit_told_again_without_a_change_is_left_as_it_stands(bench: Bench) -> None:
+    row = "select ctid::text, xmin::text, city from visit"
+    told = {**CALL, "city": "Tver", "ad": "7"}
+    await load(bench, [told])
+    stood = await bench.rows(row)
+
+    await load(bench, [{**told, "id": "2"}])
+    assert await bench.rows(row) == stood
+
+    await load(bench, [{**told, "id": "3", "city": "Omsk"}])
+    assert [city for _, _, city in await bench.rows(row)] == ["Omsk"]
+
+
 async def test_spend_told_again_with_other_numbers_is_a_new_revision(bench: Bench) -> None:
     def told(cost: str) -> Stream[ConnectorSettings]:
         made = stream("spend")
@@ -251,3 +264,10 @@ async def test_texts_of_any_length_are_loaded(bench: Bench) -> None:
     async with bench.office.database.loading(bench.workspace) as db:
         words = text("select length(search_words(:ws, :title)::text)")
         assert (await db.execute(words, {"ws": bench.workspace, "title": long})).scalar_one() < 500
+
+
+async def test_a_sign_that_postgresql_cannot_keep_is_left_out_and_spoils_no_page(bench: Bench) -> None:
+    odd = [{**CONTACT, "name": "Ан\x00на\\u0000"}, {**CONTACT, "id": "2", "phone": "+79160000002"}]
+    assert (await load(bench, odd)).created == 2
+    assert await bench.value("select name from contact where external_id = '1'") == "Анна\\u0000"
+    assert (await load(bench, odd)).unchanged == 2
