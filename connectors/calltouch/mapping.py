@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from connectors.calltouch.callbacks import own_callback
 from connectors.calltouch.recordings import recording_of
 from connectors.calltouch.settings import CalltouchSettings
 from connectors.calltouch.values import flag, identifier, instant, learnt_zone, local_time, whole
@@ -99,7 +100,7 @@ def map_request(settings: CalltouchSettings, body: bytes) -> Mapped:
     ads = ads_of(wire.yandex_direct, wire.google_ad_words)
     visits = visits_of(session, ads, visitor_ids, wire.map_visits, created_at, zone)
     number = identifier(wire.request_number)
-    if number is not None and number.startswith(OWN_REQUEST):
+    if (number is not None and number.startswith(OWN_REQUEST)) or own_callback(wire):
         return list(visits.values()) or Skip("Skvoz itself put this request there.")
     visit = identifier(session.session_id)
     client = wire.client or Client()

@@ -68,6 +68,16 @@ class CalltouchSettings(ConnectorSettings):
             "and are as confidential as its recording. Switched on, it holds for what is read from then on."
         ),
     )
+    callback_route: str | None = Field(
+        default=None,
+        title="Route of the call back",
+        description=(
+            "Only for asking for calls back: the key of the route (routeKey), in the cabinet under Widgets, "
+            "Callback, Server API. Empty: Skvoz asks for none."
+        ),
+        min_length=1,
+        max_length=200,
+    )
     base_url: ApiAddress = Field(
         default="https://api.calltouch.ru",
         title="Address of the API",

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from connectors.calltouch.callbacks import callback_write
 from connectors.calltouch.costs import COST_WRITES
 from connectors.calltouch.leadservice import (
     LEAD_SERVICE,
@@ -291,5 +292,6 @@ WRITES: tuple[Write[CalltouchSettings], ...] = (
     _tagging("request", RecordKind.LEAD),
     _commenting("call", RecordKind.CALL, Lookup(_day(ask_calls), _commented_call)),
     _commenting("request", RecordKind.LEAD, Lookup(_day(ask_requests), _commented_request)),
+    callback_write(Lookup(_day(ask_requests), _own_request), JOURNAL_LAG_SECONDS),
     *COST_WRITES,
 )

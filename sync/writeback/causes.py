@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from sync.writeback.finding.base import Conn, Intent, Told, key_of
+from sync.writeback.finding.callbacks import callbacks_of_requests
 from sync.writeback.finding.cards import fields_of_cards
 from sync.writeback.finding.conversions import conversions_of
 from sync.writeback.finding.deletes import removals_of_deleted
 from sync.writeback.finding.entry import entries_of_calls, entries_of_orders, entries_of_requests
 from sync.writeback.finding.platform import news_of_clients
 from sync.writeback.finding.tracker import amounts_of_deals, costs_of_days, marks_of_deals, requests_of_leads
+from sync.writeback.kinds.callbacks import RequestToCallback
 from sync.writeback.kinds.cards import ClientFields
 from sync.writeback.kinds.conversions import OfflineConversion
 from sync.writeback.kinds.deletes import DeletedElsewhere
@@ -39,6 +41,7 @@ _FINDERS: dict[type, _Finder] = {
     ClientFields: fields_of_cards,
     ClientsToPlatform: news_of_clients,
     OfflineConversion: conversions_of,
+    RequestToCallback: callbacks_of_requests,
     DeletedElsewhere: removals_of_deleted,
 }
 

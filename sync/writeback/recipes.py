@@ -136,6 +136,14 @@ _PRESETS = (
         },
     ),
     _Preset(
+        "callback",
+        ("request_to_callback",),
+        {
+            "en": "Who leaves a phone in a form or chat is called back at once by the tracker's widget.",
+            "ru": "Кто оставил телефон в форме или чате, тому сразу заказывается обратный звонок.",
+        },
+    ),
+    _Preset(
         "conversions",
         ("offline_conversion",),
         {

@@ -246,6 +246,10 @@ def _user_get(call: Call) -> Answer:
     return Answer(found[start:following], len(found), following if following < len(found) else None)
 
 
+def _user_current(call: Call) -> Answer:
+    return Answer(_user(call, next(user for user in call.portal.users if user.id == call.user)))
+
+
 def _comparable(value: Any) -> str:
     return {"True": "1", "False": "0", "Y": "1", "N": "0", "true": "1", "false": "0"}.get(str(value), str(value))
 
@@ -307,6 +311,7 @@ def methods() -> Mapping[str, Method]:
         "crm.timeline.comment.list": _timeline_comment_list,
         "crm.settings.mode.get": _settings_mode_get,
         "user.get": _user_get,
+        "user.current": _user_current,
         "profile": _profile,
         "app.info": _app_info,
         "server.time": _server_time,

@@ -23,7 +23,7 @@ from sandbox.vendors.calltouch.journal import Journal, rows
 from sandbox.vendors.calltouch.points import Points
 from sandbox.vendors.calltouch.store import MSK
 from sandbox.vendors.calltouch.words import SWITCHES
-from sandbox.vendors.calltouch.writes import WRITES, Refused, open_chat
+from sandbox.vendors.calltouch.writes import WRITES, Refused, open_chat, request_callback
 from sandbox.vendors.contract import World
 from sandbox.vendors.switches import Switches
 
@@ -58,6 +58,11 @@ def app(world: World) -> Starlette:
             Route("/calls-service/RestAPI/requests", desk.limited(desk.requests)),
             Route(f"{site}/orders-diary/orders", desk.limited(desk.orders)),
             Route("/lead-service/v1/api/{what:path}", desk.limited(desk.write), methods=["POST"]),
+            Route(
+                "/widget-service/v1/api/widget-request/user-form/create",
+                desk.limited(desk.callback),
+                methods=["POST"],
+            ),
             Route("/report-service/RestAPI/api/costs-import/{what}", desk.limited(desk.costs), methods=["POST"]),
             desk.switches.route,
             Route("/_chat", desk.chat, methods=["POST"]),  # the sandbox's own: a visitor writes in the chat
@@ -207,6 +212,12 @@ class _Desk:
         if request.path_params["what"] in ("client-order/create", "client-order/update"):
             for order in answer["data"]["orders"]:
                 self._hooks.deal_changed(order["calltouchOrderId"], self._world.db)
+        return _json(answer, status)
+
+    async def callback(self, request: Request) -> Response:
+        body = await self._change(request)
+        with self._world.transaction() as db:
+            status, answer = request_callback(body, db, int(self._world.now().timestamp()))
         return _json(answer, status)
 
     async def costs(self, request: Request) -> Response:

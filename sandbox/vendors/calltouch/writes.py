@@ -13,6 +13,7 @@ from typing import Any
 
 from sandbox.vendors.calltouch.words import FIRST_CHAT, FIRST_ORDER, FIRST_REQUEST, MOSCOW, digits
 
+CALLBACK_ROUTE = "route-1"
 BATCH = 100  # leads a request
 Lead = tuple[str, int]  # 'call', 'request' or 'chat', its id
 Answer = tuple[int, dict[str, Any]]
@@ -121,6 +122,31 @@ def create_requests(body: dict[str, Any], db: Connection, now: int) -> Answer:
             _add_tags(("request", int(last) + 1), item.get("addTags") or [], db)
         answers.append({"requestNumber": number, "imported": imported})
     return 200, {"data": {"requests": answers}}
+
+
+def request_callback(body: dict[str, Any], db: Connection, now: int) -> Answer:
+    """widget-request/user-form/create: asked twice it rings twice; the call back stands among the requests."""
+    phone = digits(str(body.get("phone") or ""))
+    if body.get("routeKey") != CALLBACK_ROUTE:
+        raise Refused(400, "Маршрут не найден")
+    if len(phone) < 11:
+        raise Refused(400, "Неверный номер телефона")
+    (last,) = db.execute(
+        "SELECT coalesce(max(id), ?) FROM calltouch_request WHERE id >= ?",
+        (FIRST_REQUEST + 50_000_000, FIRST_REQUEST + 50_000_000),
+    ).fetchone()
+    known = db.execute("SELECT 1 FROM calltouch_request WHERE phone = ? LIMIT 1", (phone,)).fetchone()
+    fio = next((str(field.get("value")) for field in body.get("fields") or ()), "")
+    db.execute(
+        "INSERT INTO calltouch_request VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            *(int(last) + 1, now, f"widget-{int(last) + 1}", body.get("sessionId"), fio, phone, ""),
+            *("Обратный звонок", str(body.get("callUrl") or ""), known is None),
+            *(body.get("utmSource"), body.get("utmMedium")),
+        ),
+    )
+    _add_tags(("request", int(last) + 1), [{"tag": tag} for tag in body.get("tags") or ()], db)
+    return 200, {"data": {"widgetRequestId": int(last) + 1}}
 
 
 def tag_leads(body: dict[str, Any], db: Connection, now: int) -> Answer:

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from pydantic import Field, TypeAdapter
 
 from sync.writeback.kinds.base import RuleSettings
+from sync.writeback.kinds.callbacks import RequestToCallback
 from sync.writeback.kinds.cards import ClientFields
 from sync.writeback.kinds.conversions import OfflineConversion
 from sync.writeback.kinds.deletes import DeletedElsewhere
@@ -28,6 +29,7 @@ AnyRule = (
     | ClientFields
     | ClientsToPlatform
     | OfflineConversion
+    | RequestToCallback
     | DeletedElsewhere
 )
 _RULE: TypeAdapter[AnyRule] = TypeAdapter(Annotated[AnyRule, Field(discriminator="kind")])
@@ -44,6 +46,7 @@ KINDS: dict[str, type[RuleSettings]] = {
     "client_fields": ClientFields,
     "clients_to_platform": ClientsToPlatform,
     "offline_conversion": OfflineConversion,
+    "request_to_callback": RequestToCallback,
     "deleted_elsewhere": DeletedElsewhere,
 }
 
