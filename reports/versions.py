@@ -168,12 +168,10 @@ select string_agg(uuid_send(conversion_id), ''),
     string_agg(uuid_send(coalesce(client_id, '00000000-0000-0000-0000-000000000000')), ''),
     array_agg(version), array_agg(current)
 """
-# ``coalesce`` keeps PostgreSQL from the partial index of current versions, which doesn't begin with the client and
-# looks cheap while the table has no statistics.
 _CURRENT_OF_CLIENTS = f"""
 {_AS_COLUMNS} from unnest(%(ids)s::uuid[]) as c(id) cross join lateral (
     select {_COLUMNS} from path
-    where workspace_id = %(workspace)s and client_id = c.id and coalesce(known_until, 'infinity') = 'infinity'
+    where workspace_id = %(workspace)s and client_id = c.id and known_until is null
     offset 0
 ) r
 """  # noqa: S608
