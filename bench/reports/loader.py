@@ -54,6 +54,9 @@ async def settle_late(database: Database, draw: Draw, late: str | None, number: 
     async with database.loading(WORKSPACE) as connection:
         conn = driver(connection)
         async with taken_back(conn):
+            # What is kept may have been made by rules of another day, and would be written anew.
+            await mark(conn, WORKSPACE, clients, "visit")
+            await settle(conn, WORKSPACE, None, batch=number)
             if late is not None:
                 await _add(conn, draw, late, clients)
             await mark(conn, WORKSPACE, clients, late or "visit")

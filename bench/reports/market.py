@@ -87,8 +87,8 @@ class Size:
 
     @property
     def whole(self) -> tuple[date, date]:
-        """All of its days."""
-        return BEGIN.date(), BEGIN.date() + timedelta(days=self.days - 1)
+        """All of its days; in the workspace's time zone it ends a day later."""
+        return BEGIN.date(), BEGIN.date() + timedelta(days=self.days)
 
 
 class Draw:
