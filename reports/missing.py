@@ -14,6 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from core.database import PsycopgConnection
+from reports.facts import day_of, of_client
 from reports.histories import as_array
 from reports.paths import NIL, conversion_id
 from reports.rulebook import grouping, rule_set
@@ -38,6 +39,7 @@ class Test(StrEnum):
     NOT_DELETED = "not_deleted"  # it isn't deleted in the external system
     INBOUND = "inbound"  # the call came from the client
     WON = "won"  # the deal was won
+    PAID = "paid"  # the document is an invoice that was paid in full
     PHONE_VALID = "phone_valid"  # it names a phone in an international format
     CLIENT_KNOWN = "client_known"  # its keys tell whose it is
     SAME_CLIENT = "same_client"  # merges and splits that moved it
@@ -87,17 +89,27 @@ _TABLES = {
     RecordKind.LEAD: "r.created_at",
     RecordKind.VISIT: "r.started_at",
     RecordKind.ORDER: "r.created_at",
+    RecordKind.INVOICE: "coalesce(r.paid_at, r.issued_at)",
+    RecordKind.PAYMENT: "r.paid_at",
 }
+_OF_MONEY = frozenset({RecordKind.INVOICE, RecordKind.PAYMENT})
+"""Kinds that have no origin of their own."""
+_ORIGIN = "r.channel, r.campaign_id, r.click_id, concat_ws(' / ', r.utm_source, r.utm_medium, r.utm_campaign)"
+_NO_ORIGIN = "null::text, null::uuid, null::text, ''"
+_DOCUMENT = """case when r.kind <> 'invoice' then r.kind when r.cancelled then 'cancelled'
+    when r.paid_at is null then 'not paid in full' else 'paid' end"""
 _OWN = {
     RecordKind.DEAL: ("null::text", "r.status", "r.currency", "null::text[]"),
     RecordKind.CALL: ("r.client_phone", "r.direction", "null::text", "null::text[]"),
     RecordKind.LEAD: ("r.phones[1]", "null::text", "null::text", "null::text[]"),
     RecordKind.VISIT: ("null::text", "null::text", "null::text", "r.visitor_ids"),
     RecordKind.ORDER: ("r.phones[1]", "null::text", "null::text", "null::text[]"),
+    RecordKind.INVOICE: ("null::text", _DOCUMENT, "r.currency", "null::text[]"),
+    RecordKind.PAYMENT: ("null::text", "r.kind", "r.currency", "null::text[]"),
 }
 _FOUND = """
-select r.id, r.connection_id, r.stream, r.source_id, {at}, r.client_id, r.deleted_at, r.loaded_at, r.channel,
-    r.campaign_id, r.click_id, concat_ws(' / ', r.utm_source, r.utm_medium, r.utm_campaign), {own}
+select r.id, r.connection_id, r.stream, r.source_id, {at}, r.client_id, r.deleted_at, r.loaded_at,
+    {origin}, {own}
 from {table} r where r.workspace_id = %(workspace)s and {wanted} order by r.id limit %(most)s
 """
 _BY_ID, _BY_CLICK = "r.id = any(%(ids)s::uuid[])", "r.click_id = %(click)s"
@@ -139,7 +151,13 @@ _PATH_KIND = {
     RecordKind.CALL: ConversionKind.CALL,
     RecordKind.LEAD: ConversionKind.LEAD,
     RecordKind.DEAL: ConversionKind.WON_DEAL,
+    RecordKind.INVOICE: ConversionKind.PAID_INVOICE,
 }
+_COUNTED_PAYMENT = f"""
+select r.id, {day_of("r.paid_at")}, coalesce(p.campaign_id, '{NIL}'), p.reason, r.currency
+from payment r {of_client("r.paid_at", "r.deal_id", "r.invoice_id")}
+where r.workspace_id = %(workspace)s and r.id = %(id)s and r.deleted_at is null
+"""  # noqa: S608
 
 
 async def why_missing(
@@ -160,7 +178,11 @@ async def why_missing(
         for kind, at in _TABLES.items():
             ids = [record_id(connection, kind, text) for (connection,) in connections]
             asked["ids"] = as_array([*ids, *_uuid(text)])
-            statement = _FOUND.format(at=at, own=", ".join(_OWN[kind]), table=kind.table, wanted=wanted)
+            if wanted is _BY_CLICK and kind in _OF_MONEY:
+                continue
+            origin = _NO_ORIGIN if kind in _OF_MONEY else _ORIGIN
+            own = ", ".join(_OWN[kind])
+            statement = _FOUND.format(at=at, origin=origin, own=own, table=kind.table, wanted=wanted)
             found = await (await conn.execute(statement.encode(), asked)).fetchall()
             rows += [(kind, _Row(*row)) for row in found]
         if rows:
@@ -222,7 +244,7 @@ async def _traced(
         *await _arrived(conn, terms, row),
         *_fit(kind, row),
         *await _whose(conn, terms, kind, row),
-        *await _origin(conn, terms, row),
+        *(() if kind in _OF_MONEY else await _origin(conn, terms, row)),
         *await _in_figures(conn, terms, kind, row, counted),
     ]
     day = counted.day if counted else terms.day(row.at)
@@ -275,6 +297,9 @@ def _fit(kind: RecordKind, row: _Row) -> Iterator[Tested]:
         yield Tested(
             Test.WON, row.state == "won", f"The deal is {row.state}; revenue is that of won deals.", decides=True
         )
+    if kind is RecordKind.INVOICE:
+        said = f"The document is {row.state}; an invoice counts on the day it was paid in full."
+        yield Tested(Test.PAID, row.state == "paid", said, decides=True)
     if kind in {RecordKind.CALL, RecordKind.LEAD, RecordKind.ORDER}:
         valid = row.phone is not None and row.phone.startswith("+")
         given = "It names no phone." if row.phone is None else "Its phone is no number that can be dialled."
@@ -365,7 +390,7 @@ async def _in_figures(
     )
     if counted is not None and counted.touches is not None:
         tests.append(_in_window(counted))
-    if kind is RecordKind.DEAL and row.currency is not None:
+    if kind in {RecordKind.DEAL, *_OF_MONEY} and row.currency is not None:
         same = row.currency == terms.currency
         tests.append(
             Tested(Test.CURRENCY, same, f"It is in {row.currency}, the report in {terms.currency}.", decides=True)
@@ -408,6 +433,13 @@ async def _counted(conn: PsycopgConnection, terms: Terms, kind: RecordKind, row:
         return (
             None if found is None else _Counted(row.id, found[0], found[1], found[2], None, None, False, None, None)
         )
+    if kind is RecordKind.PAYMENT:
+        asked = {"workspace": terms.workspace_id, "report_zone": terms.zone.key, "id": row.id}
+        paid = await (await conn.execute(_COUNTED_PAYMENT.encode(), asked)).fetchone()
+        if paid is None:
+            return None
+        id, day, campaign, reason, currency = paid
+        return _Counted(id, day, campaign, reason or "", currency, None, False, None, None)
     if kind not in _PATH_KIND:
         return None
     conversion = _PATH_KIND[kind]

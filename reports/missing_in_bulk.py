@@ -16,9 +16,10 @@ from enum import StrEnum
 from core.database import PsycopgConnection
 from reports.campaigns import campaign_report
 from reports.counts import TOLD_ONCE
-from reports.facts import day_of
+from reports.facts import day_of, of_client
+from reports.grouped import grouped_statement
 from reports.terms import Terms
-from schema.enums import ConversionKind, RecordKind
+from schema.enums import ConversionKind, RecordKind, Unattributed
 
 
 class Outcome(StrEnum):
@@ -31,6 +32,10 @@ class Outcome(StrEnum):
     OUTBOUND = "outbound"  # a call of ours: only inbound ones count
     OPEN = "open"  # the deal isn't closed yet
     LOST = "lost"  # the deal was lost
+    ACT = "act"  # the document states that work was done and asks for no money
+    CANCELLED = "cancelled"  # the invoice was cancelled
+    UNPAID = "unpaid"  # the invoice isn't paid in full yet
+    REFUND = "refund"  # money that went back: refunds are a figure of their own
     SUPERSEDED = "superseded"  # the ad platform restated the day since
     OTHER_CURRENCY = "other_currency"  # its money isn't in the workspace's currency: counted without it
     NOT_SETTLED = "not_settled"  # it changed a moment ago and will be counted when figures are next settled
@@ -86,6 +91,8 @@ FIGURE_OF = {
     RecordKind.CALL: ("calls", None),
     RecordKind.LEAD: ("leads", None),
     RecordKind.DEAL: ("won_deals", "revenue"),
+    RecordKind.INVOICE: ("paid_invoices", "paid_amount"),
+    RecordKind.PAYMENT: ("payments received", "payments"),
     RecordKind.AD_SPEND: ("days of spend", "cost"),
 }
 """The kinds whose records are looked for in the report: the figure that counts them, and that of their money."""
@@ -94,17 +101,21 @@ _PATH_KIND = {
     RecordKind.CALL: ConversionKind.CALL,
     RecordKind.LEAD: ConversionKind.LEAD,
     RecordKind.DEAL: ConversionKind.WON_DEAL,
+    RecordKind.INVOICE: ConversionKind.PAID_INVOICE,
 }
 _AT = {
     RecordKind.VISIT: "r.started_at",
     RecordKind.CALL: "r.started_at",
     RecordKind.LEAD: "r.created_at",
     RecordKind.DEAL: "coalesce(r.closed_at, r.created_at)",
+    RecordKind.INVOICE: "coalesce(r.paid_at, r.issued_at)",
 }
 _WHY_NOT = {
     RecordKind.CALL: "when r.direction <> 'inbound' then 'outbound'",
     RecordKind.LEAD: "",
     RecordKind.DEAL: "when r.status <> 'won' then r.status",
+    RecordKind.INVOICE: "when r.kind <> 'invoice' then 'act' when r.cancelled then 'cancelled' "
+    "when r.paid_at is null then 'unpaid'",
 }
 _CONVERSIONS = """
 with paths as (
@@ -144,6 +155,22 @@ with found as (
     full join (select * from settled_visit where workspace_id = %(workspace)s) s on s.visit_id = v.id
 )
 select outcome, nullif(reason, ''), count(*) filter (where day between %(start)s and %(end)s), 0,
+    count(*) filter (where day not between %(start)s and %(end)s)
+from found group by 1, 2 order by 1, 2
+"""
+_PAYMENTS = f"""
+with found as (
+    select case when r.deleted_at is not null then 'deleted' when r.kind <> 'payment' then 'refund'
+            when r.currency is distinct from w.currency then 'other_currency'
+            when p.reason = '' then 'attributed' else 'unattributed' end as outcome,
+        coalesce(p.reason, '{Unattributed.NO_TOUCHES}') as reason, {day_of("r.paid_at")} as day, r.amount
+    from payment r join workspace w on w.id = r.workspace_id {of_client("r.paid_at", "r.deal_id", "r.invoice_id")}
+    where r.workspace_id = %(workspace)s
+)
+select outcome, case when outcome = 'unattributed' then reason end,
+    count(*) filter (where day between %(start)s and %(end)s),
+    coalesce(sum(amount) filter (
+        where outcome in ('attributed', 'unattributed') and day between %(start)s and %(end)s), 0),
     count(*) filter (where day not between %(start)s and %(end)s)
 from found group by 1, 2 order by 1, 2
 """
@@ -190,7 +217,7 @@ async def whats_missing(
     end: date,
     streams: Collection[tuple[str, str]] = (),
 ) -> Missing:
-    """What became of the visits, calls, leads, deals or days of ad spend from ``start`` to ``end``.
+    """What became of visits, calls, leads, deals, invoices, payments or days of spend from ``start`` to ``end``.
 
     ``streams`` are the connectors' streams that make such records, so that one of which nothing could be read is
     seen too. Raises ``ValueError`` for other kinds and for days in the wrong order.
@@ -198,6 +225,10 @@ async def whats_missing(
     if kind not in FIGURE_OF:
         raise ValueError(f"The report counts {', '.join(FIGURE_OF)}, not {kind}.")
     report = (await campaign_report(conn, terms.workspace_id, start, end)).totals.sums
+    if kind is RecordKind.PAYMENT:
+        statement, _ = grouped_statement(terms, start, end, [], ["payments"])
+        paid = await conn.execute(statement.sql.encode(), statement.params)
+        report["payments"] = sum([row[-1] async for row in paid], Decimal(0))
     parameters = {
         "workspace": terms.workspace_id,
         "report_zone": terms.zone.key,
@@ -234,6 +265,8 @@ async def whats_missing(
 def _statement(kind: RecordKind) -> str:
     if kind is RecordKind.AD_SPEND:
         return _SPEND
+    if kind is RecordKind.PAYMENT:
+        return _PAYMENTS
     if kind is RecordKind.VISIT:
         return _VISITS
     return _CONVERSIONS.format(table=kind.table, why_not=_WHY_NOT[kind], day=day_of(_AT[kind]))

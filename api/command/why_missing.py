@@ -34,9 +34,9 @@ async def command(
 ) -> None:
     """Say which tests RECORD passed and failed on its way to the campaign report.
 
-    RECORD is the id of a visit, call, lead, order or deal, here or in the external system, or a click id of an ad
-    platform's conversion. With --all: how many records of a kind came through, and where the others stayed; the
-    numbers add up to the report and to the source records.
+    RECORD is the id of a visit, call, lead, order, deal, invoice or payment, here or in the external system, or a
+    click id of an ad platform's conversion. With --all: how many records of a kind came through, and where the
+    others stayed; the numbers add up to the report and to the source records.
     """
     if (record is None) == (kind is None):
         raise SettingsError("Name a record, or a kind with --all.")

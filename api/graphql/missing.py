@@ -28,6 +28,7 @@ _TESTS: Mapping[Test, str] = {
     Test.NOT_DELETED: "It isn't deleted in the external system.",
     Test.INBOUND: "The call came from the client.",
     Test.WON: "The deal was won.",
+    Test.PAID: "The document is an invoice that was paid in full.",
     Test.PHONE_VALID: "It names a valid phone.",
     Test.CLIENT_KNOWN: "Its keys tell whose it is.",
     Test.SAME_CLIENT: "Merges and splits that moved it from client to client.",
@@ -48,6 +49,10 @@ _OUTCOMES: Mapping[Outcome, str] = {
     Outcome.OUTBOUND: "A call of the business's own: only inbound ones count.",
     Outcome.OPEN: "The deal isn't closed yet.",
     Outcome.LOST: "The deal was lost.",
+    Outcome.ACT: "The document states that work was done and asks for no money.",
+    Outcome.CANCELLED: "The invoice was cancelled.",
+    Outcome.UNPAID: "The invoice isn't paid in full yet.",
+    Outcome.REFUND: "Money that went back: refunds are a figure of their own.",
     Outcome.SUPERSEDED: "The ad platform has restated the day since.",
     Outcome.OTHER_CURRENCY: "Counted without its money, which isn't in the workspace's currency.",
     Outcome.NOT_SETTLED: "It will be counted when figures are next settled.",
@@ -69,6 +74,8 @@ _TYPES = {
     RecordKind.LEAD: "Lead",
     RecordKind.ORDER: "Order",
     RecordKind.DEAL: "Deal",
+    RecordKind.INVOICE: "Invoice",
+    RecordKind.PAYMENT: "Payment",
 }
 
 
@@ -141,8 +148,8 @@ def missing_fields(types: Types) -> list[Any]:
         record: Annotated[
             strawberry.ID,
             strawberry.argument(
-                description="Global id of a visit, call, lead, order or deal, its id in the external system, or a "
-                "click id (`yclid:…`) of an ad platform's conversion."
+                description="Global id of a visit, call, lead, order, deal, invoice or payment, its id in the "
+                "external system, or a click id (`yclid:…`) of an ad platform's conversion."
             ),
         ],
         start: _Days = None,
@@ -166,7 +173,7 @@ def missing_fields(types: Types) -> list[Any]:
         info: Info,
         kind: Annotated[
             ENUMS[RecordKind],  # type: ignore[valid-type]
-            strawberry.argument(description="VISIT, CALL, LEAD, DEAL or AD_SPEND."),
+            strawberry.argument(description="VISIT, CALL, LEAD, DEAL, INVOICE, PAYMENT or AD_SPEND."),
         ],
         start: Annotated[DateText, strawberry.argument(name="from", description="The first day.")],
         end: Annotated[DateText, strawberry.argument(name="to", description="The last day, included.")],

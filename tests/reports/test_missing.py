@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from decimal import Decimal
 
 import pytest
 
@@ -10,7 +11,7 @@ from reports.missing import Test, Traced, why_missing
 from reports.missing_in_bulk import FIGURE_OF, Outcome, whats_missing
 from reports.terms import read_terms
 from schema.enums import RecordKind
-from tests.reports.conftest import CALL_TRACKER, WORKSPACE, Account, ad, day, ident
+from tests.reports.conftest import CALL_TRACKER, CRM, WORKSPACE, Account, ad, day, ident
 
 YEAR = (date(2026, 1, 1), date(2026, 12, 31))
 
@@ -25,6 +26,23 @@ async def quarantined(account: Account, stream: str, name: str) -> None:
 
 async def mixed(shop: Account) -> None:
     """On top of the shop: whatever keeps a record out of the report."""
+    await shop.invoice("paid", "client1", day(30), "70")
+    await shop.invoice("owed", "client1", None, "5")
+    await shop.invoice("void", "client1", day(30), "5", cancelled=True)
+    await shop.invoice("act", "client1", day(30), "5", kind="act")
+    await shop.invoice("dollars", None, day(31), "5", currency="USD")
+    for name, kind, currency, client in (
+        ("in", "payment", "RUB", "client1"),
+        ("back", "refund", "RUB", "client1"),
+        ("stray", "payment", "RUB", None),
+        ("cents", "payment", "USD", "client1"),
+    ):
+        await shop.put(
+            "payment", id=ident(name), external_id=name, source_id=name, connection_id=CRM, stream="payments",
+            loaded_at=day(0), client_id=client and ident(client), kind=kind, paid_at=day(32), amount=7,
+            currency=currency,
+        )  # fmt: skip
+    await shop.settle("client1", "dollars", cause="invoice")
     await shop.call("out", "client1", day(3), direction="outbound")
     await shop.call("gone", "client1", day(4), deleted_at=day(5))
     await shop.call("waits", "client2", day(70))
@@ -65,6 +83,21 @@ async def test_outcomes_of_calls_and_deals(shop: Account) -> None:
     deals = await whats_missing(shop.conn, terms, RecordKind.DEAL, *YEAR)
     outcomes = {line.outcome: line.number for line in deals.lines}
     assert (outcomes[Outcome.OPEN], outcomes[Outcome.LOST], outcomes[Outcome.NOT_SETTLED]) == (1, 1, 1)
+    invoices = await whats_missing(shop.conn, terms, RecordKind.INVOICE, *YEAR)
+    assert {line.outcome: (line.number, line.money) for line in invoices.lines if line.reason is None} == {
+        Outcome.ATTRIBUTED: (1, Decimal(70)),
+        Outcome.ACT: (1, Decimal(0)),
+        Outcome.CANCELLED: (1, Decimal(0)),
+        Outcome.UNPAID: (1, Decimal(0)),
+    }
+    assert (invoices.report, invoices.report_money) == (2, 70)
+    payments = await whats_missing(shop.conn, terms, RecordKind.PAYMENT, *YEAR)
+    assert {(line.outcome, line.reason): (line.number, line.money) for line in payments.lines} == {
+        (Outcome.ATTRIBUTED, None): (1, Decimal(7)),
+        (Outcome.UNATTRIBUTED, "no_touches"): (1, Decimal(7)),
+        (Outcome.OTHER_CURRENCY, None): (1, Decimal(0)),
+        (Outcome.REFUND, None): (1, Decimal(0)),
+    }
     with pytest.raises(ValueError, match="not task"):
         await whats_missing(shop.conn, terms, RecordKind.TASK, *YEAR)
 
@@ -85,6 +118,12 @@ async def test_one_record(shop: Account) -> None:
     assert await decides("gone") is Test.NOT_DELETED
     assert await decides("open") is Test.WON
     assert await decides("t1") is Test.TOLD_ONCE
+    assert await decides("owed") is Test.PAID
+    assert await decides("act") is Test.PAID
+    assert await decides("paid") is None
+    assert await decides("in") is None
+    assert await decides("cents") is Test.CURRENCY
+    assert await decides("stray") is Test.ATTRIBUTED
     assert await decides("waits") is Test.ATTRIBUTED
     assert await decides("late") is Test.ATTRIBUTED
     assert await decides("d0") is None

@@ -249,8 +249,8 @@ async def test_new_rules_and_closed_periods_in_what_changed_cohorts_and_reconcil
         found = await cohorts(account.conn, terms, *MARCH, date(2026, 5, 12), held=held)
         by_closed[closed] = {each.campaign_id: (each.clients, each.months[0].revenue) for each in found}
     assert by_closed == {
-        True: {ident("brand"): (1, 100), ident("tag"): (1, 250), None: (1, 300)},
-        False: {ident("brand"): (2, 350), None: (1, 300)},
+        True: {ident("brand"): (1, Decimal(100)), ident("tag"): (1, Decimal(250)), None: (1, Decimal(300))},
+        False: {ident("brand"): (2, Decimal(350)), None: (1, Decimal(300))},
     }
     then = await standing(account.conn, WORKSPACE, *MARCH, as_known_at=day(61))
     found = await cohorts(account.conn, terms, *MARCH, date(2026, 5, 12), held=then)
