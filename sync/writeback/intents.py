@@ -234,7 +234,7 @@ def _said(card: ContactRecord, field: str) -> Any:
 def _mapped(loading: Loading, body: bytes) -> Sequence[Any]:
     """A former state through the present mapping; one that it can't read tells nothing."""
     try:
-        records = loading.stream.map(loading.settings, keepable(body))
+        records = loading.stream.map(loading.settings, body)
     except (VendorError, ValueError, KeyError, TypeError):
         return ()
     return records if isinstance(records, Sequence) else ()
