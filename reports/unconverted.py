@@ -20,7 +20,7 @@ from reports.conversions import Definition
 from reports.models import Ints
 from reports.terms import Terms
 
-TOUCHES_AT_ONCE = 200_000
+TOUCHES_AT_ONCE = 600_000
 
 _RANGE = """{at} >= %(start)s::timestamp at time zone %(zone)s
     and {at} < (%(end)s::date + 1)::timestamp at time zone %(zone)s
