@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +22,9 @@ from sync.rows import Placed, together
 from sync.targets import TARGETS
 
 log = structlog.get_logger(__name__)
+
+_NUL = re.compile(rb"(?<!\\)((?:\\\\)*)\\u0000")
+"""NUL as JSON writes it; after an odd number of backslashes it is a backslash and the letter u."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +65,18 @@ class Mapped:
         return own | {campaign_id(each.platform, each.campaign) for _, each in self.spend}
 
 
+def keepable(body: bytes) -> bytes:
+    """A body without NUL, which JSON may hold and no text of PostgreSQL can. What is kept raw keeps it."""
+    return _NUL.sub(rb"\1", body) if rb"\u0000" in body else body
+
+
 def map_records(loading: Loading, page: Iterable[RawRecord], rules: Sequence[FieldRule] = ()) -> Mapped:
     """Map raw records, by the connector and then by the user's ``rules`` for custom fields; one that can't be
     understood is set aside with the reason and stops nothing."""
     mapped = Mapped()
     for raw in page:
         try:
-            records = loading.stream.map(loading.settings, raw.body)
+            records = loading.stream.map(loading.settings, keepable(raw.body))
         except BadRecord as error:
             mapped.refused[raw.external_id] = error.sentence
             continue

@@ -85,7 +85,7 @@ async def load(bench: Bench, *pages: Sequence[dict[str, Any]], name: str = "all"
     return total
 
 
-CALL = {"kind": "call", "id": "1", "phone": "8 916 111-22-33", "visit": "v1", "hour": 1}
+CALL: dict[str, Any] = {"kind": "call", "id": "1", "phone": "8 916 111-22-33", "visit": "v1", "hour": 1}
 CONTACT = {"kind": "contact", "id": "1", "phone": "+7 (916) 111-22-33", "name": "Анна Орлова", "hour": 2}
 DEAL = {"kind": "deal", "id": "1", "contact": "1", "won": True, "amount": "1000.10", "hour": 3}
 
