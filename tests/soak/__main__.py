@@ -205,7 +205,7 @@ async def wrongs(soak: Soak, fresh: Bench) -> list[str]:
             extra = [row for row in mine[name] if row not in rows]
             found.append(
                 f"{name}: {len(missing)} rows are missing and {len(extra)} too many,"
-                f" such as {(missing or extra)[:1]!r}."
+                f" such as {missing[:1]!r} and {extra[:1]!r}."
             )
     return found
 
