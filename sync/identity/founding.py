@@ -80,8 +80,7 @@ def found(groups: Sequence[Group], rows: Iterable[ClientRow], inhabited: Collect
         if group.is_client:
             mine = claimants[number]
             winner[number] = _survivor(mine) if mine else _new(group, by_id, inhabited, result)
-        for member in group.members:
-            result.client_of[member.record_id] = winner.get(number)
+        result.client_of |= dict.fromkeys([member.record_id for member in group.members], winner.get(number))
     survivors = set(winner.values())
     for row in by_id.values():
         if row.id in survivors:
@@ -111,9 +110,10 @@ def close(
     number_of = {member: number for number, group in enumerate(groups) for member in group.members}
     open_groups: set[int] = set()
     for key, who in carriers.items():
-        numbers = {number_of[member] for member in who}
-        if len(numbers) > 1 or key in shared:
-            open_groups |= numbers
+        if len(who) > 1 or key in shared:
+            numbers = {number_of[member] for member in who}
+            if len(numbers) > 1 or key in shared:
+                open_groups |= numbers
     new = {row.id: row for row in founding.founded}
     for number, group in enumerate(groups):
         first = group.members[0]
@@ -129,23 +129,22 @@ def close(
 
 def _claims(groups: Sequence[Group], rows: dict[UUID, ClientRow]) -> dict[UUID, int]:
     """Which group each client falls to."""
-    place: dict[UUID, tuple[int, Member]] = {}
-    heirs: dict[UUID, tuple[tuple[datetime, UUID], int]] = {}
-    for number, group in enumerate(groups):
-        if not group.is_client:
-            continue
-        for member in group.members:
-            place[member.record_id] = number, member
-            if member.client_id is not None:
-                heir = (member.at, member.record_id), number
-                heirs[member.client_id] = min(heirs.get(member.client_id, heir), heir)
     claims: dict[UUID, int] = {}
-    for row in rows.values():
-        founder = place.get(row.id)
-        if founder is not None and founder[1].client_id == (row.merged_into or row.id):
-            claims[row.id] = founder[0]
-        elif row.merged_into is None and row.id in heirs:
-            claims[row.id] = heirs[row.id][1]
+    for number, group in enumerate(groups):
+        if group.is_client:
+            for member in group.members:
+                row = rows.get(member.record_id)
+                if row is not None and member.client_id == (row.merged_into or row.id):
+                    claims[row.id] = number
+    heirless = {id for id, row in rows.items() if id not in claims and row.merged_into is None}
+    if heirless:
+        heirs: dict[UUID, tuple[tuple[datetime, UUID], int]] = {}
+        for number, group in enumerate(groups):
+            for member in group.members if group.is_client else ():
+                if member.client_id in heirless:
+                    heir = (member.at, member.record_id), number
+                    heirs[member.client_id] = min(heirs.get(member.client_id, heir), heir)
+        claims |= {id: number for id, (_, number) in heirs.items()}
     return claims
 
 

@@ -127,7 +127,8 @@ async def link(
     linked = Linked()
     if not new and not left:
         return linked
-    ours = {id: blocks_of(traits) | crowds_of(traits) for id, traits in new.items()}
+    blocks = {id: blocks_of(traits) for id, traits in new.items()}
+    ours = {id: blocks[id] | crowds_of(traits) for id, traits in new.items()}
     theirs = {id: blocks_of(traits) | crowds_of(traits) for id, traits in left.items()}
     await _write_blocks(conn, workspace_id, new, left, ours, theirs)
     changes = Counter(block for blocks in ours.values() for block in blocks)
@@ -147,10 +148,11 @@ async def link(
     if again:
         stored = await _stored_traits(conn, workspace_id, again)
         mine |= stored
-        ours |= {id: blocks_of(traits) | crowds_of(traits) for id, traits in stored.items()}
+        blocks |= {id: blocks_of(traits) for id, traits in stored.items()}
+        ours |= {id: blocks[id] | crowds_of(traits) for id, traits in stored.items()}
         more = {block for id in stored for block in ours[id]} - standing.keys()
         standing |= await _in_blocks(conn, workspace_id, more, LARGEST_BLOCK + 1)
-    pairs = _pairs(mine, {id: blocks_of(traits) for id, traits in mine.items()}, standing)
+    pairs = _pairs(mine, blocks, standing)
     await _weigh_all(conn, workspace_id, mine, pairs, {*mine, *left}, before, linked)
     return linked
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
-from schema.enums import ClientKind
+from schema.enums import ClientKind, RecordKind
 from sync.identity import reading
 from sync.identity.clusters import (
     UNLIMITED,
@@ -23,6 +23,8 @@ from sync.identity.founding import ClientRow, Founding, Group, changed, close, f
 from sync.identity.grouping import partition
 from sync.identity.likely import Proposal, is_probable, proposals
 from sync.identity.reading import CAP, OFFICE, Conn
+
+_FOUNDING_NOBODY = RecordKind.VISIT.value  # its id is never a client's
 
 
 @dataclass(slots=True)
@@ -91,7 +93,7 @@ async def settle(
         key for member in before.values() if member.client_kind == ClientKind.COMPANY for key in member.keys
     }
     freed = set[NodeKey]()
-    for key in sorted(guarded - offices):
+    for key in sorted((stored.keys() & guarded) - offices):
         if stored.get(key) == OFFICE or (
             stored.get(key) == CAP and (firms.get(key) in left_by_firms or _lost_a_name(key, before, after))
         ):
@@ -124,7 +126,8 @@ async def settle(
     everyone = groups
     groups = changed(groups)
     gone = [member.client_id for id, member in before.items() if id not in after and member.client_id]
-    ids = {id for group in groups for member in group.members for id in (member.record_id, member.client_id) if id}
+    ids = {member.client_id for group in groups for member in group.members if member.client_id is not None}
+    ids |= {m.record_id for group in groups for m in group.members if m.record_kind != _FOUNDING_NOBODY}
     # A record that gets its first key was in a client that no stored key leads to: is that one closed?
     kept = [member.client_id for member in after.values() if member.client_id]
     rows = {row.id: row for row in await reading.clients(conn, workspace_id, ids.union(gone, kept))}
@@ -136,11 +139,8 @@ async def settle(
     inhabited = await reading.inhabited(conn, workspace_id, came_back)
     founding = found(groups, rows.values(), inhabited)
     close(founding, everyone, carriers, shared, closed | {row.id for row in rows.values() if row.closed})
-    weighed = {
-        member.record_id
-        for member in (*before.values(), *members.values())
-        if any(is_probable(key) for key in member.keys)
-    }
+    weighed = {member.record_id for key, who in carriers.items() if is_probable(key) for member in who}
+    weighed |= {member.record_id for member in before.values() if any(map(is_probable, member.keys))}
     proposed = proposals(parted, carriers, shared, decisions) if weighed else []
     return Settling(members, groups, founding, rows, newly, freed, shared, together, proposed, weighed, made)
 
