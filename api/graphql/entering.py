@@ -174,13 +174,13 @@ def _client_mutations(types: Types) -> list[Any]:
         entry = Entry(info, types, clears=True)
         client = await entry.row("id", id, "Client")
         entry.text("name", name)
-        if entry.given("phone", phone):
+        if entry.given(phone, "phone"):
             entry.put("phone", "phone", entry.phone("phone", phone))
-        if entry.given("email", email):
+        if entry.given(email, "email"):
             entry.put("email", "email", entry.email("email", email))
-        if entry.given("kind", kind):
+        if entry.given(kind, "kind"):
             entry.put("kind", "kind", cast("Any", kind).value)
-        if entry.given("responsible", responsible, "responsible_id"):
+        if entry.given(responsible, "responsible", "responsible_id"):
             entry.put("responsible_id", "responsible", str(await entry.row("responsible", responsible, "User")))
         values = entry.right()
         assert client is not None  # noqa: S101 - else it would be a problem

@@ -175,9 +175,9 @@ def _deal(
     entry.text("title", title)
     entry.amount("amount", amount)
     entry.currency("currency", currency)
-    if entry.given("kind", kind):
+    if entry.given(kind, "kind"):
         entry.put("kind", "kind", kind.value)
-    if entry.given("expectedAt", expected, "expected_at"):
+    if entry.given(expected, "expectedAt", "expected_at"):
         entry.put("expected_at", "expectedAt", expected)
     entry.text("lostReason", lost, "lost_reason")
 

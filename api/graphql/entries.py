@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import Any, TypeGuard
+from typing import Any, TypeGuard, TypeVar
 from uuid import UUID
 
 from sqlalchemy import text
@@ -23,6 +23,7 @@ from sync.identity.keys import email_key, phone_key
 LONGEST_NAME, MOST_VALUES = 500, 20
 STAYS = " What isn't given stays; null empties a field that may be empty."
 _LARGEST = Decimal(10) ** 15
+T = TypeVar("T")
 _SITE = re.compile(r"(https?://)?[^\s/:@]+(\.[^\s/:@.]+)+(:\d+)?(/\S*)?", re.IGNORECASE)
 
 
@@ -60,14 +61,14 @@ class Entry:
             if value is None:
                 self.wrong(field, "EMPTY")
 
-    def given(self, field: str, value: object, name: str | None = None) -> TypeGuard[Any]:
+    def given(self, value: T | None, field: str, name: str | None = None) -> TypeGuard[T]:
         """Whether there is a value to check. A null that empties the field is noted at once."""
         if value is None and self._clears:
             self.put(name or field, field, None)
         return value is not None and value is not UNSET
 
     def text(self, field: str, value: str | None, name: str | None = None) -> None:
-        if not self.given(field, value, name):
+        if not self.given(value, field, name):
             return
         told = value.strip()
         if not told:
@@ -92,11 +93,11 @@ class Entry:
         return value.strip().lower()
 
     def phones(self, field: str, values: Sequence[str] | None) -> None:
-        if self.given(field, values) and self._few(field, values):
+        if self.given(values, field) and self._few(field, values):
             self.put(field, field, [found for each in values if (found := self.phone(field, each)) is not None])
 
     def emails(self, field: str, values: Sequence[str] | None) -> None:
-        if self.given(field, values) and self._few(field, values):
+        if self.given(values, field) and self._few(field, values):
             self.put(field, field, [found for each in values if (found := self.email(field, each)) is not None])
 
     def _few(self, field: str, values: Sequence[str]) -> bool:
@@ -113,7 +114,7 @@ class Entry:
             self.text(field, value)
 
     def amount(self, field: str, value: str | None) -> None:
-        if not self.given(field, value):
+        if not self.given(value, field):
             return
         amount = Decimal(value)
         if amount < 0:
@@ -124,7 +125,7 @@ class Entry:
             self.put(field, field, amount.quantize(Decimal("0.01")))
 
     def currency(self, field: str, value: str | None) -> None:
-        if not self.given(field, value):
+        if not self.given(value, field):
             return
         code = value.strip().upper()
         if code not in CURRENCIES:
@@ -148,7 +149,7 @@ class Entry:
 
     async def reference(self, field: str, id: str | None, type_name: str) -> UUID | None:
         """The same, to be named by the record."""
-        if not self.given(field, id):
+        if not self.given(id, field):
             return None
         found = await self.row(field, id, type_name)
         if found is not None:
@@ -166,7 +167,7 @@ class Entry:
     ) -> None:
         """Stage, pipeline and status of a deal must say the same. ``present``: the pipeline that the deal is in."""
         chosen = await self.reference("pipeline", pipeline, "Pipeline")
-        place = await self.row("stage", stage, "Stage") if self.given("stage", stage) else None
+        place = await self.row("stage", stage, "Stage") if self.given(stage, "stage") else None
         if place is None:
             if "pipeline" in self.values and chosen is None:
                 self.put("stage", "stage", None)  # a stage is one of its pipeline

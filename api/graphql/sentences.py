@@ -159,6 +159,9 @@ SENTENCES: Mapping[str, Mapping[Language, str]] = {
     "NO_EVENTS": {"ru": "Назовите хотя бы одно событие: call.created, client.* или *."},
     "NO_SUCH_EVENT": {"ru": "События «{event}» нет: бывают call.created, client.*, * и подобные."},
     "BAD_URL": {"ru": "Адрес должен быть вида https://example.com/hook."},
-    "ADDRESS_REFUSED": {"ru": "На этот адрес писать нельзя: {reason}"},
+    "ADDRESS_REFUSED": {
+        "ru": "На этот адрес писать нельзя: нужен адрес https, доступный из интернета, без имени пользователя, "
+        "пароля и обратной черты. Свою внутреннюю систему разрешает оператор: SKVOZ_ALLOW_PRIVATE_HOSTS.",
+    },
     "TOO_MANY_WEBHOOKS": {"ru": "В рабочем пространстве не больше {most} вебхуков: сначала удалите лишний."},
 }
