@@ -179,7 +179,7 @@ async def _run(
     try:
         async with session(office, opened) as client:
             run = making(client)
-            if not client.knows_clock:  # cursors hold the vendor's time, from the first request on
+            if not client.reckons_clock:  # cursors hold the vendor's time, from the first request on
                 await opened.connector.check(client)
             looked = await _look_at_fields(run, stop)
             errors = await _read_streams(run, stop)

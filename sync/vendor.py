@@ -95,6 +95,7 @@ class VendorClient(Generic[S]):
         # What answers without a network shares our clock.
         self._address = None if connector.source is not None else connector.base_url(settings)
         self._clock_lead = 0.0 if self._address is None else _leads.get(self._address)
+        self._clock_told = self._address is None
 
     @property
     def waited_seconds(self) -> float:
@@ -102,7 +103,12 @@ class VendorClient(Generic[S]):
 
     @property
     def knows_clock(self) -> bool:
-        """Whether the vendor has told what time it is there."""
+        """Whether the vendor has told this client what time it is there."""
+        return self._clock_told
+
+    @property
+    def reckons_clock(self) -> bool:
+        """Whether any answer to this process has told that, which the next one may correct."""
         return self._clock_lead is not None
 
     @property
@@ -242,7 +248,7 @@ class VendorClient(Generic[S]):
                 told = parsedate_to_datetime(date).timestamp()
             except ValueError:
                 return
-            self._clock_lead = told - clock.now().timestamp()
+            self._clock_lead, self._clock_told = told - clock.now().timestamp(), True
             if self._address is not None:
                 if len(_leads) >= _MOST_LEADS:
                     _leads.clear()

@@ -271,3 +271,13 @@ async def test_a_sign_that_postgresql_cannot_keep_is_left_out_and_spoils_no_page
     assert (await load(bench, odd)).created == 2
     assert await bench.value("select name from contact where external_id = '1'") == "Анна\\u0000"
     assert (await load(bench, odd)).unchanged == 2
+
+
+@pytest.mark.parametrize("order", [("requests", "calls"), ("calls", "requests")])
+async def test_a_visit_names_one_of_those_who_told_it_whichever_came_first(
+    bench: Bench, order: tuple[str, ...]
+) -> None:
+    told = {"requests": {**CALL, "id": "1"}, "calls": {**CALL, "id": "2", "city": "Тула"}}
+    for name in order:
+        await load(bench, [told[name]], name=name)
+    assert await bench.rows("select stream, source_id, city from visit") == [("requests", "call1", "Тула")]
