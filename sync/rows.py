@@ -122,8 +122,9 @@ class Target:
         named, source_id = place_of["campaign_id"], place_of["source_id"]
         if row[named] is None and former[named] is not None:
             kept |= {place_of[name] for name in _ORIGIN}
-        if former[source_id] < row[source_id]:
-            kept.add(source_id)
+        stream = place_of["stream"]
+        if (former[source_id], former[stream]) < (row[source_id], row[stream]):
+            kept |= {source_id, stream}
         return tuple([former[place] if place in kept else value for place, value in enumerate(row)])
 
     def tells_the_same(self, row: Row, former: Row) -> bool:
