@@ -98,8 +98,8 @@ def _check_kept(
         whole = set(wanted) - BY_SHARES - set(SHARED) - {*COSTS, *FRAUD}
         if whole:
             raise ValueError(
-                f"Last non-direct touch alone is known for {', '.join(sorted(whole))}: leave it out, or ask for "
-                "the model LAST_NON_DIRECT."
+                f"Last non-direct touch alone, in the workspace's window, is known for {', '.join(sorted(whole))}: "
+                "leave it out, or ask for the model LAST_NON_DIRECT without a window or day of your own."
             )
 
 

@@ -19,12 +19,14 @@ MOST = 300_000
 
 @dataclass(frozen=True, slots=True)
 class TouchShares:
-    """One element for each credited touch: the version of the path, the touch's position from 1 (0: the path has
-    none), its part of the conversion, and of the money."""
+    """One element for each credited touch: the version of the path, the touch's position counted from the last one,
+    which is 1 (0: the path has none in the window), the day on which it counts (since 2000), its part of the
+    conversion, and of the money."""
 
     conversions: tuple[str, ...]
     versions: tuple[int, ...]
     positions: tuple[int, ...]
+    days: tuple[int, ...]
     parts: tuple[Decimal, ...]
     money: tuple[Decimal, ...]
 
@@ -35,6 +37,7 @@ class TouchShares:
             "report_conversions": self.conversions,
             "report_versions": self.versions,
             "report_positions": self.positions,
+            "report_days": self.days,
             "report_parts": self.parts,
             "report_money": self.money,
         }
@@ -43,22 +46,30 @@ class TouchShares:
 
 PATHS_BY_SHARES = """(
     select p.workspace_id, p.conversion_id, p.version, p.kind, p.client_id, p.record_id, p.also_told_by,
-        p.occurred_at, p.currency, p.touch_records, p.touch_kinds, p.touch_times, p.opened_at, p.day,
-        p.known_from, p.known_until, o.position as credited, g.part, g.money as revenue, o.campaign_id,
-        case when o.position = 0 then p.reason when o.campaign_id <> '00000000-0000-0000-0000-000000000000' then ''
+        p.occurred_at, p.currency, p.touch_records, p.touch_kinds, p.touch_times, p.opened_at,
+        date '2000-01-01' + g.day as day, p.known_from, p.known_until, o.position as credited, g.part,
+        g.money as revenue, o.campaign_id,
+        case when o.position = 0 and cardinality(p.touch_times) = 0 then p.reason
+            when o.position = 0 and p.client_id is null then 'no_client'
+            when o.position = 0 then 'window_passed'
+            when o.campaign_id <> '00000000-0000-0000-0000-000000000000' then ''
             when o.channel = 'direct' then 'direct_only' else 'no_campaign' end as reason,
         case when o.position = 0 or o.campaign_id <> '00000000-0000-0000-0000-000000000000' then ''
             else o.channel end as channel
     from unnest(
         %(report_conversions)s::uuid[], %(report_versions)s::integer[], %(report_positions)s::integer[],
-        %(report_parts)s::numeric[], %(report_money)s::numeric[]
-    ) as g(conversion_id, version, position, part, money)
+        %(report_days)s::integer[], %(report_parts)s::numeric[], %(report_money)s::numeric[]
+    ) as g(conversion_id, version, from_last, day, part, money)
     join path p on p.workspace_id = %(report_workspace)s and p.conversion_id = g.conversion_id
         and p.version = g.version
     cross join lateral (
-        select g.position,
-            case when g.position = 0 then p.campaign_id else p.touch_campaigns[g.position] end as campaign_id,
-            coalesce(nullif(p.touch_channels[g.position], ''), 'direct') as channel
+        select case when g.from_last = 0 then 0 else cardinality(p.touch_times) + 1 - g.from_last end as position
+    ) n
+    cross join lateral (
+        select n.position,
+            case when n.position = 0 then '00000000-0000-0000-0000-000000000000' else p.touch_campaigns[n.position]
+                end as campaign_id,
+            coalesce(nullif(p.touch_channels[n.position], ''), 'direct') as channel
     ) o
 )"""
 """Paths as if each touch were a path of its own that has only its part: what reads ``path`` reads this too."""
@@ -78,12 +89,12 @@ async def touch_shares(question: Question, model: str, settings: Mapping[str, Mo
     units = await question.units()
     learners = await learnt(question, units, [model])
     conversions: list[str] = []
-    columns: list[list[Ints]] = [[], [], [], []]
+    columns: list[list[Ints]] = [[], [], [], [], []]
     async for batch in batches(question, units):
         parts = shares_of(model, batch, learners, settings)
         money = split(batch.kopecks, parts, batch.journeys.starts)
         owners = batch.journeys.owners
-        positions = np.arange(len(parts)) - batch.journeys.starts[owners] + 1
+        positions = batch.journeys.starts[owners + 1] - np.arange(len(parts))
         earned = np.flatnonzero(parts > 0)
         alone = np.flatnonzero(batch.journeys.sizes == 0)
         of = np.concatenate((owners[earned], alone))
@@ -91,8 +102,14 @@ async def touch_shares(question: Question, model: str, settings: Mapping[str, Mo
         nothing = np.zeros(len(alone), np.int64)
         for column, of_touches, of_untouched in zip(
             columns,
-            (batch.versions[owners[earned]], positions[earned], parts[earned], money[earned]),
-            (batch.versions[alone], nothing, nothing + WHOLE, batch.kopecks[alone]),
+            (
+                batch.versions[owners[earned]],
+                positions[earned],
+                batch.days[owners[earned]],
+                parts[earned],
+                money[earned],
+            ),
+            (batch.versions[alone], nothing, batch.days[alone], nothing + WHOLE, batch.kopecks[alone]),
             strict=True,
         ):
             column.append(np.concatenate((of_touches, of_untouched)))
@@ -101,13 +118,14 @@ async def touch_shares(question: Question, model: str, settings: Mapping[str, Mo
                 f"By this model more than {MOST:,} touches are credited in these days: ask for fewer days, for the "
                 "model LAST_NON_DIRECT, or ask modelsReport, which tells campaigns and channels apart."
             )
-    versions, positions_of, parts_of, money_of = (
+    versions, positions_of, days_of, parts_of, money_of = (
         np.concatenate(column).tolist() if column else [] for column in columns
     )
     return TouchShares(
         tuple(conversions),
         tuple(versions),
         tuple(positions_of),
+        tuple(days_of),
         tuple(Decimal(part).scaleb(-6) for part in parts_of),
         tuple(Decimal(amount).scaleb(-2) for amount in money_of),
     )

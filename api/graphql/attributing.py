@@ -305,6 +305,13 @@ def _shared_arguments() -> list[StrawberryArgument]:
         argument(
             "conversion", ENUMS[Conversion], "What counts as a conversion.", default=ENUMS[Conversion].WON_DEAL
         ),
+        *crediting_arguments(),
+    ]
+
+
+def crediting_arguments() -> list[StrawberryArgument]:
+    """On which day conversions count, and how models credit them."""
+    return [
         argument("datedBy", ENUMS[DatedBy], "On which day it counts.", default=ENUMS[DatedBy].EVENT),
         argument(
             "windowDays",
@@ -319,25 +326,29 @@ def _shared_arguments() -> list[StrawberryArgument]:
 
 def _asked(arguments: Mapping[str, Any]) -> _Asked:
     start, end, _ = period_of_arguments(arguments)
-    given = arguments["position"]
-    weights = (
-        None if given is None else {**_USUAL, **{key: each for key, each in given.items() if each is not None}}
-    )
-    try:
-        settings = with_settings(
-            position=None if weights is None else (weights["first"], weights["others"], weights["last"]),
-            half_life_days=arguments["halfLifeDays"],
-        )
-    except ValueError as error:
-        raise CallerError(str(error)) from None
     return _Asked(
         start,
         end,
         Conversion(arguments["conversion"].value),
         DatedBy(arguments["datedBy"].value),
         arguments["windowDays"],
-        settings,
+        settings_of(arguments),
     )
+
+
+def settings_of(arguments: Mapping[str, Any]) -> Mapping[str, Model]:
+    """The models with the weights that were asked for. Raises `CallerError`."""
+    given = arguments["position"]
+    weights = (
+        None if given is None else {**_USUAL, **{key: each for key, each in given.items() if each is not None}}
+    )
+    try:
+        return with_settings(
+            position=None if weights is None else (weights["first"], weights["others"], weights["last"]),
+            half_life_days=arguments["halfLifeDays"],
+        )
+    except ValueError as error:
+        raise CallerError(str(error)) from None
 
 
 def _models(given: Any, grain: Grain) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import strawberry
 
+from api.graphql.attributing import crediting_arguments, settings_of
 from api.graphql.build import add_fields, argument, list_of, object_type, optional
 from api.graphql.build import field as graphql_field
 from api.graphql.enums import ENUMS, AttributionModel, Nulls, OrderDirection
@@ -139,6 +140,7 @@ def _report(types: Types) -> Root:
                 "By which model conversions are credited; Markov's can't be: it credits no single touch.",
                 default=ENUMS[AttributionModel].LAST_NON_DIRECT,
             ),
+            *crediting_arguments(),
             argument("by", list_of(ENUMS[Dimension]), f"By what rows are told apart, {_MOST_DIMENSIONS} at most."),
             argument(
                 "having",
@@ -165,12 +167,21 @@ def _report(types: Types) -> Root:
             own = await own_metrics(conn, context.viewer.workspace_id)
             rules = await rules_for(conn, context.viewer.workspace_id, by, held.as_known_at)
             shares, model = None, str(arguments["model"].value)
-            if model != ROLLED_UP:
+            dated, window = DatedBy(arguments["datedBy"].value), arguments["windowDays"]
+            if model != ROLLED_UP or dated is not DatedBy.EVENT or window is not None:
                 question = Question(
-                    conn, terms, start, end, Grain.CAMPAIGN, held.as_known_at, DatedBy.EVENT, rules=rules
+                    conn,
+                    terms,
+                    start,
+                    end,
+                    Grain.CAMPAIGN,
+                    held.as_known_at,
+                    dated,
+                    window_days=window,
+                    rules=rules,
                 )
                 try:
-                    shares = await touch_shares(question, model)
+                    shares = await touch_shares(question, model, settings_of(arguments))
                 except ValueError as error:
                     raise CallerError(str(error)) from None
             return _Report(terms, terms.currency, own, rules, held, shares)

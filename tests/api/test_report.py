@@ -64,6 +64,13 @@ async def test_another_model_and_a_past_moment(api: Api) -> None:
     shares = [Decimal(row["exact"]) for row in parted["rows"]]
     assert sum(shares) == Decimal(parted["totals"]["exact"]) == linear["totals"]["wonDeals"]
     assert any(share % 1 for share in shares)
+    own = """query ($from: Date!, $to: Date!, $window: Int) { report(from: $from, to: $to, by: [PRODUCT], model: POSITION_BASED,
+        position: {first: 1, others: 1, last: 8}, windowDays: $window, datedBy: FIRST_TOUCH) {
+            rows { product productKey } totals { revenue daysToDeal @skip(if: true) } } }"""
+    mine = (await api.data(own, {**YEAR, "window": 30}))["report"]
+    assert mine["rows"] == [{"product": None, "productKey": None}]
+    assert mine["totals"] == {"revenue": now["totals"]["revenue"]}
+    assert await api.code(own, {**YEAR, "window": 1000}) == "BAD_USER_INPUT"
     before = (await api.data(query, {**YEAR, "at": "2020-01-01T00:00:00Z"}))["report"]
     assert before == {
         "servedFrom": "PATHS", "knownAt": "2020-01-01T00:00:00+00:00", "totals": {"revenue": "0", "wonDeals": 0},

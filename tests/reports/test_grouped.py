@@ -14,6 +14,7 @@ from psycopg.rows import dict_row
 from core import clock
 from reports.by_model import Question, report_by_model
 from reports.campaigns import Grain, campaign_report, campaign_report_statement
+from reports.comparison import with_settings
 from reports.details import DETAILS, detailed_report
 from reports.dimensions import COLUMNS, Dimension, ServedFrom
 from reports.facts import ALL_METRICS
@@ -94,6 +95,30 @@ async def test_another_model_by_any_dimensions_adds_up_to_its_own_report(shop: A
             assert mine == {(row.campaign_id, row.reason, row.channel): row.sums["revenue"] for row in whole.rows}
     with pytest.raises(ValueError, match="deals, payments"):
         grouped_statement(terms, *YEAR, [Dimension.CITY], ["deals", "payments"], shares=shares)
+
+
+@pytest.mark.parametrize("model", ["last_non_direct", "position_based"])
+async def test_own_windows_weights_and_days_add_up_to_the_models_own_report(shop: Account, model: str) -> None:
+    terms = await read_terms(shop.conn, WORKSPACE)
+    settings = with_settings(position=(1, 1, 8), half_life_days=3)
+    for window, dated in ((None, DatedBy.FIRST_TOUCH), (5, DatedBy.EVENT), (30, DatedBy.FIRST_TOUCH)):
+        question = Question(shop.conn, terms, *YEAR, Grain.CAMPAIGN, None, dated, window_days=window)
+        shares = await touch_shares(question, model, settings)
+        whole = await report_by_model(
+            shop.conn, WORKSPACE, *YEAR, model, by=Grain.CAMPAIGN_MONTH, dated_by=dated, settings=settings,
+            window_days=window,
+        )  # fmt: skip
+        statement, _ = grouped_statement(
+            terms, *YEAR, [Dimension.CAMPAIGN, Dimension.MONTH], ["revenue", "leads"], shares=shares
+        )
+        async with shop.conn.cursor(row_factory=dict_row) as cursor:
+            await cursor.execute(statement.sql.encode(), statement.params)
+            rows = await cursor.fetchall()
+        mine = {(row["campaign_id"], row["reason"], row["channel"], row["month"]): row["revenue"] for row in rows}
+        theirs = {(row.campaign_id, row.reason, row.channel, row.period): row.sums["revenue"] for row in whole.rows}
+        assert {key: value for key, value in mine.items() if value} == {
+            key: value for key, value in theirs.items() if value
+        }
 
 
 async def test_a_past_moment_by_any_dimensions_is_that_of_the_campaign_report(shop: Account) -> None:
