@@ -95,7 +95,7 @@ SHIPPED = Weights(
     names={},
     rare=1 / 400,
     rare_given=1 / 60,
-    upper=6.5,
+    upper=6.0,
     lower=1.0,
 )
 """What holds until a workspace has learnt its own: figures of a firm with some ten thousand records."""
