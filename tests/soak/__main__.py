@@ -92,15 +92,18 @@ class Soak:
         )
 
     async def kill_a_worker(self) -> None:
-        worker = self.workers.pop(self.chance.randrange(len(self.workers)))
-        worker.kill()
-        await worker.wait()
-        await self.start_worker()
+        await self._replace_a_worker(signal.SIGKILL)
 
     async def end_a_worker(self) -> None:
+        await self._replace_a_worker(signal.SIGTERM)
+
+    async def _replace_a_worker(self, how: signal.Signals) -> None:
         worker = self.workers.pop(self.chance.randrange(len(self.workers)))
-        worker.terminate()
-        await worker.wait()
+        if worker.returncode is None:
+            worker.send_signal(how)
+            await worker.wait()
+        else:  # it didn't outlive the database: whoever supervises workers starts another
+            self.done["workers that ended by themselves"] += 1
         await self.start_worker()
 
     async def pause_a_worker(self) -> None:
@@ -170,9 +173,10 @@ class Soak:
         await self.control.post("/clock", json={"speed": 0})
         await post.close()
         for worker in self.workers:
-            worker.send_signal(signal.SIGCONT)
-            worker.kill()
-            await worker.wait()
+            if worker.returncode is None:
+                worker.send_signal(signal.SIGCONT)
+                worker.kill()
+                await worker.wait()
         await self.bench.rows("update connection set state = 'active', state_reason = null returning 1")
         await self.bench.rows("update received_webhook set next_try_at = now() where state = 'waiting' returning 1")
         for vendor in post.doors:

@@ -35,7 +35,7 @@ NOW = "Mon, 02 Mar 2026 10:00:00 GMT"
     ],
 )
 def test_a_pause_is_a_number_or_a_date_of_the_vendors_clock_or_nothing(told: str, seconds: float | None) -> None:
-    assert retry_after(httpx.Headers({"retry-after": told.encode(), "date": NOW})) == seconds
+    assert retry_after(httpx.Headers({b"retry-after": told.encode(), b"date": NOW.encode()})) == seconds
 
 
 async def test_a_small_body_that_unfolds_to_a_giant_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
