@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from zoneinfo import available_timezones
 
@@ -312,7 +313,13 @@ def _group_count(value: Any, _viewer: Viewer) -> int:
     return int(value)
 
 
+@cache
+def _zones() -> frozenset[str]:
+    """All names of time zones; to find them is to walk through the system's files, so it is done once."""
+    return frozenset(available_timezones())
+
+
 def _zone_name(value: Any, _viewer: Viewer) -> str:
-    if value not in available_timezones():
+    if value not in _zones():
         raise CallerError(f"{value!r} is no time zone: name one like Europe/Moscow.")
     return str(value)
