@@ -98,7 +98,9 @@ REPORT_CELL = Entity(
             _NAME_OF_PRODUCT,
             "Name of the product sold, as the newest order has it; null for what no order's lines tell of.",
         ),
-        computed("productKey", Kind.STRING, "{x}.product_key", "Its article number, or its name where it has none."),
+        computed(
+            "productKey", Kind.STRING, "{x}.product_key", "Its article number, or its name where it has none."
+        ),
         *_METRICS,
     ),
 )

@@ -58,14 +58,13 @@ async def test_a_rare_name_and_the_same_half_hour_make_one_client_and_the_log_te
 
 async def test_the_day_of_birth_on_two_cards_makes_one_client_unless_it_stands_for_none(conn: Conn) -> None:
     def born(id: str, phone: str, day_of_birth: date) -> Record:
-        card = ContactRecord(
+        return ContactRecord(
             external_id=id,
             name="Кристина Шилова",
             phones=(phone,),
             created_at=day(9 * int(id)),
             birthday=day_of_birth,
         )
-        return card
 
     world = World(conn)
     await world.take(born("1", A, date(1987, 5, 12)), born("2", B, date(1987, 5, 12)))
