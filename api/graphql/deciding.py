@@ -215,7 +215,7 @@ def _told(found: previews.Consequences) -> DecisionPreview:
 
 
 def _credit(credit: previews.Credit, currency: str) -> PreviewedCredit:
-    revenue = credit.figures.get("revenue", Decimal(0))
+    revenue = credit.figures.get("revenue", Decimal(0)).quantize(Decimal("0.01"))
     counts = {
         figure: int(credit.figures.get(figure, 0)) for figure in ("calls", "leads", "new_clients", "won_deals")
     }
