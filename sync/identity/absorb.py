@@ -143,7 +143,7 @@ async def write(
     log = await journal.told(conn, workspace_id, settling, cause)
     async with conn.pipeline():
         await writing.drop_shared(conn, workspace_id, settling.unshared)
-        await writing.write_shared(conn, workspace_id, settling.newly_shared)
+        await writing.write_shared(conn, workspace_id, {**settling.newly_shared, **settling.shared_otherwise})
         await writing.write_clients(conn, workspace_id, founding)
         await writing.move(conn, workspace_id, elsewhere)
         if log:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -44,6 +44,8 @@ class Settling:
     """The records that probable matches speak of, or spoke of before."""
     parted: list[Apart]
     """The decision that ``parting`` made."""
+    shared_otherwise: dict[NodeKey, tuple[str, int]]
+    """Keys that stay shared, from now on for another reason."""
 
     def client_of(self, member: Member) -> UUID | None:
         """The client of a record of the neighbourhood from now on."""
@@ -92,15 +94,21 @@ async def settle(
     left_by_firms = {
         key for member in before.values() if member.client_kind == ClientKind.COMPANY for key in member.keys
     }
-    freed = set[NodeKey]()
+    freed, renamed = set[NodeKey](), dict[NodeKey, tuple[str, int]]()
+    for key in sorted(stored.keys() & guarded & offices):
+        if stored[key] == CAP:  # an office's number it is, however many used it before its firm was known
+            names = await reading.names_on(conn, workspace_id, key, out_of_sight)
+            renamed[key] = OFFICE, count_people(names | _names(key, members), key.client_kind)
     for key in sorted((stored.keys() & guarded) - offices):
         if stored.get(key) == OFFICE or (
             stored.get(key) == CAP and (firms.get(key) in left_by_firms or _lost_a_name(key, before, after))
         ):
             names = await reading.names_on(conn, workspace_id, key, out_of_sight)
-            names |= {member.name for member in members.values() if member.name and key in member.keys}
+            names |= _names(key, members)
             if not name_several_people(names, key.client_kind):
                 freed.add(key)
+            elif stored[key] == OFFICE:
+                renamed[key] = CAP, count_people(names, key.client_kind)
     if freed:
         for key in freed:
             del stored[key]
@@ -142,7 +150,9 @@ async def settle(
     weighed = {member.record_id for key, who in carriers.items() if is_probable(key) for member in who}
     weighed |= {member.record_id for member in before.values() if any(map(is_probable, member.keys))}
     proposed = proposals(parted, carriers, shared, decisions) if weighed else []
-    return Settling(members, groups, founding, rows, newly, freed, shared, together, proposed, weighed, made)
+    return Settling(
+        members, groups, founding, rows, newly, freed, shared, together, proposed, weighed, made, renamed
+    )
 
 
 async def _gather(
@@ -178,6 +188,11 @@ async def _gather(
         known_clients |= clients
         frontier = {key for member in new if member.client_id not in closed for key in member.keys} - looked_up
     return shared
+
+
+def _names(key: NodeKey, members: Mapping[UUID, Member]) -> set[str]:
+    """The names of those in sight that have the key."""
+    return {member.name for member in members.values() if member.name and key in member.keys}
 
 
 def _lost_a_name(key: NodeKey, before: dict[UUID, Member], after: dict[UUID, Member]) -> bool:

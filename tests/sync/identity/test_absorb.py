@@ -216,6 +216,18 @@ async def test_a_full_name_tells_who_speaks_from_an_office(conn: Conn) -> None:
     assert await world.client(RecordKind.LEAD, "m", AMO) is None
 
 
+async def test_why_a_key_joins_nobody_hangs_on_the_data_and_not_on_its_order(conn: Conn) -> None:
+    world = World(conn)
+    firm = CompanyRecord(external_id="f", name="Вектор", phones=(OFFICE,), created_at=day(0))
+    reasons = "select reason from shared_key where workspace_id = %(w)s and client_kind = 'person'"
+    await world.take(contact("1", "Иван Петров", OFFICE), contact("2", "Мария Орлова", OFFICE))
+    assert await world.rows(reasons) == [("cap",)]
+    await world.take(firm)
+    assert await world.rows(reasons) == [("office",)]
+    await world.remove(RecordKind.COMPANY, "f")
+    assert await world.rows(reasons) == [("cap",)]
+
+
 async def test_typos_order_and_alphabet_are_not_another_person(conn: Conn) -> None:
     world = World(conn)
     names = ("Алёна Киселёва", "киселева алена", "Kiseleva Alena", "Кисилёва Алена Игоревна", "Алена")
