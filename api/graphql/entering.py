@@ -12,6 +12,7 @@ import strawberry
 from strawberry import UNSET
 
 from api.graphql.build import field as graphql_field
+from api.graphql.card_arguments import ClientId, Emails, OfClient, Phones, Responsible
 from api.graphql.entered import deciding, edited, entered, own_only, record_payload, record_values, taken_away
 from api.graphql.entering_companies import company_mutations
 from api.graphql.entering_deals import deal_mutations
@@ -28,14 +29,6 @@ from schema.enums import ClientKind, RecordKind
 from sync import golden
 from sync.entered import Register
 
-_ClientId = Annotated[
-    strawberry.ID,
-    strawberry.argument(description="Global id of the client."),
-]
-_OfClient = Annotated[
-    strawberry.ID | None,
-    strawberry.argument(description="Global id of the client whose card it is, whatever its phones say."),
-]
 _ContactId = Annotated[
     strawberry.ID,
     strawberry.argument(description="Global id of the contact."),
@@ -72,14 +65,6 @@ _Position = Annotated[
     str | None,
     strawberry.argument(description="Position at the organisation."),
 ]
-_Phones = Annotated[
-    list[PhoneText] | None,
-    strawberry.argument(description="Phones, as people spell them."),
-]
-_Emails = Annotated[
-    list[EmailText] | None,
-    strawberry.argument(description="E-mails."),
-]
 _Phone = Annotated[
     PhoneText | None,
     strawberry.argument(description="The main phone, as people spell it."),
@@ -91,10 +76,6 @@ _Email = Annotated[
 _TaxId = Annotated[
     str | None,
     strawberry.argument(name="taxId", description="Tax number of an organisation."),
-]
-_Responsible = Annotated[
-    strawberry.ID | None,
-    strawberry.argument(description="Global id of the employee in charge."),
 ]
 _Company = Annotated[
     strawberry.ID | None,
@@ -135,10 +116,10 @@ def _client_mutations(types: Types) -> list[Any]:
         info: Info,
         name: _NeededName,
         kind: _Kind = ENUMS[ClientKind].PERSON,
-        phones: _Phones = None,
-        emails: _Emails = None,
+        phones: Phones = None,
+        emails: Emails = None,
         taxId: _TaxId = None,  # noqa: N803 - GraphQL's spelling
-        responsible: _Responsible = None,
+        responsible: Responsible = None,
         key: IdempotencyKey = None,
     ) -> Any:
         entry = Entry(info, types)
@@ -164,12 +145,12 @@ def _client_mutations(types: Types) -> list[Any]:
 
     async def edit(
         info: Info,
-        id: _ClientId,
+        id: ClientId,
         name: _Name = UNSET,
         phone: _Phone = UNSET,
         email: _Email = UNSET,
         kind: _NewKind = UNSET,
-        responsible: _Responsible = UNSET,
+        responsible: Responsible = UNSET,
     ) -> Any:
         entry = Entry(info, types, clears=True)
         client = await entry.row("id", id, "Client")
@@ -193,7 +174,7 @@ def _client_mutations(types: Types) -> list[Any]:
                 await golden.unpin(driver(db), entry.viewer.workspace_id, client, let_go)
         return Written(client=client)
 
-    async def unpin(info: Info, id: _ClientId, fields: _PinnedFields = None) -> Any:
+    async def unpin(info: Info, id: ClientId, fields: _PinnedFields = None) -> Any:
         entry = Entry(info, types)
         client = await entry.row("id", id, "Client")
         named = {each.removesuffix("_id"): each for each in golden.PINNABLE}
@@ -245,16 +226,16 @@ def _client_mutations(types: Types) -> list[Any]:
 def _contact_mutations(types: Types) -> list[Any]:
     async def create(
         info: Info,
-        client: _OfClient = None,
+        client: OfClient = None,
         name: _Name = None,
         firstName: _First = None,  # noqa: N803
         middleName: _Middle = None,  # noqa: N803
         lastName: _Last = None,  # noqa: N803
         position: _Position = None,
-        phones: _Phones = None,
-        emails: _Emails = None,
+        phones: Phones = None,
+        emails: Emails = None,
         company: _Company = None,
-        responsible: _Responsible = None,
+        responsible: Responsible = None,
         key: IdempotencyKey = None,
     ) -> Any:
         entry = Entry(info, types)
@@ -285,10 +266,10 @@ def _contact_mutations(types: Types) -> list[Any]:
         middleName: _Middle = UNSET,  # noqa: N803
         lastName: _Last = UNSET,  # noqa: N803
         position: _Position = UNSET,
-        phones: _Phones = UNSET,
-        emails: _Emails = UNSET,
+        phones: Phones = UNSET,
+        emails: Emails = UNSET,
         company: _Company = UNSET,
-        responsible: _Responsible = UNSET,
+        responsible: Responsible = UNSET,
         key: IdempotencyKey = None,
     ) -> Any:
         entry = Entry(info, types, clears=True)

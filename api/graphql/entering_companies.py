@@ -7,11 +7,12 @@ from typing import Annotated, Any
 import strawberry
 from strawberry import UNSET
 
+from api.graphql.card_arguments import Emails, OfClient, Phones, Responsible
 from api.graphql.entered import deciding, edited, entered, own_only, record_payload, record_values, taken_away
 from api.graphql.entries import STAYS, Entry, kind_of_client
 from api.graphql.once import IdempotencyKey
 from api.graphql.roots import payload
-from api.graphql.scalars import EmailText, PhoneText, UrlText
+from api.graphql.scalars import UrlText
 from api.graphql.types import Types
 from api.graphql.written import REMOVAL, Info, Written, act
 from schema.enums import ClientKind, RecordKind
@@ -20,10 +21,6 @@ from sync.entered import Register
 _CompanyId = Annotated[
     strawberry.ID,
     strawberry.argument(description="Global id of the organisation's card."),
-]
-_OfClient = Annotated[
-    strawberry.ID | None,
-    strawberry.argument(description="Global id of the client whose card it is, whatever its phones say."),
 ]
 _Name = Annotated[
     str,
@@ -41,30 +38,18 @@ _Website = Annotated[
     UrlText | None,
     strawberry.argument(description="Address of its site."),
 ]
-_Phones = Annotated[
-    list[PhoneText] | None,
-    strawberry.argument(description="Phones, as people spell them."),
-]
-_Emails = Annotated[
-    list[EmailText] | None,
-    strawberry.argument(description="E-mails."),
-]
-_Responsible = Annotated[
-    strawberry.ID | None,
-    strawberry.argument(description="Global id of the employee in charge."),
-]
 
 
 def company_mutations(types: Types) -> list[Any]:
     async def create(
         info: Info,
         name: _Name,
-        client: _OfClient = None,
+        client: OfClient = None,
         taxId: _TaxId = None,  # noqa: N803 - GraphQL's spelling
         website: _Website = None,
-        phones: _Phones = None,
-        emails: _Emails = None,
-        responsible: _Responsible = None,
+        phones: Phones = None,
+        emails: Emails = None,
+        responsible: Responsible = None,
         key: IdempotencyKey = None,
     ) -> Any:
         entry = Entry(info, types)
@@ -91,9 +76,9 @@ def company_mutations(types: Types) -> list[Any]:
         name: _NewName = UNSET,
         taxId: _TaxId = UNSET,  # noqa: N803
         website: _Website = UNSET,
-        phones: _Phones = UNSET,
-        emails: _Emails = UNSET,
-        responsible: _Responsible = UNSET,
+        phones: Phones = UNSET,
+        emails: Emails = UNSET,
+        responsible: Responsible = UNSET,
         key: IdempotencyKey = None,
     ) -> Any:
         entry = Entry(info, types, clears=True)

@@ -9,6 +9,7 @@ import strawberry
 from sqlalchemy import text
 from strawberry import UNSET
 
+from api.graphql.card_arguments import ClientId, Responsible
 from api.graphql.entered import deciding, edited, entered, record_payload, record_values, taken_away
 from api.graphql.entries import STAYS, Entry
 from api.graphql.enums import ENUMS
@@ -20,17 +21,9 @@ from api.graphql.written import REMOVAL, Info, Written, act
 from schema.enums import DealKind, DealStatus, RecordKind
 from sync.entered import Register
 
-_ClientId = Annotated[
-    strawberry.ID,
-    strawberry.argument(description="Global id of the client."),
-]
 _DealId = Annotated[
     strawberry.ID,
     strawberry.argument(description="Global id of the deal."),
-]
-_Responsible = Annotated[
-    strawberry.ID | None,
-    strawberry.argument(description="Global id of the employee in charge."),
 ]
 _Contact = Annotated[
     strawberry.ID | None,
@@ -85,7 +78,7 @@ _LostReason = Annotated[
 def deal_mutations(types: Types) -> list[Any]:
     async def create(
         info: Info,
-        client: _ClientId,
+        client: ClientId,
         title: _Title,
         amount: _Amount = None,
         currency: _Currency = None,
@@ -94,7 +87,7 @@ def deal_mutations(types: Types) -> list[Any]:
         status: _Status = None,
         kind: _DealKind = None,
         contact: _Contact = None,
-        responsible: _Responsible = None,
+        responsible: Responsible = None,
         expected: _Expected = None,
         key: IdempotencyKey = None,
     ) -> Any:
@@ -125,7 +118,7 @@ def deal_mutations(types: Types) -> list[Any]:
         stage: _Stage = UNSET,
         status: _Status = UNSET,
         kind: _DealKind = UNSET,
-        responsible: _Responsible = UNSET,
+        responsible: Responsible = UNSET,
         expected: _Expected = UNSET,
         lostReason: _LostReason = UNSET,  # noqa: N803
         key: IdempotencyKey = None,
