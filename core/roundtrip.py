@@ -8,7 +8,7 @@ with a cursor and two waits a statement, which for small answers costs more than
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -29,6 +29,9 @@ _MOST_PREPARED = 200
 Statement = tuple[bytes, Sequence[Any]]
 """SQL with ``$1``, ``$2``, … and the values that stand there."""
 
+_Key = tuple[bytes, tuple[int, ...]]
+"""What is prepared: a statement with the types of its values."""
+
 
 async def run_together(connection: PsycopgConnection, statements: Sequence[Statement]) -> bytes | None:
     """Run the statements in one transaction; gives the first value of the last one's answer, as text.
@@ -39,17 +42,19 @@ async def run_together(connection: PsycopgConnection, statements: Sequence[State
         pgconn = connection.pgconn
         prepared = _prepared.setdefault(connection, _Prepared())
         transformer = Transformer(connection)
+        sent: list[_Key | None] = []
+        results: list[PGresult] = []
         pgconn.enter_pipeline_mode()
         try:
             for statement in statements:
-                _send(pgconn, prepared, transformer, statement)
+                sent += _send(pgconn, prepared, transformer, statement)
             pgconn.pipeline_sync()
-            results = await connection.wait(_results(pgconn))
+            await connection.wait(_collect(pgconn, results))
         finally:
+            prepared.keep(sent, results)
             _leave(connection)
         for result in results:
             if result.status == pq.ExecStatus.FATAL_ERROR:
-                prepared.names.clear()  # which of them were parsed before it failed isn't known
                 raise errors.error_from_result(result, encoding=connection.info.encoding)
         return results[-1].get_value(0, 0)
 
@@ -58,14 +63,25 @@ class _Prepared:
     """What is prepared on one connection. Names are never used twice."""
 
     def __init__(self) -> None:
-        self.names: OrderedDict[tuple[bytes, tuple[int, ...]], bytes] = OrderedDict()
+        self.names: OrderedDict[_Key, bytes] = OrderedDict()
         self.made = 0
+
+    def keep(self, sent: Sequence[_Key | None], results: Sequence[PGresult]) -> None:
+        """Forget what was to be prepared by commands that weren't done, or whose result never came. What was
+        prepared stays so whatever becomes of the transaction."""
+        for place, key in enumerate(sent):
+            done = place < len(results) and results[place].status == pq.ExecStatus.COMMAND_OK
+            if key is not None and not done:
+                self.names.pop(key, None)
 
 
 _prepared: WeakKeyDictionary[PsycopgConnection, _Prepared] = WeakKeyDictionary()
 
 
-def _send(pgconn: PGconn, prepared: _Prepared, transformer: abc.Transformer, statement: Statement) -> None:
+def _send(
+    pgconn: PGconn, prepared: _Prepared, transformer: abc.Transformer, statement: Statement
+) -> Iterator[_Key | None]:
+    """Send the commands of one statement; gives for each what it prepares, if it prepares anything."""
     sql, values = statement
     dumped = transformer.dump_sequence(values, [PyFormat.AUTO] * len(values)) if values else ()
     types = transformer.types if values else ()
@@ -75,21 +91,22 @@ def _send(pgconn: PGconn, prepared: _Prepared, transformer: abc.Transformer, sta
         if len(prepared.names) >= _MOST_PREPARED:
             _, oldest = prepared.names.popitem(last=False)
             pgconn.send_query_params(b"deallocate " + oldest, [])
+            yield None
         prepared.made += 1
-        name = b"together_%d" % prepared.made
+        name = prepared.names[key] = b"together_%d" % prepared.made
         pgconn.send_prepare(name, sql, param_types=types)
-        prepared.names[key] = name
+        yield key
     else:
         prepared.names.move_to_end(key)
     pgconn.send_query_prepared(name, dumped, param_formats=transformer.formats if values else None)
+    yield None
 
 
-def _results(pgconn: PGconn) -> PQGen[list[PGresult]]:
-    """Send what is left and collect all results up to the synchronisation point."""
+def _collect(pgconn: PGconn, results: list[PGresult]) -> PQGen[None]:
+    """Send what is left and add all results up to the synchronisation point, one a command."""
     while pgconn.flush():
         if (yield Wait.RW) & Ready.R:
             pgconn.consume_input()
-    results: list[PGresult] = []
     while True:
         while pgconn.is_busy():
             yield Wait.R
@@ -98,7 +115,7 @@ def _results(pgconn: PGconn) -> PQGen[list[PGresult]]:
         if result is None:
             continue  # the end of one statement's results
         if result.status == pq.ExecStatus.PIPELINE_SYNC:
-            return results
+            return
         results.append(result)
 
 

@@ -81,6 +81,18 @@ async def test_after_an_error_the_connection_is_as_good_as_before(connection: Ps
     assert connection.pgconn.pipeline_status == PipelineStatus.OFF
 
 
+async def test_errors_leave_prepared_what_was_and_nothing_beside(connection: PsycopgConnection) -> None:
+    sql = b"select 1 / $1::int"
+    assert await run_together(connection, [(b"select 1", ()), (sql, (1,))]) == b"1"
+    for _ in range(20):
+        with pytest.raises(psycopg.errors.DivisionByZero):
+            await run_together(connection, [(b"select 1", ()), (sql, (0,))])
+        with pytest.raises(psycopg.errors.DivisionByZero):
+            await run_together(connection, [(sql, (0,)), (b"select 'never parsed'", ())])
+    assert await names(connection) == 2
+    assert await run_together(connection, [(b"select 'never parsed'", ())]) == b"never parsed"
+
+
 async def test_who_no_longer_waits_ends_the_statement(connection: PsycopgConnection) -> None:
     asked = asyncio.create_task(run_together(connection, [(b"select pg_sleep(60)::text", ())]))
     await asyncio.sleep(0.05)
