@@ -12,19 +12,17 @@ from reports import rulebook
 from reports.freezing import Frozen
 from reports.rules import NO_RULES, Grouping, RuleKind
 
-_CLOSED = """
-select id, first_day, last_day, known_at, author from frozen_period
-where workspace_id = %s and thawed_at is null and first_day <= %s and last_day >= %s
-"""
-ALONE = b"""
+_COVERING = """from frozen_period
+where workspace_id = {workspace} and thawed_at is null and first_day <= {first} and last_day >= {last}"""
+_CLOSED = "select id, first_day, last_day, known_at, author " + _COVERING.format(
+    workspace="%s", first="%s", last="%s"
+)
+ALONE = f"""
 select (
     not exists (select from rule_set where workspace_id = $1)
-    and not exists (
-        select from frozen_period
-        where workspace_id = $1 and thawed_at is null and first_day <= $2 and last_day >= $3
-    )
+    and not exists (select {_COVERING.format(workspace="$1", first="$2", last="$3")})
 )::text
-"""
+""".encode()  # noqa: S608 - of constants; values are bound
 """Whether a report of days ($2 to $3, of the workspace $1) as known now stands alone: no rules, no closed period.
 One look then does for `standing`."""
 

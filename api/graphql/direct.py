@@ -30,9 +30,8 @@ from graphql import (
 from graphql.execution.values import VariableValues
 from graphql.pyutils import Path
 
-from api.graphql.documents import Document, Documents
+from api.graphql.documents import Document, Documents, trace
 from api.graphql.run import PlannedField, RequestContext
-from core.tracing import note
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +72,7 @@ class Ready:
 
     async def answer(self, context: RequestContext) -> Answered:
         """Ask the database."""
-        name = self.operation.node.name
-        note(operation=name.value if name else "(unnamed)", type=OperationType.QUERY.value, cost=self.cost)
+        trace(self.operation.node, self.cost)
         context.plans = self.document.plans
         asked = [self._value(each, context) for each in self.operation.fields]
         found = [await asked[0]] if len(asked) == 1 else await asyncio.gather(*asked)

@@ -124,14 +124,19 @@ class KnownDocuments(SchemaExtension):
         tree = None if self._document is None else self._document.tree
         operation = None if tree is None else get_operation_ast(tree, operation_name)
         if operation is not None:
-            name = operation.name.value if operation.name else "(unnamed)"
-            note(operation=name, type=operation.operation.value, cost=self._cost)
+            trace(operation, self._cost)
 
     def get_results(self) -> dict[str, Any]:
         asked = self.execution_context.operation_extensions or {}
         if asked.get("cost") is not True:
             return {}
         return {"cost": {"estimated": self._cost, "limit": self._documents.limits.cost}}
+
+
+def trace(operation: OperationDefinitionNode, cost: int) -> None:
+    """Say in the present span which operation is answered."""
+    name = operation.name.value if operation.name else "(unnamed)"
+    note(operation=name, type=operation.operation.value, cost=cost)
 
 
 def _parse(text: str, limits: Limits) -> DocumentNode:

@@ -303,8 +303,10 @@ async def standing_of(context: RequestContext, arguments: Mapping[str, Any]) -> 
     if known is not None and arguments["asKnownNow"]:
         raise CallerError("A report is either as known now or as known at a moment: leave one of them out.")
     workspace_id = context.viewer.workspace_id
-    if known is None and await fetch_value(context, ALONE, [workspace_id, first, last]) == b"true":
-        return STANDS_ALONE
+    if known is None:
+        alone = await fetch_value(context.office.database, workspace_id, ALONE, [workspace_id, first, last])
+        if alone == b"true":
+            return STANDS_ALONE
     async with snapshot(context) as conn:
         return await standing(
             conn,

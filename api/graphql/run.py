@@ -172,15 +172,14 @@ async def fetch_json(database: Database, plan: Plan, parameters: Mapping[str, An
 
 async def fetch_bytes(database: Database, plan: Plan, parameters: Mapping[str, Any]) -> bytes | None:
     """Run the plan as its workspace, for a reader of our own."""
+    values = [parameters[name] for name in plan.names]
+    return await fetch_value(database, parameters["workspace"], plan.sql, values)
+
+
+async def fetch_value(database: Database, workspace_id: UUID, sql: bytes, values: Sequence[Any]) -> bytes | None:
+    """What one statement says in one column, as that workspace."""
     async with database.app_pool.connection() as connection:
-        values = [parameters[name] for name in plan.names]
-        return await _run(connection, str(parameters["workspace"]), plan.sql, values)
-
-
-async def fetch_value(context: RequestContext, sql: bytes, values: Sequence[Any]) -> bytes | None:
-    """What one statement says in one column, as the caller's workspace."""
-    async with context.office.database.app_pool.connection() as connection:
-        return await _run(connection, str(context.viewer.workspace_id), sql, values)
+        return await _run(connection, str(workspace_id), sql, values)
 
 
 @asynccontextmanager
