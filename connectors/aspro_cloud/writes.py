@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from connectors.aspro_cloud.finding import BY_CARD, OPEN_DEAL, by_id, by_mark
 from connectors.aspro_cloud.settings import AsproCloudSettings
 from connectors.aspro_cloud.writing import (
@@ -23,6 +25,24 @@ from connectors.contract import Write
 from schema.enums import RecordKind
 
 _CARD_FIELDS = ("first_name", "middle_name", "last_name", "responsible", "phones", "emails")
+_DEAL_CREATE = Write[AsproCloudSettings](
+    name="deal.create",
+    title="Make a deal",
+    entity=RecordKind.DEAL,
+    operation="create",
+    idempotency="marker",
+    fields=(*DEAL, "first_name", "last_name", *DEAL_LISTS),
+    request=create(DEALS),
+    result=named_id,
+    by_marker=by_mark(DEALS),
+    by_party=BY_CARD,
+    card="contact.create",
+    by_match=OPEN_DEAL,
+    read=by_id(DEALS),
+    undo="deal.delete",
+    replaces_lists=True,
+)
+
 WRITES: tuple[Write[AsproCloudSettings], ...] = (
     Write(
         name="contact.create",
@@ -62,40 +82,8 @@ WRITES: tuple[Write[AsproCloudSettings], ...] = (
         result=gone_id,
         read=by_id(CONTACT),
     ),
-    Write(
-        name="lead.create",
-        title="Make a deal out of a request",
-        entity=RecordKind.DEAL,
-        operation="create",
-        idempotency="marker",
-        fields=(*DEAL, "first_name", "last_name", *DEAL_LISTS),
-        request=create(DEALS),
-        result=named_id,
-        by_marker=by_mark(DEALS),
-        by_party=BY_CARD,
-        card="contact.create",
-        by_match=OPEN_DEAL,
-        read=by_id(DEALS),
-        undo="deal.delete",
-        replaces_lists=True,
-    ),
-    Write(
-        name="deal.create",
-        title="Make a deal",
-        entity=RecordKind.DEAL,
-        operation="create",
-        idempotency="marker",
-        fields=(*DEAL, "first_name", "last_name", *DEAL_LISTS),
-        request=create(DEALS),
-        result=named_id,
-        by_marker=by_mark(DEALS),
-        by_party=BY_CARD,
-        card="contact.create",
-        by_match=OPEN_DEAL,
-        read=by_id(DEALS),
-        undo="deal.delete",
-        replaces_lists=True,
-    ),
+    replace(_DEAL_CREATE, name="lead.create", title="Make a deal out of a request"),
+    _DEAL_CREATE,
     Write(
         name="deal.update",
         title="Change a deal, or close it",
