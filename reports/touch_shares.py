@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from core.arrays import plain
 from reports.by_model import Question, batches, learnt, shares_of
 from reports.comparison import MARKOV
 from reports.models import MODELS, WHOLE, Ints, Model, split
@@ -41,7 +42,7 @@ class TouchShares:
             "report_parts": self.parts,
             "report_money": self.money,
         }
-        return {name: f"{{{','.join(map(str, values))}}}" for name, values in named.items()}
+        return {name: plain(values) for name, values in named.items()}
 
 
 PATHS_BY_SHARES = """(

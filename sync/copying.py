@@ -10,8 +10,8 @@ from uuid import UUID
 import psycopg
 from psycopg import sql
 
+from core.arrays import uuids
 from schema.enums import ChangeKind
-from sync.identity.reading import uuids
 from sync.rows import Placed, Row, Source, Target
 
 Conn = psycopg.AsyncConnection[tuple[Any, ...]]
@@ -54,9 +54,8 @@ async def copy(conn: Conn, table: str, columns: Sequence[str], rows: Iterable[Ro
     async with conn.cursor() as cursor, cursor.copy(into) as out:
         spelt = out.formatter.write_row
         for row in rows:
-            if ready := spelt(
-                row
-            ):  # only a full buffer is worth awaiting: `out.write_row` is awaited for every row
+            ready = spelt(row)
+            if ready:  # only a full buffer is worth awaiting: `out.write_row` is awaited for every row
                 await out.write(ready)
 
 

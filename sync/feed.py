@@ -15,9 +15,9 @@ from uuid import UUID
 
 import psycopg
 
+from core.arrays import uuids
 from schema.enums import ChangeKind, ChangeType, MergeKind, RecordKind
 from sync.identity.absorb import Outcome
-from sync.identity.reading import uuids
 
 Conn = psycopg.AsyncConnection[tuple[Any, ...]]
 

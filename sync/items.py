@@ -8,8 +8,8 @@ from uuid import UUID
 
 import psycopg
 
+from core.arrays import uuids
 from sync.copying import copy
-from sync.identity.reading import uuids
 from sync.rows import Placed
 
 Conn = psycopg.AsyncConnection[tuple[Any, ...]]

@@ -22,13 +22,13 @@ from psycopg import sql
 from connectors import own
 from connectors.contract import RawRecord
 from core import clock
+from core.arrays import texts, uuids
 from reports.settle import mark
 from schema.enums import ChangeKind, ChangeType
 from sync.copying import copy
 from sync.custom_fields import note_fields
 from sync.feed import Changes, append, type_of
 from sync.field_mappings import rules_in_force
-from sync.identity.reading import texts, uuids
 from sync.mapped import Loading, Mapped, map_records
 from sync.packing import Packing, packing_of, unpack
 from sync.rows import Source, moment

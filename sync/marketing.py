@@ -9,11 +9,11 @@ from uuid import UUID
 
 import psycopg
 
+from core.arrays import uuids
 from schema.enums import RecordKind
 from schema.ids import campaign_id
 from schema.records import AdSpendRecord, CampaignRecord, CompanyRecord, ContactRecord, InvalidClicksRecord
 from schema.traffic import origin
-from sync.identity.reading import uuids
 from sync.rows import Placed, Source, named_campaigns
 
 Conn = psycopg.AsyncConnection[tuple[Any, ...]]

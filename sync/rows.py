@@ -16,12 +16,12 @@ from uuid import UUID
 
 import orjson
 
+from core.arrays import texts
 from schema import records as r
 from schema.enums import RecordKind
 from schema.ids import record_hex, record_id
 from schema.traffic import CampaignKey, Origin, Traffic, origin, present
 from sync.identity.keys import phone_key
-from sync.identity.reading import texts
 
 Row = tuple[Any, ...]
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from core.arrays import texts
 from schema import records as r
 from schema.enums import RecordKind
 from schema.ids import campaign_id
 from sync.identity.keys import phone_key
-from sync.identity.reading import texts
 from sync.rows import LONGEST_PHONE, Row, Source, Target, moment, phones
 
 

@@ -9,6 +9,7 @@ from uuid import UUID
 import psycopg
 from psycopg import sql
 
+from core.arrays import uuids
 from reports.counts import settle_spend, settle_visits
 from reports.settle import mark, settle_orphans
 from schema.enums import ChangeKind, ChangeType, RecordKind
@@ -18,7 +19,6 @@ from sync.copying import replace
 from sync.feed import Changes, type_of
 from sync.identity import absorb, candidate_of, refresh_golden
 from sync.identity.following import COUNTED_ALONE, FOLLOWS, clients_of, counted_alone, follow
-from sync.identity.reading import uuids
 from sync.items import write_items
 from sync.mapped import Loading, Mapped
 from sync.marketing import (

@@ -11,8 +11,9 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 from uuid import UUID
 
+from core.arrays import uuids
 from schema.enums import RecordKind
-from sync.identity.reading import Conn, uuids
+from sync.identity.reading import Conn
 
 DEAL, ORDER, INVOICE, PAYMENT, MESSAGE, TASK = (
     RecordKind.DEAL,

@@ -8,11 +8,12 @@ from datetime import datetime
 from typing import LiteralString
 from uuid import UUID
 
+from core.arrays import uuids
 from schema.enums import RecordKind
 from sync.identity import reading
 from sync.identity.explain import Evidence, why
 from sync.identity.likely import PROBABLE
-from sync.identity.reading import Conn, uuids
+from sync.identity.reading import Conn
 
 _SAYS: dict[RecordKind, LiteralString] = {
     RecordKind.CONTACT: "coalesce(name, phones[1], emails[1])",

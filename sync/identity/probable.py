@@ -15,6 +15,7 @@ from uuid import UUID
 
 import msgspec
 
+from core.arrays import plain, texts, uuids
 from schema.enums import IdentifierKind
 from sync.identity import reading, writing
 from sync.identity.candidates import Candidate
@@ -23,7 +24,7 @@ from sync.identity.comparisons import COMPARISONS, Vector, compare, rests_on_a_n
 from sync.identity.crowds import LARGEST_BLOCK, MOST_NAMESAKES, Crowds, crowds_among, is_common
 from sync.identity.keys import Key, is_landline
 from sync.identity.likely import is_probable, probable_key
-from sync.identity.reading import Conn, texts, uuids
+from sync.identity.reading import Conn
 from sync.identity.traits import Traits, bearers_of, blocks_of, crowds_of, slot_of
 from sync.identity.weights import SHIPPED, Weights, score
 
@@ -331,7 +332,7 @@ async def _in_blocks(
                 select record_id from match_block
                 where workspace_id = %(workspace)s and block = b.block limit %(most)s) few
             ) m where m.records is not null""",
-        {"blocks": _numbers(blocks), "workspace": workspace_id, "most": most},
+        {"blocks": plain(blocks), "workspace": workspace_id, "most": most},
         binary=True,
     )
     found: dict[int, list[UUID] | None] = dict.fromkeys(blocks)
@@ -360,7 +361,7 @@ async def _write_blocks(
         await conn.execute(
             """delete from match_block m using unnest(%s::bigint[], %s::uuid[]) as k (block, record_id)
             where m.workspace_id = %s and m.block = k.block and m.record_id = k.record_id""",
-            (_numbers(block for block, _ in out), uuids(id for _, id in out), workspace_id),
+            (plain(block for block, _ in out), uuids(id for _, id in out), workspace_id),
         )
     if new:
         encoder = msgspec.json.Encoder()
@@ -375,7 +376,7 @@ async def _write_blocks(
         await conn.execute(
             """insert into match_block (workspace_id, block, record_id)
             select %s, * from unnest(%s::bigint[], %s::uuid[]) on conflict do nothing""",
-            (workspace_id, _numbers(block for block, _ in into), uuids(id for _, id in into)),
+            (workspace_id, plain(block for block, _ in into), uuids(id for _, id in into)),
         )
 
 
@@ -390,11 +391,6 @@ async def _carriers(conn: Conn, workspace_id: UUID, values: Collection[str]) -> 
         (texts(values), workspace_id, IdentifierKind.VENDOR.value),
     )
     return await cursor.fetchall()
-
-
-def _numbers(numbers: Iterable[int]) -> str:
-    """An array of numbers as PostgreSQL reads it."""
-    return "{" + ",".join(map(str, numbers)) + "}"
 
 
 async def write_partners(conn: Conn, workspace_id: UUID, linked: Linked, partners: Mapping[UUID, Member]) -> None:

@@ -11,10 +11,11 @@ from hashlib import blake2b
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from core.arrays import texts, uuids
 from schema.enums import ProposalState
 from sync.identity import reading
 from sync.identity.likely import Proposal
-from sync.identity.reading import Conn, texts, uuids
+from sync.identity.reading import Conn
 
 
 def proposal_id(one: UUID, other: UUID) -> UUID:

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import datetime
 from itertools import repeat
 from typing import Any, LiteralString
 from uuid import UUID
 
 import psycopg
 
+from core.arrays import texts, uuids
 from sync.identity.clusters import Apart, Member, NodeKey, decision_key
 from sync.identity.founding import ClientRow
 
@@ -89,24 +89,6 @@ _CARRIED: LiteralString = f"""
         where workspace_id = %(workspace)s and kind = k.kind and value = k.value
             and client_kind = k.client_kind and record_id <> all (%(but)s::uuid[])
     )"""  # noqa: S608  # of constants; values are bound
-
-
-def uuids(ids: Iterable[UUID | None]) -> str:
-    """An array of uuids as PostgreSQL reads it: many times cheaper than adapting each one."""
-    return "{" + ",".join(["NULL" if id is None else f"{id.int:032x}" for id in ids]) + "}"
-
-
-def texts(values: Iterable[str | None]) -> str:
-    """An array of texts as PostgreSQL reads it."""
-    quoted = [
-        "NULL" if value is None else '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"' for value in values
-    ]
-    return "{" + ",".join(quoted) + "}"
-
-
-def times(values: Iterable[datetime]) -> str:
-    """An array of (aware) times as PostgreSQL reads it."""
-    return "{" + ",".join([value.isoformat() for value in values]) + "}"
 
 
 async def lock(conn: Conn, workspace_id: UUID) -> None:

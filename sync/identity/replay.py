@@ -12,9 +12,10 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from core.arrays import uuids
 from schema.enums import MergeKind, RecordKind
 from sync.identity.explain import NoSuchClient
-from sync.identity.reading import Conn, uuids
+from sync.identity.reading import Conn
 
 _MOST_CHANGES = 200
 

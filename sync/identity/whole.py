@@ -18,6 +18,7 @@ from uuid import UUID
 
 import numpy as np
 
+from core.arrays import plain, uuids
 from schema.enums import ClientKind, IdentifierKind
 from sync.identity import reading, writing
 from sync.identity.absorb import Outcome, write
@@ -42,7 +43,7 @@ from sync.identity.components import (
 from sync.identity.grouping import partition
 from sync.identity.keys import is_landline
 from sync.identity.likely import PROBABLE
-from sync.identity.reading import APART, CAP, LISTED, OFFICE, Conn, uuids
+from sync.identity.reading import APART, CAP, LISTED, OFFICE, Conn
 from sync.identity.settling import settle
 
 _PAGE = 20_000
@@ -158,7 +159,7 @@ async def guards_of(conn: Conn, workspace_id: UUID, graph: Graph) -> Guards:
     firms = set(graph.hashes[graph.company].tolist())
     shared, landline = np.zeros(size, dtype=np.bool_), np.zeros(size, dtype=np.bool_)
     reasons: dict[NodeKey, tuple[str, int]] = {}
-    hashes = "{" + ",".join(map(str, graph.hashes[asked].tolist())) + "}"
+    hashes = plain(graph.hashes[asked].tolist())
     cursor = await conn.execute(_ASKED, {**values, "hashes": hashes}, binary=True)
     for client_kind, kind, value, hash, is_listed, names in await cursor.fetchall():
         key, place = NodeKey(client_kind, kind, value), np.searchsorted(graph.hashes, hash)

@@ -12,11 +12,12 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
+from core.arrays import texts, times, uuids
 from schema.enums import RecordKind
 from sync.identity.candidates import Candidate
 from sync.identity.clusters import Member, NodeKey
 from sync.identity.founding import Founding
-from sync.identity.reading import APART, KEYS, Conn, columns_of, texts, times, uuids
+from sync.identity.reading import APART, KEYS, Conn, columns_of
 
 _DROP_SHARED: LiteralString = f"""
     delete from shared_key s using {KEYS}
