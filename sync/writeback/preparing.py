@@ -142,8 +142,7 @@ class Preparation:
         await self._desk.decided(item, outcome.decisions)
         if outcome.write:
             values = _whole_lists(outcome.write, standing) if write.replaces_lists else outcome.write
-            resent = {name: standing.values[name] for name in write.resent if name in standing.values}
-            command = Command(item.key, {**resent, **values}, item.external_id)
+            command = Command(item.key, {**_resent(write, standing), **values}, item.external_id)
             return self._ready(item, write, command, outcome.before)
         if outcome.waiting:
             fields = ", ".join(outcome.waiting)
@@ -175,8 +174,8 @@ class Preparation:
             reason = f"It was worked on since ({', '.join(changed)}), so it isn't removed."
             await self._desk.rest(item, "failed", "CONFLICT", reason)
             return "failed"
-        resent = {name: standing.values[name] for name in write.resent if name in standing.values}
-        return self._ready(item, write, Command(item.key, resent, item.external_id), standing.values)
+        command = Command(item.key, _resent(write, standing), item.external_id)
+        return self._ready(item, write, command, standing.values)
 
     async def _standing(self, item: Item, write: Write[Any], values: Mapping[str, Any]) -> Standing | None:
         if write.read is None:
@@ -230,6 +229,11 @@ class Preparation:
 
 def _by_hand(_field: str) -> Wins:
     return "by_hand"
+
+
+def _resent(write: Write[Any], standing: Standing) -> dict[str, Any]:
+    """What stands there of the fields that the system wants told again with every change."""
+    return {name: standing.values[name] for name in write.resent if name in standing.values}
 
 
 def _whole_lists(values: Mapping[str, Any], standing: Standing) -> dict[str, Any]:
