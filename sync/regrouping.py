@@ -15,7 +15,7 @@ from sync.settling import settle_marked
 
 async def check_clients(database: Database, workspace_id: UUID, most: int = 20) -> Checked:
     """Compare the stored clients with a grouping of everything from nothing. It changes nothing; whatever would
-    change who is who waits for it, a few seconds for millions of records."""
+    change who is who waits for it (docs/identity.md has how long)."""
     async with database.loading(workspace_id) as db:
         return await whole.check(driver(db), workspace_id, most)
 

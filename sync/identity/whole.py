@@ -1,4 +1,4 @@
-"""All records of a workspace at once: who is who by everything that is stored, in seconds for millions of records.
+"""All records of a workspace at once: who is who by everything that is stored, reckoned in arrays.
 
 `absorb` keeps clients right a page at a time. This tells the same from nothing: it proves that the two agree, and
 brings clients up to rules that have changed. Records and keys are numbers in arrays here; for most components
